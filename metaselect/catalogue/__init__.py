@@ -1,0 +1,1 @@
+"""What tasks and languages are: facts, each with its source."""

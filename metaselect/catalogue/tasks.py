@@ -1,0 +1,285 @@
+"""Task cards: what a task is, where its data are, what is published about it.
+
+Cards are TOML, many to a file. A file's `[sources]` table names where facts come from; every
+other table is a task:
+
+    [sources]
+    glue_infos = "huggingface/datasets tag 2.3.0, datasets/glue/dataset_infos.json"
+
+    [rte]
+    title = "Recognizing Textual Entailment"
+    kind = "nli"
+    head = "classification"
+    metric = "accuracy"
+    languages = ["en"]
+    train_size = 2490
+    labels = ["entailment", "not_entailment"]
+    hub = {id = "nyu-mll/glue", config = "rte", train = "train", validation = "validation"}
+    layouts = [{text = ["sentence1", "sentence2"], label = "label"}]
+    scores = [{measure = "human", value = 0.936, source = "superglue"}]
+    fact_sources = {train_size = "glue_infos", hub = "harness"}
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from metaselect.errors import MetaselectError, UnknownName
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+DIRECT = "direct"
+"""The candidate that stands for no intermediate task."""
+
+_STRICT = {"extra": "forbid"}  # pydantic's setting; unknown fields of a card are faults
+
+Head = Literal[
+    "classification",
+    "regression",
+    "multiple-choice",
+    "extractive-qa",
+    "tagging",
+    "sentence-retrieval",
+    "answer-retrieval",
+    "entity-retrieval",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """Where a task's data are on the Hugging Face hub.
+
+    Attributes:
+        id: Repository as `namespace/name`; bare ids no longer load.
+        config: Configuration; `{language}` stands for the hub's code of a language.
+        train, validation, test: Split names; None where the hub has none.
+        languages: The hub's code for a language where it differs from the card's.
+        language_column: Column that holds the language where all are stacked in one split.
+        revision: Branch or commit, such as `refs/convert/parquet`.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    id: str
+    config: str | None = None
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    languages: Mapping[str, str] = field(default_factory=dict)
+    language_column: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Which columns hold what; a card lists several where copies of the data differ.
+
+    Attributes:
+        text: Columns read as the first, second, ... text (question, context for QA).
+        label: Column of the gold label, answers, tags or similarity.
+        choices: One column that holds a list, or several columns, for multiple choice.
+        groups: Column that ties rows together (an id for answers), where the metric needs it.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    text: tuple[str, ...]
+    label: str | None = None
+    choices: tuple[str, ...] = ()
+    groups: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedScore:
+    """A published number about a task: fractions, with its source key.
+
+    Attributes:
+        measure: `majority`, `bert_large`, `roberta_large`, `human`, `rasch_b`, ...
+        value: Score as a fraction, or Rasch difficulty in logits (higher is harder).
+        source: Key into the file's `[sources]`.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    measure: str
+    value: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCard:
+    """What is known of one task; everything but name, kind, head and metric may be unknown.
+
+    Attributes:
+        name: As it stands in runs tables.
+        kind: What the task asks (`nli`, `paraphrase`, `extractive-qa`, `ner`, ...).
+        head: Which output layer and scoring it takes.
+        metric: Name of the score, higher is better.
+        languages: Codes of the languages that it is scored in; `("en",)` for English tasks.
+        train_size: Rows of the original English training split; 0 where there is none.
+        labels: Class names in the hub's order; empty where the head has none.
+        n_choices: Answers to choose from, for multiple choice.
+        train_task: Task whose English training data it uses (`squad` for XQuAD).
+        same_source: Tasks whose data it shares, so that transfer is training longer.
+        benchmarks: `xtreme`, `xtreme_r`, `superglue`, `glue`, `phang2020`, `taskweb`, ...
+        scores: Published scores and difficulties.
+        fact_sources: Source text by field name.
+    """
+
+    __pydantic_config__: ClassVar = _STRICT
+    name: str
+    title: str
+    kind: str
+    head: Head
+    metric: str
+    languages: tuple[str, ...] = ("en",)
+    train_size: int | None = None
+    labels: tuple[str, ...] = ()
+    n_choices: int | None = None
+    train_task: str | None = None
+    same_source: tuple[str, ...] = ()
+    benchmarks: tuple[str, ...] = ()
+    licence: str | None = None
+    note: str | None = None
+    hub: Hub | None = None
+    layouts: tuple[Layout, ...] = ()
+    scores: tuple[PublishedScore, ...] = ()
+    fact_sources: Mapping[str, str] = field(default_factory=dict)
+
+    def score(self, measure: str) -> float | None:
+        """The published value of a measure, or None."""
+        return next((item.value for item in self.scores if item.measure == measure), None)
+
+    @property
+    def chance(self) -> float | None:
+        """Accuracy of guessing among the labels or choices; None where that means nothing."""
+        n_outcomes = self.n_choices or len(self.labels)
+        guessable = self.head in ("classification", "multiple-choice")
+        return 1 / n_outcomes if guessable and n_outcomes else None
+
+
+class Catalogue(Mapping[str, TaskCard]):
+    """Task cards by name; an unknown name is an error that lists the nearest ones."""
+
+    def __init__(self, cards: Iterable[TaskCard]) -> None:
+        self._cards = {card.name: card for card in cards}
+
+    def __getitem__(self, name: str) -> TaskCard:
+        try:
+            return self._cards[name]
+        except KeyError:
+            raise UnknownName("task", name, self._cards) from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._cards
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._cards)
+
+    def __len__(self) -> int:
+        return len(self._cards)
+
+    def share_source(self, first: str, second: str) -> bool:
+        """Whether two tasks share data by their cards; False where either has no card."""
+        if first == second:
+            return True
+        cards = [self._cards.get(first), self._cards.get(second)]
+        return any(
+            card is not None and other in card.same_source
+            for card, other in zip(cards, (second, first), strict=True)
+        )
+
+    def training_source(self, name: str) -> str:
+        """The task whose English training data a target uses: its cluster in evaluation."""
+        card = self._cards.get(name)
+        return name if card is None or card.train_task is None else card.train_task
+
+
+@cache
+def shipped_catalogue() -> Catalogue:
+    """The cards that come with the package."""
+    folder = resources.files("metaselect.catalogue") / "cards"
+    files = sorted((item for item in folder.iterdir()), key=lambda item: item.name)
+    return Catalogue(
+        card
+        for item in files
+        if item.name.endswith(".toml")
+        for card in parse_cards(item.read_text(encoding="utf-8"), where=item.name)
+    )
+
+
+def load_catalogue(extra: Path | None) -> Catalogue:
+    """The shipped cards, with a user's own file of cards added; theirs win on the same name.
+
+    Raises:
+        MetaselectError: The file is missing or broken; every fault is named.
+    """
+    shipped = shipped_catalogue()
+    if extra is None:
+        return shipped
+    try:
+        text = extra.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MetaselectError(f"Cannot read task cards from {extra}: {error}.") from error
+    return Catalogue([*shipped.values(), *parse_cards(text, where=str(extra))])
+
+
+def parse_cards(text: str, *, where: str) -> list[TaskCard]:
+    """Read the cards of one TOML text; `where` names it in errors.
+
+    Raises:
+        MetaselectError: Not TOML, or cards with unknown fields, wrong types, unknown sources or
+            unsafe names, all listed.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise MetaselectError(f"{where} is not TOML: {error}.") from error
+    sources = tables.pop("sources", {})
+    faults: list[str] = []
+    cards: list[TaskCard] = []
+    for name, table in tables.items():
+        card = _parse_card(name, table, sources, faults)
+        if card is not None:
+            cards.append(card)
+    if faults:
+        raise MetaselectError(f"{where}: " + "; ".join(faults))
+    return cards
+
+
+def _parse_card(
+    name: str, table: Any, sources: Mapping[str, str], faults: list[str]
+) -> TaskCard | None:
+    from pydantic import ValidationError
+
+    if not _is_safe(name):
+        faults.append(f"[{name}]: task names use letters, digits, '.', '_', '-', '+' only")
+        return None
+    if not isinstance(table, dict):
+        faults.append(f"{name}: every top-level entry is a table of one task")
+        return None
+    try:
+        card = _card_reader().validate_python({"name": name, **table})
+    except ValidationError as error:
+        faults += [
+            f"[{name}] {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+            for item in error.errors()
+        ]
+        return None
+    named = {*card.fact_sources.values(), *(score.source for score in card.scores)}
+    faults += [f"[{name}]: source {key!r} is not in [sources]" for key in named - set(sources)]
+    return card
+
+
+@cache
+def _card_reader() -> "TypeAdapter[TaskCard]":
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(TaskCard)
+
+
+def _is_safe(name: str) -> bool:
+    allowed = name.isascii() and all(char.isalnum() or char in "._-+" for char in name)
+    return allowed and name[0].isalnum() and name != DIRECT and len(name) <= 100

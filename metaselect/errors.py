@@ -1,0 +1,29 @@
+"""Errors that a user can fix: the CLI prints each as one line and exits with 2."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class MetaselectError(Exception):
+    """Anything a user can fix; the message says what was wrong and what to do."""
+
+
+class UnknownName(MetaselectError):
+    """A task, language, study or feature that nothing here knows, with the nearest names."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = difflib.get_close_matches(name.lower(), names, n=3)
+        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        plural = "studies" if kind == "study" else f"{kind}s"
+        super().__init__(
+            f"Unknown {kind} {name!r}.{hint} `metaselect ls {plural}` lists all {len(names)}."
+        )
+        self.name = name
+
+
+class MissingExtra(MetaselectError):
+    """A part that needs an optional dependency which is not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs more packages: pip install 'metaselect[{extra}]'.")

@@ -1,0 +1,1 @@
+"""Nested evaluation, contrasts with intervals, ablation."""

@@ -1,0 +1,120 @@
+"""The feature record, and the values of features over rows of candidates.
+
+A feature is a function of a few columns of a row (its `keys`): of the intermediate, of the target,
+of the language, of a pair. Values are computed once for each distinct key and spread over the
+rows, so that a million rows cost little more than their distinct keys.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import Catalogue
+
+if TYPE_CHECKING:
+    from metaselect.features.history import History
+
+Group = Literal["size", "difficulty", "language", "diversity", "affinity", "history"]
+GROUPS: tuple[Group, ...] = ("size", "difficulty", "language", "diversity", "affinity", "history")
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What features are computed from.
+
+    Attributes:
+        catalogue: Task cards; a task without one has missing values.
+        history: Gains known from training runs; None where a selector has seen none.
+    """
+
+    catalogue: Catalogue
+    history: "History | None" = None
+
+
+Values = Callable[[pd.DataFrame, World], Floats]
+"""Takes the distinct keys (one column a key, fresh index) and gives shape (n_keys,); NaN is
+missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One feature: what it is, what range it has, and how it is computed.
+
+    Attributes:
+        name: Unique, snake_case, with its unit where it has one.
+        groups: Groups that it belongs to; a product belongs to both of its factors' groups.
+        keys: Columns that it is a function of, among study, encoder, intermediate, target,
+            language, family.
+        words: What it says, for reasons shown to people ("training size of the intermediate").
+        unit: Unit, or "" for a pure number.
+        low, high: Range that values must lie in; infinities where there is none.
+        missing: When it is missing.
+        source: Formula's paper, or where the facts come from.
+        values: The function.
+        monotone: 1 where a higher value can only mean a better candidate, -1 the reverse.
+    """
+
+    name: str
+    groups: tuple[Group, ...]
+    keys: tuple[str, ...]
+    words: str
+    unit: str
+    low: float
+    high: float
+    missing: str
+    source: str
+    values: Values
+    monotone: Literal[-1, 0, 1] = 0
+
+
+def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd.DataFrame:
+    """Values of the features over rows, shape (n_rows, n_features), float32, same index.
+
+    Args:
+        features: What to compute; their order is the order of the columns.
+        rows: Candidates, with every column that the features name as keys.
+        world: Cards and history.
+
+    Raises:
+        ValueError: A feature gave a wrong shape or a value outside its range.
+    """
+    matrix = np.empty((len(rows), len(features)), dtype=np.float32, order="F")
+    groups: dict[tuple[str, ...], tuple[npt.NDArray[np.intp], pd.DataFrame]] = {}
+    for column, feature in enumerate(features):
+        if feature.keys not in groups:
+            groups[feature.keys] = _distinct(rows, feature.keys)
+        codes, keys = groups[feature.keys]
+        matrix[:, column] = _checked(feature, keys, world)[codes]
+    return pd.DataFrame(matrix, index=rows.index, columns=[f.name for f in features], copy=False)
+
+
+def _distinct(
+    rows: pd.DataFrame, columns: tuple[str, ...]
+) -> tuple[npt.NDArray[np.intp], pd.DataFrame]:
+    """Codes of the rows into their distinct keys, and those keys in first-seen order."""
+    combined = np.zeros(len(rows), dtype=np.int64)
+    for name in columns:
+        codes, uniques = pd.factorize(rows[name])
+        combined = combined * len(uniques) + codes
+    codes, _ = pd.factorize(combined)
+    first = np.full(codes.max() + 1 if len(codes) else 0, len(codes), dtype=np.intp)
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    return codes, rows.iloc[first][list(columns)].reset_index(drop=True)
+
+
+def _checked(feature: Feature, keys: pd.DataFrame, world: World) -> npt.NDArray[np.float32]:
+    values = np.asarray(feature.values(keys, world), dtype=np.float64)
+    if values.shape != (len(keys),):
+        raise ValueError(f"{feature.name} gave shape {values.shape} for {len(keys)} keys")
+    known = values[~np.isnan(values)]
+    if known.size and (known.min() < feature.low or known.max() > feature.high):
+        raise ValueError(
+            f"{feature.name} gave {known.min():.4g} to {known.max():.4g}, "
+            f"outside {feature.low} to {feature.high}"
+        )
+    return values.astype(np.float32)

@@ -1,0 +1,138 @@
+"""The one module that opens files for writing: whole files or none, and folders with a manifest.
+
+A folder that a command made holds `manifest.json`, written last: if it is there, the folder is
+whole. It lists every file's SHA-256, the folder's kind and schema version, and how it was made.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from metaselect.errors import MetaselectError
+
+MANIFEST = "manifest.json"
+_VERSIONED = ("metaselect", "lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a folder is and how it was made.
+
+    Attributes:
+        kind: What the folder holds: `predictor`, `evaluation`, `runs`, ...
+        schema: Version of that kind's format; readers refuse newer ones.
+        made_by: The command, its settings, input hashes: whatever explains the content.
+        hashes: SHA-256 by file name.
+    """
+
+    kind: str
+    schema: int
+    made_by: Mapping[str, Any]
+    hashes: Mapping[str, str]
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` that takes its place when the block ends well.
+
+    Readers see the old file or the new, never half of one; an error leaves the old one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.{uuid.uuid4().hex}")  # same disk, so replace is atomic
+    try:
+        yield temp
+        with temp.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temp, path)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace path whole."""
+    with replacing(path) as temp, temp.open("xb") as out:
+        out.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace path whole, in UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace path whole with indented JSON; NaN is refused, since JSON has none."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def sha256_of(path: Path) -> str:
+    """Hex SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that can change a result."""
+    versions = {"python": platform.python_version()}
+    for name in _VERSIONED:
+        versions[name] = metadata.version(name)
+    return versions
+
+
+def write_manifest(folder: Path, *, kind: str, schema: int, made_by: Mapping[str, Any]) -> None:
+    """Seal a folder: hash every file in it and write the manifest last."""
+    hashes = {
+        path.relative_to(folder).as_posix(): sha256_of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
+    }
+    content = {"kind": kind, "schema": schema, "made_by": dict(made_by), "sha256": hashes}
+    write_json(folder / MANIFEST, {**content, "versions": library_versions()})
+
+
+def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
+    """Read and check a folder's manifest and the hash of every file that it lists.
+
+    Raises:
+        MetaselectError: No manifest (unfinished or not ours), another kind, a newer schema, or
+            files that are missing or changed since the folder was sealed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise MetaselectError(f"{folder} has no {MANIFEST}: it is not a finished {kind} folder.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Manifest(
+            str(content["kind"]), int(content["schema"]), content["made_by"], content["sha256"]
+        )
+        named = all(isinstance(item, str) for pair in found.hashes.items() for item in pair)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MetaselectError(f"{path} is broken: {error}. Make the folder again.") from error
+    if found.kind != kind or not named:
+        raise MetaselectError(f"{folder} holds a {found.kind}, but a {kind} folder is needed.")
+    if found.schema > schema:
+        raise MetaselectError(
+            f"{folder} was made by a newer metaselect (schema {found.schema}, this one reads up "
+            f"to {schema}): update with pip install -U metaselect."
+        )
+    _check_hashes(folder, found.hashes)
+    return found
+
+
+def _check_hashes(folder: Path, hashes: Mapping[str, str]) -> None:
+    root = folder.resolve()
+    for name, expected in hashes.items():
+        path = (folder / name).resolve()
+        if not path.is_relative_to(root):
+            raise MetaselectError(f"{folder / MANIFEST} names a file outside its folder: {name}.")
+        if not path.is_file():
+            raise MetaselectError(f"{folder} is not whole: {name} is missing. Make it again.")
+        if sha256_of(path) != expected:
+            raise MetaselectError(f"{path} has changed since it was made. Make the folder again.")

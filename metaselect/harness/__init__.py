@@ -1,0 +1,1 @@
+"""Fine-tuning runs that make transfer gains (needs the harness extra)."""

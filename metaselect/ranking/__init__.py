@@ -1,0 +1,1 @@
+"""Measures, the ranker, the simple rules it must beat, intervals."""

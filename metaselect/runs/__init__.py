@@ -1,0 +1,1 @@
+"""The table of transfer runs: checked, stored, exchanged, turned into gains."""
