@@ -1,0 +1,200 @@
+"""Gains over training directly, with their standard errors; and halves of the seeds.
+
+A query is (study, encoder, adaptation, target, language): one ranking problem over its
+candidates. Where a study keeps to one encoder and adaptation, as it should, that is (study,
+target, language); where it does not, each encoder ranks for itself, and never mixes with another.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.seeding import derive_seed
+
+QUERY = ("study", "encoder", "adaptation", "target", "language")
+"""The columns that name a query."""
+
+SE_FLOOR = 1e-4
+"""Lowest standard error of a gain: scores are commonly given to four decimals, and two seeds
+that agree by luck must not weigh without bound."""
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+
+def query_key(rows: pd.DataFrame) -> pd.Series:
+    """A text for each row that names its query, the same in every table and on every machine.
+
+    Args:
+        rows: With the columns of `QUERY`.
+
+    Returns:
+        The five names joined by `|` (and a `|` in a name escaped by a backslash), same index.
+
+    Example:
+        >>> names = ["ours", "xlmr", "lora", "xnli", "nan"]
+        >>> query_key(pd.DataFrame([names], columns=QUERY)).item()
+        'ours|xlmr|lora|xnli|nan'
+    """
+    codes, names = _distinct(rows, QUERY)
+    escaped = [[_escape(str(part)) for part in row] for row in names.itertuples(index=False)]
+    keys = pd.array(["|".join(row) for row in escaped], dtype="str")
+    return pd.Series(keys.take(codes), index=rows.index, name="query")
+
+
+def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
+    """The gain of every candidate of every query, `direct` among them.
+
+    The gain is a mean difference between scores with the candidate and scores `direct`:
+
+    * paired, where two or more seeds have both scores, or each side has the same one seed: the
+      mean over those seeds alone, SE = sd of the differences / sqrt(n);
+    * otherwise of the two means, SE = sqrt(var / n + var / n).
+
+    A variance that one seed cannot tell is the pooled variance within candidates (over their
+    seeds) of the same study, encoder, adaptation and target; where nothing repeats there, of the
+    same study, encoder and adaptation; where nothing repeats there either, the SE is NaN. So one
+    `direct` score beside many of each candidate counts with the candidates' own noise. SEs are at
+    least `SE_FLOOR`; the one of `direct` is 0, since its gain is 0 by definition.
+
+    A query without `direct` runs has no `direct` row; its gains are scores minus the mean score
+    of its candidates, enough for ranking and regret, and their SE is that of the score.
+
+    Args:
+        runs: A table from `check_runs`; it may have no rows.
+
+    Returns:
+        One row for each candidate of each query, in order of first appearance: the columns of
+        `QUERY`, metric, intermediate, score (mean over all seeds), gain, gain_se, n_seeds (behind
+        the gain), paired, and absolute (False where there is no `direct` to compare with).
+    """
+    columns = (*QUERY, "metric", "intermediate")
+    cell, gains = _distinct(runs, columns)
+    query, _ = _distinct(gains, (*QUERY, "metric"))
+    stats = _cell_statistics(runs["score"].to_numpy(), cell, len(gains))
+    direct = _direct_cells(gains, query)
+    variance = _filled_variance(gains, stats)
+    mean, count = stats["mean"].to_numpy(), stats["count"].to_numpy()
+    baseline = np.where(direct >= 0, mean[direct], _query_means(mean, query))
+    baseline_part = np.where(direct >= 0, (variance / count)[direct], 0.0)
+    gains["score"] = mean
+    gains["gain"] = mean - baseline
+    gains["gain_se"] = np.sqrt(variance / count + baseline_part)
+    gains["n_seeds"] = count
+    _pair(gains, _paired_statistics(runs, cell, direct), count, direct)
+    gains["gain_se"] = gains["gain_se"].clip(lower=SE_FLOOR)
+    is_direct = (gains["intermediate"] == DIRECT).to_numpy()
+    gains.loc[is_direct, ["gain", "gain_se"]] = 0.0
+    gains["paired"] |= is_direct
+    gains["absolute"] = direct >= 0
+    return gains
+
+
+def split_seeds(runs: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Two tables with half of the seeds each: choose on one, score on the other.
+
+    Seeds are dealt out in turn, in a random order that is fixed for a query: candidates with the
+    same seeds have the same ones in each half, so that pairs stay pairs. The first half has one
+    more where their number is odd. `direct` with one seed stands in both halves; a candidate with
+    one seed has no second half and is left out of both.
+
+    Args:
+        runs: A table from `check_runs`.
+        seed: Fixes the order; the same rows give the same halves in any order of rows.
+    """
+    cell, candidates = _distinct(runs, (*QUERY, "metric", "intermediate"))
+    draw, drawn = _distinct(runs, (*QUERY, "seed"))
+    keys = query_key(drawn).tolist()
+    numbers = drawn["seed"].tolist()
+    order = np.array(
+        [derive_seed(seed, key, str(number)) for key, number in zip(keys, numbers, strict=True)],
+        dtype=np.int64,
+    )[draw]
+    turn = pd.DataFrame({"cell": cell, "order": order, "seed": runs["seed"].to_numpy()})
+    place = turn.sort_values(["order", "seed"]).groupby("cell").cumcount().sort_index().to_numpy()
+    single = (np.bincount(cell, minlength=len(candidates)) == 1)[cell]
+    shared = single & (runs["intermediate"] == DIRECT).to_numpy()
+    first = shared | (~single & (place % 2 == 0))
+    second = shared | (~single & (place % 2 == 1))
+    return runs[first].reset_index(drop=True), runs[second].reset_index(drop=True)
+
+
+def _escape(name: str) -> str:
+    return name.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _distinct(rows: pd.DataFrame, columns: tuple[str, ...]) -> tuple[Codes, pd.DataFrame]:
+    """Codes of the rows into their distinct keys, and those keys in order of appearance."""
+    combined = np.zeros(len(rows), dtype=np.int64)
+    for name in columns:
+        codes, uniques = pd.factorize(rows[name])
+        combined, _ = pd.factorize(combined * max(len(uniques), 1) + codes)
+    first = ~pd.Series(combined).duplicated().to_numpy()
+    return combined.astype(np.intp), rows.loc[first, list(columns)].reset_index(drop=True)
+
+
+def _cell_statistics(values: Floats, cell: Codes, n_cells: int) -> pd.DataFrame:
+    """Mean, sum of squared deviations and count of each cell; NaN mean where it is empty."""
+    count = np.bincount(cell, minlength=n_cells)
+    with np.errstate(invalid="ignore"):
+        mean = np.bincount(cell, values, minlength=n_cells) / count
+    squares = np.bincount(cell, (values - mean[cell]) ** 2, minlength=n_cells)
+    return pd.DataFrame({"mean": mean, "squares": squares, "count": count})
+
+
+def _direct_cells(cells: pd.DataFrame, query: Codes) -> Codes:
+    """The `direct` cell of each cell's query, or -1."""
+    direct = np.full(query.max() + 1 if len(query) else 0, -1, dtype=np.intp)
+    rows = np.flatnonzero(cells["intermediate"] == DIRECT)
+    direct[query[rows]] = rows
+    return direct[query]
+
+
+def _query_means(values: Floats, query: Codes) -> Floats:
+    return (np.bincount(query, values) / np.bincount(query))[query] if len(query) else values
+
+
+def _filled_variance(cells: pd.DataFrame, stats: pd.DataFrame) -> Floats:
+    """Variance over seeds of each cell, pooled where one seed cannot tell it."""
+    protocol = ("study", "encoder", "adaptation")
+    by_target = _pooled_variance(_distinct(cells, (*protocol, "target"))[0], stats)
+    by_study = _pooled_variance(_distinct(cells, protocol)[0], stats)
+    pooled = np.where(np.isnan(by_target), by_study, by_target)
+    freedom = stats["count"].to_numpy() - 1
+    own = stats["squares"].to_numpy() / np.maximum(freedom, 1)
+    return np.where(freedom > 0, own, pooled)
+
+
+def _pooled_variance(group: Codes, stats: pd.DataFrame) -> Floats:
+    """Within-cell variance over the cells of each cell's group; NaN where no seed repeats."""
+    squares = np.bincount(group, stats["squares"])
+    freedom = np.bincount(group, stats["count"] - 1)
+    pooled = np.where(freedom > 0, squares / np.maximum(freedom, 1), np.nan)
+    return pooled[group]
+
+
+def _paired_statistics(runs: pd.DataFrame, cell: Codes, direct: Codes) -> pd.DataFrame:
+    """`_cell_statistics` of score minus `direct` score, over the seeds that have both."""
+    seed, seeds = pd.factorize(runs["seed"])
+    scores = runs["score"].to_numpy()
+    place = pd.Index(cell * max(len(seeds), 1) + seed)
+    twin = place.get_indexer(pd.Index(direct[cell] * max(len(seeds), 1) + seed))
+    both = twin >= 0
+    difference = scores[both] - scores[twin[both]]
+    return _cell_statistics(difference, cell[both], len(direct))
+
+
+def _pair(gains: pd.DataFrame, pairs: pd.DataFrame, count: Any, direct: Codes) -> None:
+    """Put the paired gain, SE and number of seeds in place where seeds match."""
+    n_pairs = pairs["count"].to_numpy()
+    several = n_pairs >= 2
+    alone = (n_pairs == 1) & (count == 1) & (np.append(count, 0)[direct] == 1)
+    freedom = np.maximum(n_pairs - 1, 1)
+    se = np.sqrt(pairs["squares"].to_numpy() / freedom / np.maximum(n_pairs, 1))
+    gains["gain"] = np.where(several, pairs["mean"], gains["gain"])
+    gains["gain_se"] = np.where(several, se, gains["gain_se"])
+    gains["n_seeds"] = np.where(several, n_pairs, gains["n_seeds"])
+    gains["paired"] = several | alone

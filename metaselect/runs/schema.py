@@ -1,0 +1,265 @@
+"""The table of transfer runs: one row per measured score, and every rule that it must keep.
+
+Text is checked once for each distinct value, numbers and repeats in whole columns, so that a
+million rows take seconds. Nothing is repaired: a table is whole, or refused with every fault.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.runs.faults import Fault, RunsTableError, cell_faults, shown
+from metaselect.runs.numbers import SEED_LIMIT, fractions, whole_numbers
+
+Codes = npt.NDArray[np.intp]
+KnownLanguage = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the runs table: its name, its type, whether cells may be empty, its rule."""
+
+    name: str
+    type: Literal["text", "number", "whole number"]
+    required: bool
+    rule: str
+
+
+COLUMNS = (
+    Column("study", "text", True, "name of the protocol that the runs were made under"),
+    Column("encoder", "text", True, "hub id or folder of the pretrained model"),
+    Column("adaptation", "text", True, "how it was trained: finetune, lora, ..."),
+    Column("intermediate", "text", True, f"a task name, or {DIRECT!r} for none"),
+    Column("target", "text", True, f"a task name, never {DIRECT!r}"),
+    Column("language", "text", True, "a language code such as en, nan, no, zh-Hant, pt-BR"),
+    Column("metric", "text", True, "one metric for each study and target"),
+    Column("score", "number", True, "a fraction in [0, 1]; for correlations in [-1, 1]"),
+    Column("seed", "whole number", True, f"a whole number from 0 to {SEED_LIMIT}"),
+    Column("source", "text", False, "where the number comes from; may be empty"),
+)
+RUN_KEY = (
+    *("study", "encoder", "adaptation", "intermediate"),
+    *("target", "language", "metric", "seed"),
+)
+"""The columns that name a run: one score for each."""
+
+_LANGUAGE = re.compile(
+    r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.ASCII
+)
+_CORRELATION = re.compile(r"matthews|pearson|spearman|correlation|\bmcc", re.IGNORECASE)
+_MAX_LENGTH = 200  # longer names are text that slipped into the wrong column
+_PERCENT_HINT = "Scores above 1 look like percent: pass --percent (percent=True) to divide by 100."
+
+
+def check_runs(
+    table: pd.DataFrame, *, percent: bool, known_language: KnownLanguage | None = None
+) -> pd.DataFrame:
+    """The table with typed columns, or an error that lists every fault.
+
+    Args:
+        table: One row per score; the columns of `COLUMNS` in any order, and others, which are
+            kept as they are, behind them.
+        percent: Scores are percent; they are divided by 100 (rounded to 12 decimals, so that 56.7
+            becomes 0.567).
+        known_language: Whether a code names a language; None checks its form alone, since a
+            ranker can do with languages that nothing is known of.
+
+    Returns:
+        A new table with text, float64 scores and int64 seeds, rows in order, a fresh index. A
+        missing `source` column is added, empty.
+
+    Raises:
+        RunsTableError: Anything missing, impossible, duplicate or contradictory.
+    """
+    faults = _table_faults(table)
+    checked: dict[str, Any] = {}
+    codes: dict[str, Codes] = {}
+    for column in COLUMNS:
+        if column.type == "text" and column.name in table:
+            found = _check_text(table[column.name], column, known_language, faults)
+            codes[column.name], checked[column.name] = found
+    if "seed" in table:
+        checked["seed"], codes["seed"] = _check_seeds(table["seed"], faults)
+    if "score" in table:
+        checked["score"] = _check_scores(table, codes, percent, faults)
+    faults += _repeat_faults(codes, checked)
+    faults += _metric_faults(codes, table)
+    if faults:
+        raise RunsTableError(faults, hint=_hint(faults, checked.get("score"), percent))
+    checked.setdefault("source", pd.array([""] * len(table), dtype="str"))
+    extra = table.drop(columns=[c.name for c in COLUMNS], errors="ignore").reset_index(drop=True)
+    return pd.concat([pd.DataFrame(checked)[[c.name for c in COLUMNS]], extra], axis=1)
+
+
+def _table_faults(table: pd.DataFrame) -> list[Fault]:
+    """Missing columns and no rows; raises at once where columns cannot be told apart."""
+    names = [str(name) for name in table.columns]
+    odd = [str(name) for name in table.columns if not isinstance(name, str)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if odd or twice:
+        unclear = [Fault(None, name, "column twice", "a name once") for name in twice]
+        unclear += [Fault(None, name, "name is not text", "text as a name") for name in odd]
+        raise RunsTableError(unclear, hint="")
+    faults = [
+        Fault(None, column.name, "no such column", column.rule)
+        for column in COLUMNS
+        if column.required and column.name not in names
+    ]
+    return faults if len(table) else [*faults, Fault(None, "", "no rows", "at least one row")]
+
+
+def _check_text(
+    values: pd.Series, column: Column, known_language: KnownLanguage | None, faults: list[Fault]
+) -> tuple[Codes, Any]:
+    """Codes of the distinct texts, -1 where a cell is faulty, and the column as text."""
+    cells = values.to_numpy(dtype=object)
+    is_text = np.fromiter((isinstance(cell, str) for cell in cells), bool, len(cells))
+    codes = np.full(len(cells), -1, dtype=np.intp)
+    codes[is_text], names = pd.factorize(cells[is_text])
+    allowed = [_text_rule(name, column, known_language) for name in names]
+    broken = np.array([*(rule is not None for rule in allowed), False])[codes]
+    faults += [
+        Fault(row + 1, column.name, shown(cells[row]), str(allowed[codes[row]]))
+        for row in np.flatnonzero(broken).tolist()
+    ]
+    codes[broken] = -1
+    missing = values.isna().to_numpy()
+    other = np.flatnonzero(~is_text & ~missing if not column.required else ~is_text)
+    faults += cell_faults(column.name, other.tolist(), cells[other], _not_text_rule(column))
+    safe = [str(name) if rule is None else "" for name, rule in zip(names, allowed, strict=True)]
+    return codes, pd.array([*safe, ""], dtype="str").take(codes)
+
+
+def _text_rule(value: str, column: Column, known_language: KnownLanguage | None) -> str | None:
+    """The rule that a text breaks, or None."""
+    if not value:
+        return f"not empty: {column.rule}" if column.required else None
+    if column.name == "source":
+        return None if value.isprintable() else "printable characters"
+    if not value.isprintable() or value != value.strip() or len(value) > _MAX_LENGTH:
+        return f"up to {_MAX_LENGTH} printable characters with no blanks around them"
+    if column.name == "language":
+        return _language_rule(value, known_language)
+    if column.name in ("intermediate", "target"):
+        return _task_rule(value, column)
+    return None
+
+
+def _language_rule(value: str, known_language: KnownLanguage | None) -> str | None:
+    if not _LANGUAGE.fullmatch(value):
+        return "a BCP-47 or ISO 639 code such as en, nan, no, zh-Hant, pt-BR"
+    if known_language is not None and not known_language(value):
+        return "a code of a known language (`metaselect ls languages`)"
+    return None
+
+
+def _task_rule(value: str, column: Column) -> str | None:
+    if "/" in value or "\\" in value or value.startswith("."):
+        return "a task name without path separators or a leading dot"
+    if value.lower() == DIRECT and (column.name == "target" or value != DIRECT):
+        return column.rule
+    return None
+
+
+def _not_text_rule(column: Column) -> str:
+    if column.name == "language":
+        return (
+            "text: the codes nan (Min Nan Chinese) and no (Norwegian) are not missing values or "
+            "booleans (metaselect.read_runs keeps them)"
+        )
+    return f"text: {column.rule}"
+
+
+def _check_seeds(
+    values: pd.Series, faults: list[Fault]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    seeds, good = whole_numbers(values)
+    bad = np.flatnonzero(~good)
+    rule = next(column.rule for column in COLUMNS if column.name == "seed")
+    faults += cell_faults("seed", bad.tolist(), values.iloc[bad].tolist(), rule)
+    codes = pd.factorize(seeds)[0]
+    return seeds, np.where(good, codes, -1)
+
+
+def _check_scores(
+    table: pd.DataFrame, codes: dict[str, Codes], percent: bool, faults: list[Fault]
+) -> npt.NDArray[np.float64]:
+    """Scores as fractions, NaN where a cell is not a finite number."""
+    scores = fractions(table["score"])
+    if percent:
+        faults += _not_percent_faults(scores, codes)
+        scores = np.round(scores / 100, 12)
+    low = np.zeros(len(scores))
+    if "metric" in codes:
+        found, metrics = pd.factorize(table["metric"].astype(object))
+        signed = [isinstance(m, str) and bool(_CORRELATION.search(m)) for m in metrics]
+        low = np.where(np.array([*signed, False])[found], -1.0, 0.0)
+    bad = np.flatnonzero(~((scores >= low) & (scores <= 1)))
+    for lowest in (0.0, -1.0):
+        rows = bad[low[bad] == lowest]
+        bounds = f"[{lowest * 100:g}, 100]" if percent else f"[{lowest:g}, 1]"
+        rule = f"a {'percentage' if percent else 'fraction'} in {bounds}"
+        faults += cell_faults("score", rows.tolist(), table["score"].iloc[rows].tolist(), rule)
+    return scores
+
+
+def _not_percent_faults(scores: npt.NDArray[np.float64], codes: dict[str, Codes]) -> list[Fault]:
+    """A fault for each study and target whose scores are all fractions, said to be percent."""
+    if not {"study", "target"} <= set(codes) or not len(scores):
+        return []
+    frame = pd.DataFrame({"study": codes["study"], "target": codes["target"], "score": scores})
+    highest = frame.groupby(["study", "target"])["score"].transform("max").to_numpy()
+    first = ~frame.duplicated(["study", "target"]).to_numpy()
+    rows = np.flatnonzero(first & (highest > 0) & (highest <= 1))
+    return [
+        Fault(row + 1, "score", f"{highest[row]:g} is the highest of its study and target",
+              "percent, as --percent says; leave it out for fractions")
+        for row in rows.tolist()
+    ]  # fmt: skip
+
+
+def _repeat_faults(codes: dict[str, Codes], checked: dict[str, Any]) -> list[Fault]:
+    """Rows that name a run that stands above them, with the same score or another."""
+    if "score" not in checked or not set(RUN_KEY) <= set(codes):
+        return []
+    keys = pd.DataFrame({name: codes[name] for name in RUN_KEY})
+    keys = keys[(keys >= 0).all(axis=1)]
+    if not keys.duplicated().any():
+        return []
+    run = keys.groupby(list(RUN_KEY), sort=False).ngroup()
+    above = run.map(pd.Series(keys.index, index=run).groupby(level=0).first())
+    scores = checked["score"]
+    faults = []
+    for row, first in above[above != above.index].items():
+        if scores[row] == scores[first]:
+            allowed = f"a run once: row {first + 1} is the same"
+            faults.append(Fault(int(str(row)) + 1, "seed", "the run repeats", allowed))
+        elif not np.isnan(scores[row]):
+            allowed = (
+                f"one score a run: row {first + 1} says {float(scores[first])!r} of the same run"
+            )
+            faults.append(Fault(int(str(row)) + 1, "score", repr(float(scores[row])), allowed))
+    return faults
+
+
+def _metric_faults(codes: dict[str, Codes], table: pd.DataFrame) -> list[Fault]:
+    """Rows whose metric is not the first one of their study and target."""
+    if not {"study", "target", "metric"} <= set(codes):
+        return []
+    keys = pd.DataFrame({name: codes[name] for name in ("study", "target", "metric")})
+    keys = keys[(keys >= 0).all(axis=1)]
+    first = keys.groupby(["study", "target"])["metric"].transform("first")
+    rows = keys.index[keys["metric"] != first].tolist()
+    return cell_faults("metric", rows, table["metric"].iloc[rows].tolist(), COLUMNS[6].rule)
+
+
+def _hint(faults: list[Fault], scores: Any, percent: bool) -> str:
+    if scores is None or percent:
+        return ""
+    return _PERCENT_HINT if bool(((scores > 1) & (scores <= 100)).any()) else ""
