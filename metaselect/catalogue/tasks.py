@@ -38,6 +38,29 @@ DIRECT = "direct"
 
 _STRICT = {"extra": "forbid"}  # pydantic's setting; unknown fields of a card are faults
 
+Kind = Literal[
+    "acceptability",
+    "answer-retrieval",
+    "cloze-qa",
+    "commonsense",
+    "coreference",
+    "entity-retrieval",
+    "extractive-qa",
+    "multi-sentence-qa",
+    "ner",
+    "nli",
+    "paraphrase",
+    "pos-tagging",
+    "sentence-retrieval",
+    "sentiment",
+    "similarity",
+    "supertagging",
+    "topic",
+    "word-sense",
+    "yes-no-qa",
+]
+"""What a task asks; tasks of one kind are the likely helpers of each other."""
+
 Head = Literal[
     "classification",
     "regression",
@@ -59,7 +82,8 @@ class Hub:
         config: Configuration; `{language}` stands for the hub's code of a language.
         train, validation, test: Split names; None where the hub has none.
         languages: The hub's code for a language where it differs from the card's.
-        language_column: Column that holds the language where all are stacked in one split.
+        language_column: Column that holds the language where all are stacked in one split; its
+            value is the hub's code, or starts with it and a hyphen (`english-12`).
         revision: Branch or commit, such as `refs/convert/parquet`.
     """
 
@@ -78,11 +102,18 @@ class Hub:
 class Layout:
     """Which columns hold what; a card lists several where copies of the data differ.
 
+    A dot reaches into a nested column: `choices.text` is the list `text` in the column `choices`.
+    A whole number or boolean in the label column is a position, counted from 0, among the card's
+    labels or the choices (-1: no label). A string is one of the card's labels or of `values`.
+
     Attributes:
         text: Columns read as the first, second, ... text (question, context for QA).
-        label: Column of the gold label, answers, tags or similarity.
+        label: Column of the gold label, answers, tags or similarity; of the matching text for
+            retrieval.
         choices: One column that holds a list, or several columns, for multiple choice.
         groups: Column that ties rows together (an id for answers), where the metric needs it.
+        values: Strings that stand for the labels or choices, in their order, where the label
+            column has neither positions nor the card's labels (`("A", "B")`).
     """
 
     __pydantic_config__: ClassVar = _STRICT
@@ -90,15 +121,29 @@ class Layout:
     label: str | None = None
     choices: tuple[str, ...] = ()
     groups: str | None = None
+    values: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of the top-level columns that a copy of the data must have."""
+        named = (*self.text, *self.choices, self.label, self.groups)
+        return frozenset(name.split(".")[0] for name in named if name is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedScore:
-    """A published number about a task: fractions, with its source key.
+    """A published number about a task, with its source key.
+
+    Scores are fractions: `majority`, `bert_large`, `roberta_base`, `roberta_large`, `human`, and
+    from item responses `accuracy_18` (mean of 18 encoders) and `accuracy_xlmr_large`. Difficulties
+    are higher for harder tasks: `headroom` ((human - bert_large) / (human - majority)),
+    `error_normalised_18` and `error_normalised_roberta` (1 is guessing, 0 no error), `rasch_b`
+    (logits). `item_total_r` says how well items tell encoders apart; `pvi_bits` is usable
+    information, lower for harder tasks.
 
     Attributes:
-        measure: `majority`, `bert_large`, `roberta_large`, `human`, `rasch_b`, ...
-        value: Score as a fraction, or Rasch difficulty in logits (higher is harder).
+        measure: Its name, from those above or a user's own.
+        value: The number, in the measure's unit.
         source: Key into the file's `[sources]`.
     """
 
@@ -116,13 +161,15 @@ class TaskCard:
         name: As it stands in runs tables.
         kind: What the task asks (`nli`, `paraphrase`, `extractive-qa`, `ner`, ...).
         head: Which output layer and scoring it takes.
-        metric: Name of the score, higher is better.
+        metric: Name of the score, higher is better: `accuracy`, `f1` (of the positive class, of
+            tags), `macro_f1`, `entity_f1`, `exact_match`, `matthews_correlation`, `pearson`,
+            `spearman`, `map@20`, or a mean of two such as `mean(exact_match,f1)`.
         languages: Codes of the languages that it is scored in; `("en",)` for English tasks.
         train_size: Rows of the original English training split; 0 where there is none.
         labels: Class names in the hub's order; empty where the head has none.
         n_choices: Answers to choose from, for multiple choice.
-        train_task: Task whose English training data it uses (`squad` for XQuAD).
-        same_source: Tasks whose data it shares, so that transfer is training longer.
+        train_task: Task whose English training data it trains on (`squad` for XQuAD).
+        same_source: Tasks whose data it shares, so that transfer is training longer; symmetric.
         benchmarks: `xtreme`, `xtreme_r`, `superglue`, `glue`, `phang2020`, `taskweb`, ...
         scores: Published scores and difficulties.
         fact_sources: Source text by field name.
@@ -131,7 +178,7 @@ class TaskCard:
     __pydantic_config__: ClassVar = _STRICT
     name: str
     title: str
-    kind: str
+    kind: Kind
     head: Head
     metric: str
     languages: tuple[str, ...] = ("en",)
