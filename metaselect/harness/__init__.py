@@ -1,1 +1,1 @@
-"""Fine-tuning runs that make transfer gains (needs the harness extra)."""
+"""Real fine-tuning runs: corpora, heads, the training loop, the grid and who executes it."""

@@ -1,0 +1,178 @@
+"""Where rows come from: a local folder of tasks, or the hub.
+
+A folder holds `<task>/{train,validation,test.<language>}` as `.jsonl`, `.jsonl.gz` or `.parquet`
+with the hub's column names, and `<task>/candidates` where retrieval has a pool of its own. The
+codes in test files may be any that name the language (`swh`, `sw`): they are matched by meaning.
+"""
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pandas as pd
+
+from metaselect.catalogue.tasks import Hub, TaskCard
+from metaselect.errors import MetaselectError
+from metaselect.files import sha256_of
+from metaselect.harness.rows import Row, read_rows
+
+Split = Literal["train", "validation", "test", "candidates"]
+_SUFFIXES = (".jsonl.gz", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Corpora:
+    """Where all tasks' rows come from.
+
+    Attributes:
+        folder: Local folder of tasks; None reads the hub.
+    """
+
+    folder: Path | None
+
+    def rows(self, card: TaskCard, split: Split, language: str) -> list[Row]:
+        """Rows of one split, normalised; the language matters for tests alone.
+
+        Raises:
+            MetaselectError: No such file or split, a broken file, or rows that do not fit.
+        """
+        where = f"{card.name} {split}" + (f" ({language})" if split == "test" else "")
+        if self.folder is not None:
+            path = self._file(card, split, language)
+            return read_rows(card, _read_table(path), where=f"{where}, {path.name}")
+        return read_rows(card, _hub_table(card, split, language), where=f"{where} on the hub")
+
+    def identity(self, card: TaskCard, split: Split, language: str) -> str:
+        """What the rows are: the file's hash, the hub's commit, or `missing`."""
+        if self.folder is None:
+            hub = _hub_of(card)
+            return f"{hub.id}@{_hub_commit(hub)}:{hub.config}:{split}:{language}"
+        try:
+            path = self._file(card, split, language)
+        except MetaselectError:
+            return "missing"
+        return _hash(path, path.stat().st_size, path.stat().st_mtime_ns)
+
+    def has(self, card: TaskCard, split: Split, language: str) -> bool:
+        """Whether a split is there; the hub is not asked, the card is believed."""
+        if self.folder is None:
+            return card.hub is not None and getattr(card.hub, split, None) is not None
+        return self.identity(card, split, language) != "missing"
+
+    def test_languages(self, card: TaskCard) -> list[str]:
+        """The card's languages for which there are test rows, in the card's order."""
+        return [code for code in card.languages if self.has(card, "test", code)]
+
+    def _file(self, card: TaskCard, split: Split, language: str) -> Path:
+        assert self.folder is not None  # callers ask for files of a folder only
+        folder = self.folder / card.name
+        if not folder.is_dir():
+            raise MetaselectError(f"{self.folder} has no folder {card.name}.")
+        stems = _stems(folder)
+        if split != "test":
+            found = stems.get(split)
+        else:
+            found = stems.get(f"test.{language}") or _by_meaning(card, stems, language)
+        if found is None:
+            name = f"test.{language}" if split == "test" else split
+            raise MetaselectError(f"{folder.name} has no file {name} ({', '.join(_SUFFIXES)}).")
+        return found
+
+
+def _stems(folder: Path) -> Mapping[str, Path]:
+    return {
+        path.name.removesuffix(suffix): path
+        for path in sorted(folder.iterdir())
+        for suffix in _SUFFIXES
+        if path.name.endswith(suffix)
+    }
+
+
+def _by_meaning(card: TaskCard, stems: Mapping[str, Path], language: str) -> Path | None:
+    """A test file under another code of the same language: the hub's code, or any alias."""
+    hub_code = card.hub.languages.get(language) if card.hub is not None else None
+    if hub_code is not None and f"test.{hub_code}" in stems:
+        return stems[f"test.{hub_code}"]
+    return None
+
+
+def _read_table(path: Path) -> Sequence[Mapping[str, Any]]:
+    try:
+        if path.suffix == ".parquet":
+            return cast("list[dict[str, Any]]", pd.read_parquet(path).to_dict("records"))
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.strip()]
+    except (OSError, EOFError, ValueError) as error:
+        raise MetaselectError(f"{path} is broken: {error}. Fetch the file again.") from error
+
+
+@lru_cache(maxsize=4096)
+def _hash(path: Path, size: int, changed_ns: int) -> str:
+    return sha256_of(path)
+
+
+def _hub_of(card: TaskCard) -> Hub:
+    if card.hub is None:
+        raise MetaselectError(f"The card of {card.name} names no data on the hub: use a folder.")
+    return card.hub
+
+
+@lru_cache(maxsize=256)
+def _hub_commit_of(name: str, revision: str | None) -> str:
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        return str(HfApi().dataset_info(name, revision=revision).sha)
+    except (HfHubHTTPError, OSError) as error:
+        raise MetaselectError(f"The hub gives no data set {name!r}: {error}") from error
+
+
+def _hub_commit(hub: Hub) -> str:
+    return _hub_commit_of(hub.id, hub.revision)
+
+
+def _hub_table(card: TaskCard, split: Split, language: str) -> Sequence[Mapping[str, Any]]:
+    import datasets
+
+    hub = _hub_of(card)
+    name = "test" if split == "candidates" else getattr(hub, split)
+    if name is None:
+        raise MetaselectError(f"The card of {card.name} names no {split} split on the hub.")
+    code = hub.languages.get(language, language)
+    config = hub.config.format(language=code) if hub.config else None
+    if split == "candidates":
+        config = "candidate_entities"
+    try:
+        table = datasets.load_dataset(hub.id, config, split=name, revision=_hub_commit(hub))
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        raise MetaselectError(f"The hub's {hub.id} ({config}, {name}): {error}") from error
+    if hub.language_column is not None:
+        column = hub.language_column
+        table = table.filter(lambda row: _speaks(str(row[column]), code))
+    return [_named(row, table.features) for row in table]
+
+
+def _speaks(value: str, code: str) -> bool:
+    return value == code or value.startswith(f"{code}-")
+
+
+def _named(row: Mapping[str, Any], features: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Class numbers as names, so that another order of classes cannot go unseen."""
+    out = dict(row)
+    for column, feature in features.items():
+        inner = getattr(feature, "feature", feature)
+        names = getattr(inner, "names", None)
+        if names is None or any(str(name).isdigit() for name in names):
+            continue
+        value = out[column]
+        if isinstance(value, list):
+            out[column] = [names[item] for item in value]
+        elif value is not None and value >= 0:
+            out[column] = names[value]
+    return out

@@ -1,0 +1,193 @@
+"""A grid of runs as a plan of stages: what is shared happens once.
+
+I intermediates and T targets take I + (I + 1) * T trainings a seed, not 2 * I * T: each
+intermediate is trained once and each target once from it and once directly; fewer where targets
+share their English training data, and none for targets that are scored without training.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.harness.encoders import Encoder
+from metaselect.harness.recipe import Adaptation, Recipe, Testing
+from metaselect.harness.stages import UNTRAINED, Naming, ScoreStage, Stage, TrainStage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How every stage of a study trains and tests.
+
+    Attributes:
+        study: Name of the protocol, as in runs tables.
+        intermediates: Recipe by intermediate.
+        targets: Recipe by target.
+        testing: Testing by target.
+    """
+
+    study: str
+    intermediates: Mapping[str, Recipe]
+    targets: Mapping[str, Recipe]
+    testing: Mapping[str, Testing]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """What is crossed with what.
+
+    Attributes:
+        encoders, adaptations, intermediates, targets, seeds, budgets: The axes. An intermediate
+            is `direct`, a task, or several tasks joined by `+`.
+    """
+
+    encoders: tuple[Encoder, ...]
+    adaptations: tuple[Adaptation, ...]
+    intermediates: tuple[str, ...]
+    targets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    budgets: tuple[Budget, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One cell of the grid and the scoring that gives its rows.
+
+    Attributes:
+        study, encoder, adaptation, intermediate, target, metric, seed: As in runs tables.
+        score_key: Its scoring stage.
+    """
+
+    study: str
+    encoder: str
+    adaptation: str
+    intermediate: str
+    target: str
+    metric: str
+    seed: int
+    score_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Runs and their stages, each stage after the one that it builds on.
+
+    Attributes:
+        runs: Cells of the grid.
+        stages: Stages by key, depth first, so that few weights are needed at a time.
+    """
+
+    runs: tuple[Run, ...]
+    stages: Mapping[str, Stage]
+
+    @property
+    def n_trainings(self) -> int:
+        """Trainings in all."""
+        return sum(isinstance(stage, TrainStage) for stage in self.stages.values())
+
+    @property
+    def n_scorings(self) -> int:
+        """Scorings in all."""
+        return len(self.stages) - self.n_trainings
+
+
+def plan_grid(grid: Grid, naming: Naming) -> Plan:
+    """Name every stage of the grid; nothing is trained or loaded yet.
+
+    Raises:
+        MetaselectError: An unknown task, an encoder that is not there, a target without data.
+    """
+    runs: list[Run] = []
+    stages: dict[str, Stage] = {}
+    for cell in _cells(grid):
+        stages |= {stage.key: stage for stage in cell.before(naming)}
+        for target in grid.targets:
+            found = cell.target_stages(target, naming)
+            stages |= {stage.key: stage for stage in found if stage.key not in stages}
+            runs.append(cell.run(target, naming.catalogue[target], found[-1]))
+    return Plan(tuple(runs), stages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """One intermediate under one seed, encoder, adaptation and budget; targets share it."""
+
+    budget: Budget
+    encoder: Encoder
+    adaptation: Adaptation
+    intermediate: str
+    seed: int
+
+    def before(self, naming: Naming) -> list[TrainStage]:
+        if self.intermediate == DIRECT:
+            return []
+        whole = self.intermediate in naming.catalogue
+        names = [self.intermediate] if whole else self.intermediate.split("+")
+        stage = naming.train_stage(
+            names, start=self.encoder, adaptation=self.adaptation,
+            recipe=self.budget.intermediates[self.intermediate], seed=self.seed,
+            pair_questions=False,
+        )  # fmt: skip
+        return [stage]
+
+    def target_stages(self, target: str, naming: Naming) -> tuple[Stage, ...]:
+        """The target's training, if it has one, and its scoring."""
+        card = naming.catalogue[target]
+        start: Encoder | TrainStage = next(iter(self.before(naming)), self.encoder)
+        trained: tuple[TrainStage, ...] = ()
+        if card.head not in UNTRAINED:
+            source = training_card(card, naming)
+            stage = naming.train_stage(
+                [source.name], start=start, adaptation=self.adaptation,
+                recipe=self.budget.targets[target], seed=self.seed,
+                pair_questions=source.head == "extractive-qa" and card.head != source.head,
+            )  # fmt: skip
+            trained, start = (stage,), stage
+        score = naming.score_stage(target, start=start, testing=self.budget.testing[target])
+        return (*trained, score)
+
+    def run(self, target: str, card: TaskCard, score: Stage) -> Run:
+        return Run(
+            study=self.budget.study, encoder=self.encoder.name, adaptation=self.adaptation,
+            intermediate=self.intermediate, target=target, metric=card.metric, seed=self.seed,
+            score_key=score.key,
+        )  # fmt: skip
+
+
+def _cells(grid: Grid) -> Iterator[_Cell]:
+    axes = product(grid.seeds, grid.budgets, grid.encoders, grid.adaptations, grid.intermediates)
+    for seed, budget, encoder, adaptation, intermediate in axes:
+        yield _Cell(
+            budget=budget, encoder=encoder, adaptation=adaptation, intermediate=intermediate,
+            seed=seed,
+        )  # fmt: skip
+
+
+def training_card(card: TaskCard, naming: Naming) -> TaskCard:
+    """The card whose English rows a target trains on: its `train_task`'s where those are there."""
+    if card.train_task is None:
+        return card
+    source = naming.catalogue[card.train_task]
+    return source if naming.corpora.has(source, "train", "en") else card
+
+
+def stage_parents(stage: Stage) -> tuple[str, ...]:
+    """Keys of the stages whose weights a stage needs."""
+    return () if stage.parent is None else (stage.parent,)
+
+
+def scored_languages(stage: Stage) -> int:
+    """Languages of a scoring; 0 for a training."""
+    return len(stage.languages) if isinstance(stage, ScoreStage) else 0
+
+
+def known_names(catalogue: Catalogue, grid: Grid) -> None:
+    """Look up every task that a grid names.
+
+    Raises:
+        UnknownName: The first one that has no card.
+    """
+    for name in (*grid.intermediates, *grid.targets):
+        if name != DIRECT and name not in catalogue:
+            for part in name.split("+"):
+                catalogue[part]

@@ -1,0 +1,98 @@
+"""Carrying out a scoring stage: each language on its own, so that one failure stays one."""
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from metaselect.errors import MetaselectError
+from metaselect.files import write_json
+from metaselect.harness import encoders
+from metaselect.harness.heads.base import label_count
+from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.inference import Predictor
+from metaselect.harness.measures import primary
+from metaselect.harness.retrieval import Pool, score_sentences
+from metaselect.harness.rows import Row
+from metaselect.harness.stages import ScoreStage
+from metaselect.harness.training import Workshop, sampled
+from metaselect.seeding import derive_seed
+
+OnStep = Callable[[int, int], None]
+ScoreRows = Callable[[Sequence[Row], str], Mapping[str, float]]
+
+
+def run_scoring(stage: ScoreStage, shop: Workshop, *, on_step: OnStep) -> dict[str, str]:
+    """Score the languages that have no file yet; seal the stage when all have one.
+
+    Returns:
+        Reason by language, of those that could not be scored.
+
+    Raises:
+        MetaselectError: The model or the pool cannot be had, so that no language can be scored.
+    """
+    torch.set_num_threads(shop.machine.threads)
+    score = _scorer(stage, shop)
+    failed: dict[str, str] = {}
+    for done, language in enumerate(stage.languages, start=1):
+        path = shop.work.language_file(stage.key, language)
+        if not path.is_file():
+            try:
+                write_json(path, _score_language(stage, shop, score, language))
+            except MetaselectError as error:
+                failed[language] = str(error)
+        on_step(done, len(stage.languages))
+    if not failed:
+        shop.work.seal(stage.key, {"label": stage.label, "languages": list(stage.languages)})
+    return failed
+
+
+def _score_language(
+    stage: ScoreStage, shop: Workshop, score: ScoreRows, language: str
+) -> dict[str, Any]:
+    started = time.perf_counter()
+    rows = shop.corpora.rows(stage.card, "test", language)
+    picked = sampled(len(rows), stage.testing.rows, seed=derive_seed(0, "test", stage.card.name))
+    chosen = [rows[index] for index in picked]
+    measures = score(chosen, language)
+    return {
+        "score": primary(measures, stage.card.metric),
+        "n_examples": len(chosen),
+        "measures": dict(measures),
+        "wall_s": time.perf_counter() - started,
+    }
+
+
+def _scorer(stage: ScoreStage, shop: Workshop) -> ScoreRows:
+    """What scores one language's rows with the stage's weights."""
+    card, head = stage.card, HEADS[stage.card.head]
+    model = encoders.load_model(
+        stage.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
+    )
+    if stage.parent is not None:
+        load = encoders.load_all if head.score is not None else encoders.load_body
+        load(model, shop.work.weights(stage.parent))
+    predictor = Predictor(
+        model.to(shop.machine.device),
+        encoders.load_tokenizer(stage.encoder),
+        stage.testing.limits,
+        shop.machine,
+    )
+    if head.score is not None:
+        scored = head.score
+        return lambda rows, language: scored(predictor, rows, card, language)
+    if card.head == "sentence-retrieval":
+        return lambda rows, language: score_sentences(predictor, rows, testing=stage.testing)
+    pool = Pool(predictor, shop.corpora, card, stage.testing)
+    return lambda rows, language: pool.score(rows)
+
+
+def failure_record(label: str, error: BaseException) -> dict[str, str]:
+    """What is kept of a failure: reason and traceback."""
+    return {
+        "label": label,
+        "reason": f"{type(error).__name__}: {error}",
+        "traceback": "".join(traceback.format_exception(error)),
+    }

@@ -1,0 +1,176 @@
+"""Stages of a grid: trainings and scorings, each named by a hash of all that it depends on.
+
+A stage that two runs share has one name, so it happens once: the intermediate of many targets,
+the English model of targets that share their training data, the untrained encoder of all seeds.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metaselect.catalogue.tasks import Catalogue, TaskCard
+from metaselect.errors import MetaselectError
+from metaselect.harness import encoders
+from metaselect.harness.corpora import Corpora
+from metaselect.harness.encoders import Encoder
+from metaselect.harness.recipe import Adaptation, Recipe, Testing, as_json
+
+STAGE_SCHEMA = 1
+"""Raise it with any change that moves a result, so that old stages are not taken for new ones."""
+
+UNTRAINED = ("sentence-retrieval",)
+"""Heads scored on whatever encoder comes out of the stage before, without training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainStage:
+    """Train one task, or several at once, from an encoder or from another stage's body.
+
+    Attributes:
+        key: Name: hash of everything below.
+        label: For people: `mnli` or `mnli→udpos`.
+        encoder: What it starts from where it has no parent.
+        parent: Key of the stage whose body it takes over.
+        adaptation: Full fine-tuning or LoRA.
+        cards: Tasks trained together.
+        pair_questions: Train a dual encoder on the questions of an extractive QA task.
+        recipe: How.
+        seed: The grid's seed; data order and new heads follow from it and the tasks alone.
+    """
+
+    key: str
+    label: str
+    encoder: Encoder
+    parent: str | None
+    adaptation: Adaptation
+    cards: tuple[TaskCard, ...]
+    pair_questions: bool
+    recipe: Recipe
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreStage:
+    """Score one target in its languages on a trained stage, or on the bare encoder.
+
+    Attributes:
+        key: Name: hash of everything below.
+        label: For people.
+        encoder: The encoder under the weights.
+        parent: Key of the training whose weights are scored; None scores the encoder itself.
+        card: The target.
+        train_card: Whose head the weights hold.
+        testing: How.
+        languages: Codes to score.
+    """
+
+    key: str
+    label: str
+    encoder: Encoder
+    parent: str | None
+    card: TaskCard
+    testing: Testing
+    languages: tuple[str, ...]
+
+
+Stage = TrainStage | ScoreStage
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What stage names depend on beside the stage itself.
+
+    Attributes:
+        corpora: Data, hashed.
+        catalogue: Cards by name.
+    """
+
+    corpora: Corpora
+    catalogue: Catalogue
+
+    def train_stage(
+        self,
+        names: Sequence[str],
+        *,
+        start: Encoder | TrainStage,
+        adaptation: Adaptation,
+        recipe: Recipe,
+        seed: int,
+        pair_questions: bool,
+    ) -> TrainStage:
+        """A training of some tasks from an encoder or a stage before it."""
+        parent = start if isinstance(start, TrainStage) else None
+        encoder = start.encoder if isinstance(start, TrainStage) else start
+        cards = tuple(self.catalogue[name] for name in names)
+        data = {
+            f"{card.name}.{split}": self.corpora.identity(card, split, "en")
+            for card in cards
+            for split in ("train", "validation")
+        }
+        key = stage_key(
+            {
+                "kind": "train",
+                "encoder": encoders.fingerprint(encoder) if parent is None else None,
+                "parent": None if parent is None else parent.key,
+                "adaptation": adaptation,
+                "tasks": [_card_identity(card) for card in cards],
+                "pair_questions": pair_questions,
+                "data": data,
+                "recipe": as_json(recipe),
+                "seed": seed,
+            }
+        )
+        before = "" if parent is None else f"{parent.label}→"
+        return TrainStage(
+            key=key, label=before + "+".join(names), encoder=encoder,
+            parent=None if parent is None else parent.key, adaptation=adaptation, cards=cards,
+            pair_questions=pair_questions, recipe=recipe, seed=seed,
+        )  # fmt: skip
+
+    def score_stage(
+        self, name: str, *, start: Encoder | TrainStage, testing: Testing
+    ) -> ScoreStage:
+        """A scoring of one target in its languages, on a training or on the bare encoder."""
+        parent = start if isinstance(start, TrainStage) else None
+        encoder = start.encoder if isinstance(start, TrainStage) else start
+        card = self.catalogue[name]
+        languages = testing.languages or tuple(self.corpora.test_languages(card))
+        if not languages:
+            raise MetaselectError(f"There are no test data of {name} in any of its languages.")
+        key = stage_key(
+            {
+                "kind": "score",
+                "encoder": encoders.fingerprint(encoder),
+                "parent": None if parent is None else parent.key,
+                "task": _card_identity(card),
+                "data": {code: self.corpora.identity(card, "test", code) for code in languages},
+                "testing": as_json(testing),
+            }
+        )
+        return ScoreStage(
+            key=key, label=f"{encoder.name if parent is None else parent.label} on {name}",
+            encoder=encoder, parent=None if parent is None else parent.key,
+            card=card, testing=testing, languages=languages,
+        )  # fmt: skip
+
+
+def stage_key(identity: Mapping[str, Any]) -> str:
+    """Hex name of a stage: the same content gives the same name on any machine."""
+    text = json.dumps({"schema": STAGE_SCHEMA, **identity}, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def _card_identity(card: TaskCard) -> dict[str, Any]:
+    """What of a card changes a result: published scores and notes do not."""
+    return {
+        "name": card.name,
+        "head": card.head,
+        "metric": card.metric,
+        "labels": list(card.labels),
+        "layouts": [
+            [list(item.text), item.label, list(item.choices), item.groups, list(item.values)]
+            for item in card.layouts
+        ],
+    }

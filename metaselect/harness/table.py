@@ -1,0 +1,77 @@
+"""The runs table of a grid, made from its stages' files: sorted, the same bytes every time."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from metaselect.harness.grid import Plan, Run
+from metaselect.harness.stages import ScoreStage
+from metaselect.harness.workfolder import WorkFolder
+
+SOURCE = "metaselect run"
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What a grid has measured so far.
+
+    Attributes:
+        runs: One row a score, with `n_examples` and `english_dev` beside the usual columns.
+        timings: Seconds of each scored language and of each training, which differ every time.
+    """
+
+    runs: pd.DataFrame
+    timings: pd.DataFrame
+
+
+def collect_tables(plan: Plan, work: WorkFolder) -> Tables:
+    """Read every finished language of every run."""
+    rows: list[dict[str, Any]] = []
+    times: list[dict[str, Any]] = []
+    for run in plan.runs:
+        stage = plan.stages[run.score_key]
+        if isinstance(stage, ScoreStage):
+            found = list(_run_rows(run, stage, work))
+            rows += [row for row, _ in found]
+            times += [time for _, time in found]
+    order = ["study", "encoder", "adaptation", "intermediate", "target", "language", "seed"]
+    return Tables(_sorted(rows, order), _sorted(times, order))
+
+
+def _run_rows(
+    run: Run, stage: ScoreStage, work: WorkFolder
+) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
+    trained = _training(stage, work)
+    for language in stage.languages:
+        path = work.language_file(stage.key, language)
+        if not path.is_file():
+            continue
+        scored = work.read(path)
+        name = {
+            "study": run.study, "encoder": run.encoder, "adaptation": run.adaptation,
+            "intermediate": run.intermediate, "target": run.target, "language": language,
+        }  # fmt: skip
+        row = {
+            **name, "metric": run.metric, "score": round(scored["score"], 6), "seed": run.seed,
+            "source": SOURCE, "n_examples": scored["n_examples"], "english_dev": trained["english"],
+        }  # fmt: skip
+        time = {**name, "seed": run.seed, "score_s": scored["wall_s"], "train_s": trained["wall_s"]}
+        yield row, time
+
+
+def _training(stage: ScoreStage, work: WorkFolder) -> Mapping[str, float | None]:
+    if stage.parent is None or not work.is_done(stage.parent):
+        return {"english": None, "wall_s": None}
+    folder = work.stage(stage.parent)
+    english = work.read(folder / "result.json")["english_dev"]
+    return {
+        "english": None if english is None else round(english, 6),
+        "wall_s": work.read(folder / "timing.json")["wall_s"],
+    }
+
+
+def _sorted(rows: list[dict[str, Any]], order: list[str]) -> pd.DataFrame:
+    table = pd.DataFrame(rows)
+    return table.sort_values(order, kind="stable", ignore_index=True) if rows else table

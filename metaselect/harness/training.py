@@ -1,0 +1,204 @@
+"""Carrying out a training stage: rows, tokens, heads, the loop, what it leaves on disk."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import torch
+
+from metaselect.catalogue.tasks import Catalogue, TaskCard
+from metaselect.errors import MetaselectError
+from metaselect.files import write_json
+from metaselect.harness import encoders
+from metaselect.harness.corpora import Corpora
+from metaselect.harness.dynamics import save_dynamics
+from metaselect.harness.finetune import Hooks, Leg, Training, finetune
+from metaselect.harness.heads.base import Head, label_count
+from metaselect.harness.heads.pairs import DUAL
+from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.inference import Predictor
+from metaselect.harness.measures import primary
+from metaselect.harness.recipe import Machine, as_json
+from metaselect.harness.rows import Question, Row, question_pairs
+from metaselect.harness.stages import TrainStage, stage_key
+from metaselect.harness.tokens import Encoded, load_encoded, save_encoded
+from metaselect.harness.workfolder import WorkFolder
+from metaselect.seeding import derive_seed
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What carrying out any stage takes.
+
+    Attributes:
+        corpora: Data.
+        work: Where results go.
+        machine: Where it runs.
+    """
+
+    corpora: Corpora
+    work: WorkFolder
+    machine: Machine
+
+
+OnStep = Callable[[int, int], None]
+
+
+def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
+    """Train, and leave weights, dynamics and a sealed result.
+
+    Raises:
+        MetaselectError: Data that are missing, broken or do not match; a loss that is no number.
+    """
+    started = time.perf_counter()
+    torch.set_num_threads(shop.machine.threads)
+    tokenizer = encoders.load_tokenizer(stage.encoder)
+    legs = _legs(stage, shop, tokenizer)
+    training = finetune(
+        legs,
+        stage.recipe,
+        tokenizer=tokenizer,
+        machine=shop.machine,
+        seed=derive_seed(stage.seed, "order", *_names(stage)),
+        hooks=Hooks(on_step, lambda: _english(stage, shop, legs, tokenizer) or 0.0),
+    )
+    plain = [replace(leg, model=encoders.merged(leg.model)) for leg in legs]
+    english = _english(stage, shop, plain, tokenizer)
+    _save(stage, shop, plain, training)
+    result = {
+        "label": stage.label,
+        "english_dev": english,
+        "n_steps": len(training.losses),
+        "n_examples": training.n_examples,
+        "n_parts": training.n_parts,
+        "final_loss": float(training.losses[-10:].mean()),
+    }
+    write_json(shop.work.stage(stage.key) / "result.json", result)
+    write_json(
+        shop.work.stage(stage.key) / "timing.json", {"wall_s": time.perf_counter() - started}
+    )
+    shop.work.seal(stage.key, {"label": stage.label, "recipe": as_json(stage.recipe)})
+
+
+def head_of(card: TaskCard, *, pair_questions: bool) -> Head:
+    """The head that a task trains: its own, or a dual encoder on its questions."""
+    return DUAL if pair_questions else HEADS[card.head]
+
+
+def _names(stage: TrainStage) -> list[str]:
+    return [card.name for card in stage.cards]
+
+
+def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
+    """Models with one shared body, each with its head and rows."""
+    legs: list[Leg] = []
+    for card in stage.cards:
+        head = head_of(card, pair_questions=stage.pair_questions)
+        model = encoders.load_model(
+            stage.encoder,
+            auto_class=head.auto_class,
+            n_labels=label_count(head, card),
+            seed=derive_seed(stage.seed, "head", card.name),
+        )
+        if stage.parent is not None:
+            encoders.load_body(model, shop.work.weights(stage.parent))
+        if legs:
+            encoders.share_body(legs[0].model, model)
+        legs.append(Leg(model, head, training_rows(stage, card, shop, tokenizer)))
+    if stage.adaptation == "lora":
+        legs = _adapted(stage, legs)
+    for leg in legs:
+        leg.model.to(shop.machine.device)
+    if shop.machine.compile:
+        for leg in legs:
+            leg.model.compile(dynamic=True)
+    return legs
+
+
+def _adapted(stage: TrainStage, legs: Sequence[Leg]) -> list[Leg]:
+    if len(legs) > 1:
+        raise MetaselectError("LoRA trains one task at a time: give several-task intermediates "
+                              "the adaptation 'finetune'.")  # fmt: skip
+    recipe = stage.recipe
+    torch.manual_seed(derive_seed(stage.seed, "lora", *_names(stage)))
+    lora = encoders.with_lora(legs[0].model, rank=recipe.lora_rank, alpha=recipe.lora_alpha)
+    return [replace(legs[0], model=lora)]
+
+
+def training_rows(stage: TrainStage, card: TaskCard, shop: Workshop, tokenizer: Any) -> Encoded:
+    """The stage's sample of a training split, tokenised once and kept on disk."""
+    head = head_of(card, pair_questions=stage.pair_questions)
+    key = stage_key(
+        {
+            "kind": "tokens",
+            "encoder": encoders.tokenizer_fingerprint(stage.encoder),
+            "task": card.name,
+            "layouts": repr(card.layouts),
+            "labels": list(card.labels),
+            "pairs": stage.pair_questions,
+            "data": shop.corpora.identity(card, "train", "en"),
+            "limits": as_json(stage.recipe.limits),
+            "sample": [stage.recipe.train_rows, stage.seed],
+        }
+    )
+    path = shop.work.tokens(key)
+    if path.is_file():
+        return load_encoded(path)
+    rows = shop.corpora.rows(card, "train", "en")
+    sample = sampled(
+        len(rows), stage.recipe.train_rows, seed=derive_seed(stage.seed, "rows", card.name)
+    )
+    chosen = [rows[index] for index in sample]
+    if stage.pair_questions:
+        chosen = cast("list[Row]", question_pairs(cast("list[Question]", chosen)))
+        sample = sample[: len(chosen)]
+    encoded = head.encode(chosen, tokenizer, stage.recipe.limits)
+    encoded = replace(encoded, rows=sample[encoded.rows])
+    save_encoded(path, encoded)
+    return encoded
+
+
+def sampled(n_rows: int, wanted: int | None, *, seed: int) -> np.ndarray:
+    """Sorted positions of a seeded sample of rows; all of them where that is fewer."""
+    if wanted is None or wanted >= n_rows:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).permutation(n_rows)[:wanted])
+
+
+def _english(
+    stage: TrainStage, shop: Workshop, legs: Sequence[Leg], tokenizer: Any
+) -> float | None:
+    """Mean score on English validation rows of the tasks that have such and can be scored so."""
+    scores = []
+    for card, leg in zip(stage.cards, legs, strict=True):
+        if not stage.recipe.validation_rows or leg.head.score is None:
+            continue
+        if not shop.corpora.has(card, "validation", "en"):
+            continue
+        rows = shop.corpora.rows(card, "validation", "en")
+        picked = sampled(len(rows), stage.recipe.validation_rows, seed=0)
+        predictor = Predictor(leg.model, tokenizer, stage.recipe.limits, shop.machine)
+        measures = leg.head.score(predictor, [rows[index] for index in picked], card, "en")
+        scores.append(primary(measures, card.metric))
+        leg.model.train()
+    return float(np.mean(scores)) if scores else None
+
+
+def _save(stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: Training) -> None:
+    """Weights of the first leg (its body is everyone's), and each leg's dynamics."""
+    encoders.save_weights(legs[0].model, shop.work.weights(stage.key))
+    for card, leg, log in zip(stage.cards, legs, training.logs, strict=True):
+        save_dynamics(
+            shop.work.stage(stage.key) / f"dynamics.{card.name}.npz",
+            log.summary(leg.encoded.rows),
+            training.losses,
+        )
+
+
+def catalogue_cards(catalogue: Catalogue, name: str) -> tuple[TaskCard, ...]:
+    """Cards of an intermediate, which may name several tasks joined by `+`."""
+    if name in catalogue:
+        return (catalogue[name],)
+    return tuple(catalogue[part] for part in name.split("+"))

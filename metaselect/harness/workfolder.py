@@ -1,0 +1,108 @@
+"""The work folder of a grid: finished stages, weights, tokens, failures.
+
+stages/<key>/       a finished stage, sealed by a manifest; a scoring has one file a language
+weights/<key>.safetensors   a cache: dropped when no stage needs it, made again if one does
+tokens/<key>.npz    a cache of tokenised rows
+failures/<key>.json why a stage failed the last time
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaselect.errors import MetaselectError
+from metaselect.files import MANIFEST, write_json, write_manifest
+from metaselect.harness.stages import STAGE_SCHEMA
+
+KIND = "stage"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFolder:
+    """Paths and states of a grid's stages.
+
+    Attributes:
+        root: The folder; made when first written to.
+    """
+
+    root: Path
+
+    def stage(self, key: str) -> Path:
+        """Folder of a stage."""
+        return self.root / "stages" / key
+
+    def weights(self, key: str) -> Path:
+        """Weights file of a training."""
+        return self.root / "weights" / f"{key}.safetensors"
+
+    def tokens(self, key: str) -> Path:
+        """Cached tokens."""
+        return self.root / "tokens" / f"{key}.npz"
+
+    def is_done(self, key: str) -> bool:
+        """Whether a stage is finished; its weights may be gone all the same."""
+        return (self.stage(key) / MANIFEST).is_file()
+
+    def seal(self, key: str, made_by: Mapping[str, Any]) -> None:
+        """Write a stage's manifest, last, and forget an earlier failure."""
+        write_manifest(self.stage(key), kind=KIND, schema=STAGE_SCHEMA, made_by=made_by)
+        self._failure(key).unlink(missing_ok=True)
+
+    def language_file(self, key: str, language: str) -> Path:
+        """Scores of one language in a scoring."""
+        return self.stage(key) / f"{language}.json"
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """A JSON file of a stage."""
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return value
+
+    def fail(self, key: str, failure: Mapping[str, Any]) -> None:
+        """Record why a stage failed."""
+        write_json(self._failure(key), failure)
+
+    def failure(self, key: str) -> dict[str, Any] | None:
+        """Why a stage failed the last time, or None."""
+        path = self._failure(key)
+        return self.read(path) if path.is_file() else None
+
+    def clear_failure(self, key: str) -> None:
+        """Forget a failure before another try."""
+        self._failure(key).unlink(missing_ok=True)
+
+    def weights_bytes(self) -> int:
+        """Disk taken by weights."""
+        folder = self.root / "weights"
+        if not folder.is_dir():
+            return 0
+        return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+    def drop_weights(self, key: str) -> None:
+        """Free the disk of weights that no stage needs any more."""
+        self.weights(key).unlink(missing_ok=True)
+
+    def _failure(self, key: str) -> Path:
+        return self.root / "failures" / f"{key}.json"
+
+
+@contextmanager
+def exclusive(root: Path) -> Iterator[None]:
+    """Hold a work folder alone; the lock goes with the process, however it ends.
+
+    Raises:
+        MetaselectError: Another process works in the folder.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise MetaselectError(f"Another run works in {root}: wait for it or stop it.") from error
+    finally:
+        os.close(handle)
