@@ -5,7 +5,6 @@ million rows take seconds. Nothing is repaired: a table is whole, or refused wit
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,10 +14,10 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.runs.faults import Fault, RunsTableError, cell_faults, shown
+from metaselect.runs.names import KnownLanguage, broken_rule
 from metaselect.runs.numbers import SEED_LIMIT, fractions, whole_numbers
 
 Codes = npt.NDArray[np.intp]
-KnownLanguage = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,7 @@ RUN_KEY = (
 )
 """The columns that name a run: one score for each."""
 
-_LANGUAGE = re.compile(
-    r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.ASCII
-)
 _CORRELATION = re.compile(r"matthews|pearson|spearman|correlation|\bmcc", re.IGNORECASE)
-_MAX_LENGTH = 200  # longer names are text that slipped into the wrong column
 _PERCENT_HINT = "Scores above 1 look like percent: pass --percent (percent=True) to divide by 100."
 
 
@@ -87,7 +82,8 @@ def check_runs(
     if "seed" in table:
         checked["seed"], codes["seed"] = _check_seeds(table["seed"], faults)
     if "score" in table:
-        checked["score"] = _check_scores(table, codes, percent, faults)
+        checked["score"] = _check_scores(table["score"], checked.get("metric"), percent, faults)
+        faults += _not_percent_faults(checked["score"], codes) if percent else []
     faults += _repeat_faults(codes, checked)
     faults += _metric_faults(codes, table)
     if faults:
@@ -129,8 +125,9 @@ def _check_text(
         for row in np.flatnonzero(broken).tolist()
     ]
     codes[broken] = -1
-    missing = values.isna().to_numpy()
-    other = np.flatnonzero(~is_text & ~missing if not column.required else ~is_text)
+    other = np.flatnonzero(~is_text)
+    if not column.required:
+        other = other[[not _is_missing(cell) for cell in cells[other]]]
     faults += cell_faults(column.name, other.tolist(), cells[other], _not_text_rule(column))
     safe = [str(name) if rule is None else "" for name, rule in zip(names, allowed, strict=True)]
     return codes, pd.array([*safe, ""], dtype="str").take(codes)
@@ -140,31 +137,12 @@ def _text_rule(value: str, column: Column, known_language: KnownLanguage | None)
     """The rule that a text breaks, or None."""
     if not value:
         return f"not empty: {column.rule}" if column.required else None
-    if column.name == "source":
-        return None if value.isprintable() else "printable characters"
-    if not value.isprintable() or value != value.strip() or len(value) > _MAX_LENGTH:
-        return f"up to {_MAX_LENGTH} printable characters with no blanks around them"
-    if column.name == "language":
-        return _language_rule(value, known_language)
-    if column.name in ("intermediate", "target"):
-        return _task_rule(value, column)
-    return None
+    return broken_rule(value, column=column.name, known_language=known_language)
 
 
-def _language_rule(value: str, known_language: KnownLanguage | None) -> str | None:
-    if not _LANGUAGE.fullmatch(value):
-        return "a BCP-47 or ISO 639 code such as en, nan, no, zh-Hant, pt-BR"
-    if known_language is not None and not known_language(value):
-        return "a code of a known language (`metaselect ls languages`)"
-    return None
-
-
-def _task_rule(value: str, column: Column) -> str | None:
-    if "/" in value or "\\" in value or value.startswith("."):
-        return "a task name without path separators or a leading dot"
-    if value.lower() == DIRECT and (column.name == "target" or value != DIRECT):
-        return column.rule
-    return None
+def _is_missing(cell: object) -> bool:
+    is_nan = isinstance(cell, float) and np.isnan(cell)
+    return cell is None or cell is pd.NA or cell is pd.NaT or bool(is_nan)
 
 
 def _not_text_rule(column: Column) -> str:
@@ -188,24 +166,23 @@ def _check_seeds(
 
 
 def _check_scores(
-    table: pd.DataFrame, codes: dict[str, Codes], percent: bool, faults: list[Fault]
+    cells: pd.Series, metrics: Any, percent: bool, faults: list[Fault]
 ) -> npt.NDArray[np.float64]:
     """Scores as fractions, NaN where a cell is not a finite number."""
-    scores = fractions(table["score"])
+    scores = fractions(cells)
     if percent:
-        faults += _not_percent_faults(scores, codes)
         scores = np.round(scores / 100, 12)
     low = np.zeros(len(scores))
-    if "metric" in codes:
-        found, metrics = pd.factorize(table["metric"].astype(object))
-        signed = [isinstance(m, str) and bool(_CORRELATION.search(m)) for m in metrics]
+    if metrics is not None:
+        found, names = pd.factorize(metrics)
+        signed = [bool(_CORRELATION.search(name)) for name in names]
         low = np.where(np.array([*signed, False])[found], -1.0, 0.0)
     bad = np.flatnonzero(~((scores >= low) & (scores <= 1)))
     for lowest in (0.0, -1.0):
         rows = bad[low[bad] == lowest]
         bounds = f"[{lowest * 100:g}, 100]" if percent else f"[{lowest:g}, 1]"
         rule = f"a {'percentage' if percent else 'fraction'} in {bounds}"
-        faults += cell_faults("score", rows.tolist(), table["score"].iloc[rows].tolist(), rule)
+        faults += cell_faults("score", rows.tolist(), cells.iloc[rows].tolist(), rule)
     return scores
 
 
@@ -216,9 +193,9 @@ def _not_percent_faults(scores: npt.NDArray[np.float64], codes: dict[str, Codes]
     frame = pd.DataFrame({"study": codes["study"], "target": codes["target"], "score": scores})
     highest = frame.groupby(["study", "target"])["score"].transform("max").to_numpy()
     first = ~frame.duplicated(["study", "target"]).to_numpy()
-    rows = np.flatnonzero(first & (highest > 0) & (highest <= 1))
+    rows = np.flatnonzero(first & (highest > 0) & (highest <= 0.01))
     return [
-        Fault(row + 1, "score", f"{highest[row]:g} is the highest of its study and target",
+        Fault(row + 1, "score", f"{highest[row] * 100:g} is the highest of its study and target",
               "percent, as --percent says; leave it out for fractions")
         for row in rows.tolist()
     ]  # fmt: skip
