@@ -23,7 +23,7 @@ study is then called `<study>/<name>`.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -42,6 +42,7 @@ from metaselect.harness.recipe import (
     Recipe,
     Testing,
 )
+from metaselect.harness.trackers import TrackerName
 
 HUB = "hub"
 
@@ -154,7 +155,7 @@ class GridConfig(_Part):
     inference_tokens: int = Field(8192, ge=8)
     compile: bool = False
     disk_gb: float | None = Field(None, gt=0)
-    log_to: list[str] = []
+    log_to: list[TrackerName] = []
     budgets: list[BudgetPart] = []
     training: TrainingPart = TrainingPart()
     intermediate_training: TrainingPart = TrainingPart()
@@ -202,6 +203,31 @@ def read_config(path: Path) -> GridConfig:
 def _fault(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"])
     return f"{where}: {item['msg']}" if where else str(item["msg"])
+
+
+def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -> GridConfig:
+    """The config with other places of data and encoders, as a command line gives them.
+
+    Args:
+        config: What the file says.
+        data: Folder relative to where the command runs, or `hub`; None keeps the file's.
+        encoders: `name=path`, or a path alone where there is one encoder.
+
+    Raises:
+        MetaselectError: A name that the grid does not have.
+    """
+    values = config.model_dump(exclude_unset=True)
+    if data is not None:
+        values["data"] = data if data == HUB else str(Path(data).resolve())
+    by_name = {part["name"]: part for part in values["encoders"]}
+    for item in encoders:
+        name, _, path = item.rpartition("=")
+        if not name and len(by_name) == 1:
+            name = next(iter(by_name))
+        if name not in by_name:
+            raise MetaselectError(f"--encoder {item}: say NAME=PATH with one of {list(by_name)}.")
+        by_name[name]["path"] = str(Path(path).resolve()) if Path(path).is_dir() else path
+    return GridConfig.model_validate(values)
 
 
 def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Grid:

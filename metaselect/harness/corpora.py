@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 
 import pandas as pd
 
+from metaselect.catalogue.languages import matching_code
 from metaselect.catalogue.tasks import Hub, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
@@ -97,7 +98,9 @@ def _by_meaning(card: TaskCard, stems: Mapping[str, Path], language: str) -> Pat
     hub_code = card.hub.languages.get(language) if card.hub is not None else None
     if hub_code is not None and f"test.{hub_code}" in stems:
         return stems[f"test.{hub_code}"]
-    return None
+    codes = [stem.removeprefix("test.") for stem in stems if stem.startswith("test.")]
+    code = matching_code(language, codes)
+    return None if code is None else stems[f"test.{code}"]
 
 
 def _read_table(path: Path) -> Sequence[Mapping[str, Any]]:

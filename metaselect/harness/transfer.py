@@ -1,8 +1,7 @@
 """Carrying out a grid: what is missing is done, what failed is recorded, what is done is kept."""
 
-import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +18,29 @@ from metaselect.harness.grid import Plan, stage_parents
 from metaselect.harness.progress import Progress
 from metaselect.harness.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.table import collect_tables
+from metaselect.harness.trackers import Tracker, TrackerName, log_stage, open_trackers
 from metaselect.harness.training import Workshop
-
-log = logging.getLogger(__name__)
+from metaselect.harness.workfolder import exclusive
 
 TABLE_EVERY_S = 60.0
 """Seconds between rewrites of the runs table while a grid runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a grid's results go and how much of the machine it takes.
+
+    Attributes:
+        out: Folder of `runs.csv`, `timings.csv`, `failures.json`.
+        n_workers: Stages at a time; 1 works in this process.
+        disk_bytes: Most that weights may take; None does not count.
+        log_to: Trackers that learning curves go to.
+    """
+
+    out: Path
+    n_workers: int
+    disk_bytes: int | None
+    log_to: tuple[TrackerName, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +73,35 @@ class _State:
 
 
 def run_grid(
-    plan: Plan, shop: Workshop, out: Path, *, n_workers: int, disk_bytes: int | None
+    plan: Plan, shop: Workshop, place: Place, *, report: Callable[[str], None]
 ) -> GridResult:
     """Do what is missing of a plan and write the runs table.
 
     Args:
         plan: All stages.
         shop: Data, work folder, machine.
-        out: Folder of `runs.csv`, `timings.csv`, `failures.json`.
-        n_workers: Stages at a time; 1 works in this process.
-        disk_bytes: Most that weights may take; None does not count.
+        place: Where results go.
+        report: Takes a line of progress as each stage ends.
+
+    Raises:
+        MetaselectError: Another process works in the folder, or no weights fit on the disk.
     """
-    state = _State(pending_stages(plan, shop))
-    progress = Progress(state.waiting, n_workers)
-    executor: Executor = Workers(shop, n_workers) if n_workers > 1 else InProcess(shop)
-    try:
-        with stopping_on_interrupt(executor):
-            _work_off(plan, shop, state, executor, _Ledger(plan, shop, out, progress, disk_bytes))
-    finally:
-        executor.close()
-    return write_tables(plan, shop, out, state.failures, state.interrupted)
+    studies = ", ".join(sorted({run.study for run in plan.runs}))
+    with exclusive(shop.work.root):
+        state = _State(pending_stages(plan, shop))
+        trackers = open_trackers(place.log_to, place.out, studies)
+        ledger = _Ledger(
+            plan, shop, place, Progress(state.waiting, place.n_workers), trackers, report
+        )
+        executor: Executor = (
+            Workers(shop, place.n_workers) if place.n_workers > 1 else InProcess(shop)
+        )
+        try:
+            with stopping_on_interrupt(executor):
+                _work_off(plan, shop, state, executor, ledger)
+        finally:
+            executor.close()
+        return write_tables(plan, shop, place.out, state.failures, state.interrupted)
 
 
 def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
@@ -99,16 +124,19 @@ class _Ledger:
 
     plan: Plan
     shop: Workshop
-    out: Path
+    place: Place
     progress: Progress
-    disk_bytes: int | None
+    trackers: Sequence[Tracker]
+    report: Callable[[str], None]
     written: float = field(default_factory=time.monotonic)
 
     def enter(self, stage: Stage, finished: Finished) -> None:
         """Say how a stage went, and rewrite the table now and then."""
-        log.info("%s", self.progress.line(stage, finished, self.shop.work))
+        self.report(self.progress.line(stage, finished, self.shop.work))
+        if finished.failure is None:
+            log_stage(self.trackers, stage, self.shop.work)
         if time.monotonic() - self.written > TABLE_EVERY_S:
-            write_tables(self.plan, self.shop, self.out, {}, True)
+            write_tables(self.plan, self.shop, self.place.out, {}, True)
             self.written = time.monotonic()
 
 
@@ -117,7 +145,7 @@ def _work_off(
 ) -> None:
     while state.waiting or state.running:
         while executor.has_room() and not state.interrupted:
-            stage = _next_ready(plan, shop, state, ledger.disk_bytes)
+            stage = _next_ready(plan, shop, state, ledger.place.disk_bytes)
             if stage is None:
                 break
             state.waiting.remove(stage)
@@ -131,7 +159,7 @@ def _work_off(
         _settle(shop, state, stage, finished)
         if not finished.interrupted:
             ledger.enter(stage, finished)
-        _free_weights(plan, shop, state, ledger.disk_bytes)
+        _free_weights(plan, shop, state, ledger.place.disk_bytes)
 
 
 def _settle(shop: Workshop, state: _State, stage: Stage, finished: Finished) -> None:

@@ -1,0 +1,100 @@
+"""A grid with its plan and its place: what the command line and a notebook both call."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.files import library_versions, write_json
+from metaselect.harness.corpora import Corpora
+from metaselect.harness.grid import Grid, Plan, known_names, plan_grid
+from metaselect.harness.probe import estimate
+from metaselect.harness.progress import short_time
+from metaselect.harness.recipe import Machine, as_json
+from metaselect.harness.stages import STAGE_SCHEMA, Naming, TrainStage
+from metaselect.harness.training import Workshop
+from metaselect.harness.transfer import GridResult, Place, pending_stages, run_grid
+from metaselect.harness.workfolder import WorkFolder
+
+_VERSIONED = ("torch", "transformers", "tokenizers", "datasets")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGrid:
+    """A planned grid.
+
+    Attributes:
+        grid: The axes, resolved.
+        plan: Its stages.
+        shop: Data, work folder, machine.
+        place: Where results go.
+    """
+
+    grid: Grid
+    plan: Plan
+    shop: Workshop
+    place: Place
+
+    def counts(self) -> dict[str, int]:
+        """Stages in the plan and of those the ones still to do."""
+        return {
+            "trainings": self.plan.n_trainings,
+            "scorings": self.plan.n_scorings,
+            "pending": len(pending_stages(self.plan, self.shop)),
+        }
+
+    def preview(self) -> dict[str, Any]:
+        """Seconds that the rest takes by a probe, and what it is; nothing is trained for good."""
+        pending = pending_stages(self.plan, self.shop)
+        found = estimate(pending, self.shop)
+        stages = [
+            {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
+            for stage in pending
+        ]
+        seconds = round(found.total_s(self.place.n_workers), 1)
+        return {"planned": len(self.plan.runs), "seconds": seconds, "stages": stages}
+
+    def describe(self, seconds: float) -> str:
+        """The plan for people."""
+        lines = [f"{len(self.plan.runs)} runs: {self.plan.n_trainings} trainings and "
+                 f"{self.plan.n_scorings} scorings"]  # fmt: skip
+        for stage in pending_stages(self.plan, self.shop):
+            kind = "train" if isinstance(stage, TrainStage) else "score"
+            lines.append(f"  {stage.key}  {kind}  {stage.label}")
+        lines.append(f"about {short_time(seconds)} with {self.place.n_workers} worker(s)")
+        return "\n".join(lines)
+
+    def run(self, report: Callable[[str], None]) -> GridResult:
+        """Do what is missing; `report` takes progress lines."""
+        self.place.out.mkdir(parents=True, exist_ok=True)
+        settings = as_json(self.grid)
+        text = json.dumps(settings, sort_keys=True)
+        versions = {name: metadata.version(name) for name in _VERSIONED}
+        write_json(
+            self.place.out / "grid.json",
+            {
+                "grid": settings,
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+                "stage_schema": STAGE_SCHEMA,
+                "machine": as_json(self.shop.machine),
+                "versions": {**library_versions(), **versions},
+            },
+        )
+        return run_grid(self.plan, self.shop, self.place, report=report)
+
+
+def open_grid(
+    grid: Grid, catalogue: Catalogue, corpora: Corpora, *, machine: Machine, place: Place
+) -> OpenGrid:
+    """Plan a grid; nothing is trained yet.
+
+    Raises:
+        MetaselectError: An unknown task, an encoder or data that are not there.
+    """
+    known_names(catalogue, grid)
+    plan = plan_grid(grid, Naming(corpora, catalogue))
+    shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
+    return OpenGrid(grid, plan, shop, place)
