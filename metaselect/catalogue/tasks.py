@@ -219,6 +219,10 @@ class Catalogue(Mapping[str, TaskCard]):
         except KeyError:
             raise UnknownName("task", name, self._cards) from None
 
+    def find(self, name: str) -> TaskCard | None:
+        """The card of a name, or None."""
+        return self._cards.get(name)
+
     def __contains__(self, name: object) -> bool:
         return name in self._cards
 
