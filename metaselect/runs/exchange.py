@@ -7,9 +7,10 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, Literal, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -30,6 +31,7 @@ MAX_ROWS: Final = 10_000_000
 """Most rows of Parquet that are read."""
 
 _NAMES = tuple(column.name for column in COLUMNS if column.type == "text")
+_ALL_NAMES = {column.name for column in COLUMNS}
 _CODED = pa.dictionary(pa.int32(), pa.string())  # a name is kept once, not once a row
 
 
@@ -170,22 +172,38 @@ def _too_large(path: Path, size: str) -> str:
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+    with path.open("xb") as file:
+        _put_csv(table, file)
 
 
 def _write_csv_gz(table: pd.DataFrame, path: Path) -> None:
-    with gzip.GzipFile(path, "wb", mtime=0) as file:  # no time inside: same rows, same bytes
-        table.to_csv(file, index=False, lineterminator="\n", encoding="utf-8")
+    with _packed(path) as file:
+        _put_csv(table, file)
+
+
+def _put_csv(table: pd.DataFrame, file: IO[bytes]) -> None:
+    extras = [table[name].astype(str) for name in table.columns if name not in _ALL_NAMES]
+    has_return = any(text.str.contains("\r", regex=False).any() for text in extras)
+    # Python's csv before 3.13 leaves a lone carriage return unquoted, and readers end the row there
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_return else csv.QUOTE_MINIMAL
+    table.to_csv(file, index=False, lineterminator="\n", encoding="utf-8", quoting=quoting)
 
 
 def _write_jsonl(table: pd.DataFrame, path: Path) -> None:
-    with path.open("x", encoding="ascii", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in json_rows(table, nulls=True))
+    with path.open("xb") as file:
+        file.writelines(f"{line}\n".encode() for line in json_rows(table, nulls=True))
 
 
 def _write_jsonl_gz(table: pd.DataFrame, path: Path) -> None:
-    with gzip.GzipFile(path, "wb", mtime=0) as file:
+    with _packed(path) as file:
         file.writelines(f"{line}\n".encode() for line in json_rows(table, nulls=True))
+
+
+@contextmanager
+def _packed(path: Path) -> Iterator[IO[bytes]]:
+    """A gzip file with neither name nor time inside: the same rows give the same bytes."""
+    with path.open("xb") as plain, gzip.GzipFile("", "wb", fileobj=plain, mtime=0) as file:
+        yield cast(IO[bytes], file)
 
 
 def _write_parquet(table: pd.DataFrame, path: Path) -> None:

@@ -68,8 +68,9 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each candidate of each query, in order of first appearance: the columns of
-        `QUERY`, metric, intermediate, score (mean over all seeds), gain, gain_se, n_seeds (behind
-        the gain), paired, and absolute (False where there is no `direct` to compare with).
+        `QUERY`, metric, intermediate, score (mean over all seeds), score_se (of that mean alone:
+        what tells candidates of one query apart), gain, gain_se, n_seeds (behind the gain),
+        paired, and absolute (False where there is no `direct` to compare with).
     """
     columns = (*QUERY, "metric", "intermediate")
     cell, gains = _distinct(runs, columns)
@@ -81,6 +82,7 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
     baseline = np.where(direct >= 0, mean[direct], _query_means(mean, query))
     baseline_part = np.where(direct >= 0, (variance / count)[direct], 0.0)
     gains["score"] = mean
+    gains["score_se"] = np.sqrt(variance / count).clip(min=SE_FLOOR)
     gains["gain"] = mean - baseline
     gains["gain_se"] = np.sqrt(variance / count + baseline_part)
     gains["n_seeds"] = count

@@ -86,7 +86,8 @@ def _worded(value: Any) -> Any:
 
 def _parse(line: str | bytes, memo: dict[Any, Any]) -> dict[str, Any]:
     """One object, its short texts shared with earlier lines: names repeat in every row."""
-    record = json.loads(line, object_pairs_hook=_once)
+    text = line if isinstance(line, str) else line.decode("utf-8-sig")
+    record = json.loads(text, object_pairs_hook=_once)
     if not isinstance(record, dict):
         raise ValueError(f"a JSON {type(record).__name__} instead of an object")
     return {
