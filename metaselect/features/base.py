@@ -102,8 +102,7 @@ def _distinct(
         codes, uniques = pd.factorize(rows[name])
         combined = combined * len(uniques) + codes
     codes, _ = pd.factorize(combined)
-    first = np.full(codes.max() + 1 if len(codes) else 0, len(codes), dtype=np.intp)
-    np.minimum.at(first, codes, np.arange(len(codes)))
+    first = np.flatnonzero(~pd.Series(combined).duplicated().to_numpy())
     return codes, rows.iloc[first][list(columns)].reset_index(drop=True)
 
 

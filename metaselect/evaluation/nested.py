@@ -1,0 +1,251 @@
+"""Nested evaluation: every method on queries that it never saw, tuned on what it may see.
+
+Outer folds leave units out whole; the ranker's settings, its history, its scale and its intervals
+come from the rest alone. Folds run in parallel processes, each with one thread.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import joblib
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.errors import MetaselectError
+from metaselect.evaluation.protocols import OuterFold, outer_folds
+from metaselect.features.base import Group
+from metaselect.features.table import Unit, prepare
+from metaselect.ranking.baselines import RULES
+from metaselect.ranking.measures import MEASURES, measure_all
+from metaselect.ranking.predictor import Predictor
+from metaselect.ranking.tuning import Plan
+from metaselect.runs.gains import query_gains, split_seeds
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[str], None]
+
+_SMALLEST_STEP = 1e-3  # gain worth a grade where noise is unknown or almost none
+_N_SPLITS = 5  # halvings of the seeds behind the noise ceiling
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What came out of the outer folds.
+
+    Attributes:
+        queries: One row for each query, fold and method: cluster, query, fold, method, measures.
+        candidates: One row for each test candidate: query, intermediate, gain, expected, radius.
+        n_pruned: Trials that searches cut short, of n_trials in all.
+        unusable: Methods that could not be applied, with the reason.
+    """
+
+    queries: pd.DataFrame
+    candidates: pd.DataFrame
+    n_trials: int
+    n_pruned: int
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def clusters(self) -> pd.DataFrame:
+        """Means over the queries of each cluster and method."""
+        grouped = self.queries.groupby(["cluster", "method"], as_index=False)
+        return grouped[list(MEASURES)].mean()
+
+    @property
+    def methods(self) -> pd.DataFrame:
+        """Means over clusters of each method, in order of appearance."""
+        means = self.clusters.groupby("method")[list(MEASURES)].mean()
+        return means.reindex(self.queries["method"].unique())
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How an evaluation is made.
+
+    Attributes:
+        protocol: What is left out.
+        groups: The ranker's feature groups.
+        plan: Its search in every fold.
+        level: Coverage of its intervals.
+        rules: Names of the simple rules beside it.
+        workers: Processes.
+    """
+
+    protocol: Unit
+    groups: Sequence[Group]
+    plan: Plan
+    level: float
+    rules: Sequence[str]
+    workers: int
+
+
+def evaluate(
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    judging: Judging,
+    *,
+    ceiling: bool,
+    progress: Progress | None = None,
+) -> Scored:
+    """Judge the ranker and the simple rules on every query of a runs table.
+
+    Args:
+        runs: A table from `runs.schema.check_runs`.
+        catalogue: Task cards.
+        judging: Protocol, search and methods.
+        ceiling: Add the oracle and the noise ceiling.
+        progress: Called with a line after each fold.
+
+    Raises:
+        MetaselectError: The table has too few units, or no query with two candidates.
+    """
+    rows = rankable_rows(runs, catalogue, protocol=judging.protocol)
+    folds = outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed)
+    jobs = (joblib.delayed(_score_fold)(fold, catalogue, judging, ceiling) for fold in folds)
+    results = []
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=min(judging.workers, len(folds)), return_as="generator")
+        for number, result in enumerate(parallel(jobs), start=1):
+            results.append(result)
+            if progress is not None:
+                progress(f"{number}/{len(folds)} folds, {judging.protocol} out")
+    queries = pd.concat([result[0] for result in results], ignore_index=True)
+    unusable = {}
+    if "mnli" in judging.rules and not (rows["intermediate"] == "mnli").any():
+        queries = queries[queries["method"] != "mnli"]
+        unusable["mnli"] = "no query has mnli among its candidates"
+    if ceiling:
+        halves = _ceiling(runs, catalogue, folds, judging)
+        if len(halves):
+            queries = pd.concat([queries, halves], ignore_index=True)
+        else:
+            unusable["ceiling"] = "no candidate has two seeds"
+    return Scored(
+        queries,
+        pd.concat([result[1] for result in results], ignore_index=True),
+        n_trials=sum(result[2] for result in results),
+        n_pruned=sum(result[3] for result in results),
+        unusable=unusable,
+    )
+
+
+def rankable_rows(runs: pd.DataFrame, catalogue: Catalogue, *, protocol: Unit) -> pd.DataFrame:
+    """Prepared gains of the queries that have candidates to choose among, differing ones.
+
+    Raises:
+        MetaselectError: No such query.
+    """
+    rows = prepare(query_gains(runs), catalogue, unit=protocol)
+    candidates = rows.groupby("query")["gain"].transform("size").to_numpy()
+    spread = rows.groupby("query")["gain"].transform(np.ptp).to_numpy()
+    kept = rows[(candidates > 1) & (spread > 0)].reset_index(drop=True)
+    if not len(kept):
+        raise MetaselectError(
+            "No query has two candidates with different gains, so there is nothing to rank: "
+            "add runs of more intermediates for the same study, target and language."
+        )
+    return kept
+
+
+def measured(
+    rows: pd.DataFrame, scores: Floats, *, method: str, fold: str, steps: Mapping[str, float]
+) -> pd.DataFrame:
+    """Every measure for every query of test rows ranked by scores."""
+    gains = rows["gain"].to_numpy(dtype=np.float64)
+    clusters = rows["cluster"].to_numpy(dtype=object)
+    found = []
+    for query, places in rows.groupby("query").indices.items():
+        values = measure_all(scores[places], gains[places], step=steps[str(query)])
+        found.append({"cluster": clusters[places[0]], "query": query, "method": method, **values})
+    return pd.DataFrame(found).assign(fold=fold)
+
+
+def grade_steps(rows: pd.DataFrame) -> dict[str, float]:
+    """Gain worth one grade of relevance for each query: its median standard error."""
+    errors = rows.loc[rows["gain_se"] > 0].groupby("query")["gain_se"].median()
+    steps = errors.reindex(rows["query"].unique()).fillna(errors.median()).fillna(_SMALLEST_STEP)
+    return {str(query): max(float(step), _SMALLEST_STEP) for query, step in steps.items()}
+
+
+def default_workers() -> int:
+    """Processes to use where none are named: the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _score_fold(
+    fold: OuterFold, catalogue: Catalogue, judging: Judging, ceiling: bool
+) -> tuple[pd.DataFrame, pd.DataFrame, int, int]:
+    predictor = Predictor.fit(
+        fold.train,
+        catalogue=catalogue,
+        groups=judging.groups,
+        plan=judging.plan,
+        level=judging.level,
+    )
+    expected = predictor.expected(fold.test)
+    scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in judging.rules}
+    scores["ranker"] = expected
+    if ceiling:
+        scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
+    steps = grade_steps(fold.test)
+    tables = [
+        measured(fold.test, values, method=name, fold=fold.name, steps=steps)
+        for name, values in scores.items()
+    ]
+    radius = np.nan if predictor.radius.radius is None else predictor.radius.radius
+    columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]
+    candidates = fold.test[columns].assign(expected=expected, radius=radius, fold=fold.name)
+    return pd.concat(tables), candidates, predictor.n_trials, predictor.n_pruned
+
+
+def _ceiling(
+    runs: pd.DataFrame, catalogue: Catalogue, folds: Sequence[OuterFold], judging: Judging
+) -> pd.DataFrame:
+    """Choose by the gains of half the seeds, score on the other half's, both ways round."""
+    tested = pd.concat(
+        [fold.test[["query", "intermediate"]].assign(fold=fold.name) for fold in folds]
+    )
+    tables = []
+    for split in range(_N_SPLITS):
+        halves = [
+            prepare(query_gains(half), catalogue, unit=judging.protocol)
+            for half in split_seeds(runs, seed=judging.plan.seed + split)
+        ]
+        both = halves[0].merge(
+            halves[1][["query", "intermediate", "gain", "gain_se"]],
+            on=["query", "intermediate"],
+            suffixes=("", "_other"),
+        )
+        tables += [_chosen_by_half(both, tested), _chosen_by_half(_swapped(both), tested)]
+    found = pd.concat(tables, ignore_index=True)
+    if not len(found):
+        return found
+    names = ["cluster", "query", "fold", "method"]
+    return found.groupby(names, as_index=False)[list(MEASURES)].mean()
+
+
+def _chosen_by_half(both: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
+    rows = tested.merge(both, on=["query", "intermediate"])
+    tables = []
+    for fold, own in rows.groupby("fold"):
+        sized = own[own.groupby("query")["gain"].transform("size").to_numpy() > 1]
+        if len(sized):
+            sized = sized.reset_index(drop=True)
+            scores = sized["gain_other"].to_numpy(dtype=np.float64)
+            steps = grade_steps(sized)
+            tables.append(measured(sized, scores, method="ceiling", fold=str(fold), steps=steps))
+    return pd.concat(tables) if tables else pd.DataFrame()
+
+
+def _swapped(both: pd.DataFrame) -> pd.DataFrame:
+    return both.rename(
+        columns={
+            "gain": "gain_other",
+            "gain_other": "gain",
+            "gain_se": "gain_se_other",
+            "gain_se_other": "gain_se",
+        }
+    )

@@ -1,0 +1,78 @@
+"""Outer folds: what is left out whole, so that a method is judged on what it never saw."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.errors import MetaselectError
+from metaselect.features.table import NEW, Unit
+from metaselect.ranking.tuning import folds_of
+
+PROTOCOLS: tuple[Unit, ...] = get_args(Unit)
+_WHAT = {
+    "target": "clusters of targets that share English training data",
+    "family": "language families",
+    "intermediate": "intermediates that share no data",
+    "encoder": "encoders",
+}
+_INTERMEDIATE_FOLDS = 3  # enough candidates in each to choose among, enough left to learn from
+
+
+@dataclass(frozen=True, slots=True)
+class OuterFold:
+    """Training rows and test rows; no unit is in both.
+
+    Attributes:
+        name: Units left out.
+        train: Prepared rows with gains.
+        test: Prepared rows; `held_out` is emptied, since no history knows them.
+    """
+
+    name: str
+    train: pd.DataFrame
+    test: pd.DataFrame
+
+
+def outer_folds(rows: pd.DataFrame, *, protocol: Unit, seed: int) -> list[OuterFold]:
+    """The folds of a protocol, every query with at least two candidates tested.
+
+    `target`, `family` and `encoder` leave out one unit at a time. `intermediate` leaves out a
+    third of the intermediates; a query of its test is a choice among these, never seen, and
+    `direct`.
+
+    Args:
+        rows: From `features.table.prepare` with `unit=protocol`.
+        protocol: What is left out.
+        seed: Of the partition of intermediates.
+
+    Raises:
+        MetaselectError: Fewer than two units.
+    """
+    units = rows["held_out"].to_numpy(dtype=object)
+    candidates = (rows["intermediate"] != DIRECT).to_numpy(dtype=bool)
+    known = sorted(set(units[candidates]))
+    if len(known) < 2:
+        raise MetaselectError(
+            f"Protocol {protocol!r} needs runs of at least two {_WHAT[protocol]}, got "
+            f"{len(known)}: choose another --protocol or add runs."
+        )
+    count = min(_INTERMEDIATE_FOLDS, len(known)) if protocol == "intermediate" else len(known)
+    folds = []
+    for away in folds_of(known, n_folds=count, seed=seed):
+        left_out = np.isin(units, away)
+        if protocol == "intermediate":
+            test = rows[left_out | ~candidates]
+            train = rows[~left_out]
+        else:
+            test, train = rows[left_out], rows[~left_out]
+        folds.append(OuterFold(" ".join(away), train, _rankable(test).assign(held_out=NEW)))
+    return folds
+
+
+def _rankable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of queries that have at least two candidates."""
+    sizes = rows.groupby("query")["intermediate"].transform("size")
+    return rows[sizes.to_numpy() > 1]
