@@ -290,6 +290,9 @@ def parse_cards(text: str, *, where: str) -> list[TaskCard]:
         raise MetaselectError(f"{where} is not TOML: {error}.") from error
     sources = tables.pop("sources", {})
     faults: list[str] = []
+    if not isinstance(sources, dict):
+        faults.append("[sources] is a table of key = text")
+        sources = {}
     cards: list[TaskCard] = []
     for name, table in tables.items():
         card = _parse_card(name, table, sources, faults)
@@ -306,10 +309,16 @@ def _parse_card(
     from pydantic import ValidationError
 
     if not _is_safe(name):
-        faults.append(f"[{name}]: task names use letters, digits, '.', '_', '-', '+' only")
+        faults.append(
+            f"[{name}]: task names start with a letter or digit, use letters, digits, '.', '_', "
+            f"'-', '+' only, have at most 100 characters, and are not {DIRECT!r}"
+        )
         return None
     if not isinstance(table, dict):
         faults.append(f"{name}: every top-level entry is a table of one task")
+        return None
+    if "name" in table:
+        faults.append(f"[{name}] name: the table's own name is the task's")
         return None
     try:
         card = _card_reader().validate_python({"name": name, **table})
@@ -333,4 +342,4 @@ def _card_reader() -> "TypeAdapter[TaskCard]":
 
 def _is_safe(name: str) -> bool:
     allowed = name.isascii() and all(char.isalnum() or char in "._-+" for char in name)
-    return allowed and name[0].isalnum() and name != DIRECT and len(name) <= 100
+    return allowed and name[:1].isalnum() and name != DIRECT and len(name) <= 100

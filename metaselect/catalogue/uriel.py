@@ -180,7 +180,7 @@ def _read_archives(folder: Path) -> dict[str, npt.NDArray[np.generic]]:
     columns = np.char.startswith(average_names, _PREFIXES["syntax_knn"])
     arrays["syntax_average"] = averages[_order(average_codes, kept)][:, columns]
     arrays["fam names"] = family_names
-    arrays["fam"] = np.packbits(family[_order(family_codes, kept)] > 0, axis=1)
+    arrays["fam"] = np.packbits(family > 0, axis=1)[_order(family_codes, kept)]
     arrays["places"] = places[_order(grid_codes, kept)].astype(np.float32)
     return arrays
 
