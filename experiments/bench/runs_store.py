@@ -88,6 +88,7 @@ class Steps:
         self._head = f"{database:>12}{rows:>11,}"
 
     def __call__(self, name: str, work: Callable[[], Any]) -> None:
+        """Run one step and print what it took."""
         start = time.perf_counter()
         work()
         seconds = time.perf_counter() - start
