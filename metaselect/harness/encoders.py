@@ -144,7 +144,11 @@ def with_lora(model: torch.nn.Module, *, rank: int, alpha: int) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise MissingExtra("LoRA", "harness") from error
-    heads = [name for name, module in model.named_children() if module is not body_of(model)]
+    heads = [
+        name
+        for name, module in model.named_children()
+        if module is not body_of(model) and any(True for _ in module.parameters())
+    ]
     config = LoraConfig(
         r=rank, lora_alpha=alpha, target_modules=_linear_names(body_of(model)),
         modules_to_save=heads or None,

@@ -88,6 +88,7 @@ def run_grid(
     """
     studies = ", ".join(sorted({run.study for run in plan.runs}))
     with exclusive(shop.work.root):
+        shop.work.sweep()
         state = _State(pending_stages(plan, shop))
         trackers = open_trackers(place.log_to, place.out, studies)
         ledger = _Ledger(

@@ -86,6 +86,12 @@ class WorkFolder:
         """Free the disk of weights that no stage needs any more."""
         self.weights(key).unlink(missing_ok=True)
 
+    def sweep(self) -> None:
+        """Remove half-written files that a killed process left; only its owner may call this."""
+        for path in self.root.rglob(".*"):
+            if path.is_file():
+                path.unlink()
+
     def _failure(self, key: str) -> Path:
         return self.root / "failures" / f"{key}.json"
 

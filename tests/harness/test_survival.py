@@ -1,0 +1,157 @@
+"""What a grid survives: SIGKILL at any moment, Ctrl-C, a worker that dies; all as a command."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from metaselect.config import GridConfig
+from tests.harness.grids import run_tiny, tiny_config, toml_of
+
+COMMAND = """
+import sys, typer
+from metaselect.cli.run import run_command
+from metaselect.errors import MetaselectError
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(run_command)
+if __name__ == "__main__":
+    try:
+        app()
+    except MetaselectError as error:
+        sys.exit(f"error: {error}")
+"""
+
+
+def start(config: GridConfig, folder: Path, out: Path) -> subprocess.Popen[str]:
+    """`metaselect run` of a config as a process of its own session."""
+    script = folder / "command.py"
+    script.write_text(COMMAND)
+    path = folder / "grid.toml"
+    path.write_text(toml_of(config))
+    return subprocess.Popen(
+        [sys.executable, str(script), str(path), "--out", str(out), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
+    )  # fmt: skip
+
+
+def stages_done(out: Path) -> int:
+    return len(list((out / "work" / "stages").glob("*/manifest.json")))
+
+
+@pytest.mark.parametrize("n_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_the_same_command_gives_the_table_of_an_unbroken_run(
+    n_kills: int, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, targets=["udpos", "xnli", "xquad", "tatoeba"], seeds=[0, 1],
+        workers=2 if n_kills > 3 else 1,
+    )  # fmt: skip
+    unbroken = run_tiny(config.model_copy(update={"workers": 1}), tmp_path / "unbroken")
+    assert unbroken.done == 16
+    out = tmp_path / "killed"
+    rng = random.Random(7)
+    for _ in range(n_kills):
+        process = start(config, tmp_path, out)
+        wait_for_stages(out, stages_done(out) + rng.randint(0, 2), process)
+        time.sleep(rng.uniform(0, 0.4))  # anywhere inside a stage
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+    n_before = stages_done(out)
+    process = start(config, tmp_path, out)
+    printed, progress = process.communicate(timeout=300)
+    assert process.returncode == 0, progress
+    assert json.loads(printed)["done"] == 16
+    assert (out / "runs.csv").read_bytes() == unbroken.table.read_bytes()
+    assert len(progress.splitlines()) >= 1
+    assert stages_done(out) > n_before > 0
+    assert not [path for path in (out / "work").rglob(".*") if path.is_file()]
+
+
+def wait_for_stages(out: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Until the work folder is there and so many stages are sealed."""
+    deadline = time.monotonic() + 120
+    while stages_done(out) < count or not (out / "grid.json").is_file():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_ctrl_c_stops_between_steps_and_the_same_command_goes_on(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, targets=["udpos"],
+        task_training={"udpos": {"steps": 100000}},
+    )  # fmt: skip
+    out = tmp_path / "out"
+    process = start(config, tmp_path, out)
+    wait_for_stages(out, 0, process)
+    time.sleep(3)
+    process.send_signal(signal.SIGINT)
+    printed, progress = process.communicate(timeout=60)
+    assert process.returncode == 130, progress
+    summary = json.loads(printed)
+    assert summary["interrupted"]
+    assert summary["failed"] == 0
+    assert not list((out / "work").glob("failures/*"))
+    short = tiny_config(encoder_folder, data_folder, targets=["udpos"])
+    assert run_tiny(short, out).done == 2
+
+
+def test_a_worker_that_dies_takes_one_stage_with_it(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["udpos", "xnli"],
+        workers=2, task_training={"udpos": {"steps": 100000}},
+    )  # fmt: skip
+    out = tmp_path / "out"
+    killer = threading.Thread(target=kill_busiest_child, args=(out,))
+    killer.start()
+    result = run_tiny(config, out)
+    killer.join()
+    assert (result.planned, result.done, result.failed) == (2, 1, 1)
+    assert any("the worker process died (exit code -9)" in why for why in result.failures.values())
+
+
+def kill_busiest_child(out: Path) -> None:
+    """Once XNLI is trained and scored, kill the worker that trains UD-POS for ever."""
+    while stages_done(out) < 2:
+        time.sleep(0.05)
+    times = {}
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        times[child.pid] = int(fields[11]) + int(fields[12])
+    assert len(times) == 2
+    time.sleep(1)
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        times[child.pid] = int(fields[11]) + int(fields[12]) - times[child.pid]
+    busiest = max(times, key=lambda pid: times[pid])
+    assert busiest is not None
+    os.kill(busiest, signal.SIGKILL)
+
+
+def test_two_commands_do_not_work_in_one_folder(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    import fcntl
+
+    out = tmp_path / "out"
+    (out / "work").mkdir(parents=True)
+    handle = os.open(out / "work", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    from metaselect.errors import MetaselectError
+
+    with pytest.raises(MetaselectError, match="Another run works in"):
+        run_tiny(tiny_config(encoder_folder, data_folder), out)
+    os.close(handle)
