@@ -41,7 +41,7 @@ def query_key(rows: pd.DataFrame) -> pd.Series:
     """
     codes, names = _distinct(rows, QUERY)
     escaped = [[_escape(str(part)) for part in row] for row in names.itertuples(index=False)]
-    keys = pd.array(["|".join(row) for row in escaped], dtype="str")
+    keys = pd.Series(["|".join(row) for row in escaped], dtype="str").array
     return pd.Series(keys.take(codes), index=rows.index, name="query")
 
 

@@ -88,7 +88,7 @@ def check_runs(
     faults += _metric_faults(codes, table)
     if faults:
         raise RunsTableError(faults, hint=_hint(faults, checked.get("score"), percent))
-    checked.setdefault("source", pd.array([""] * len(table), dtype="str"))
+    checked.setdefault("source", pd.Series([""] * len(table), dtype="str"))
     extra = table.drop(columns=[c.name for c in COLUMNS], errors="ignore").reset_index(drop=True)
     return pd.concat([pd.DataFrame(checked)[[c.name for c in COLUMNS]], extra], axis=1)
 
@@ -112,7 +112,7 @@ def _table_faults(table: pd.DataFrame) -> list[Fault]:
 
 def _check_text(
     values: pd.Series, column: Column, known_language: KnownLanguage | None, faults: list[Fault]
-) -> tuple[Codes, Any]:
+) -> tuple[Codes, pd.Series]:
     """Codes of the distinct texts, -1 where a cell is faulty, and the column as text."""
     cells = values.to_numpy(dtype=object)
     is_text = np.fromiter((isinstance(cell, str) for cell in cells), bool, len(cells))
@@ -130,7 +130,8 @@ def _check_text(
         other = other[[not _is_missing(cell) for cell in cells[other]]]
     faults += cell_faults(column.name, other.tolist(), cells[other], _not_text_rule(column))
     safe = [str(name) if rule is None else "" for name, rule in zip(names, allowed, strict=True)]
-    return codes, pd.array([*safe, ""], dtype="str").take(codes)
+    texts = pd.Series([*safe, ""], dtype="str")
+    return codes, texts.take(codes).reset_index(drop=True)
 
 
 def _text_rule(value: str, column: Column, known_language: KnownLanguage | None) -> str | None:
@@ -166,7 +167,7 @@ def _check_seeds(
 
 
 def _check_scores(
-    cells: pd.Series, metrics: Any, percent: bool, faults: list[Fault]
+    cells: pd.Series, metrics: pd.Series | None, percent: bool, faults: list[Fault]
 ) -> npt.NDArray[np.float64]:
     """Scores as fractions, NaN where a cell is not a finite number."""
     scores = fractions(cells)
