@@ -6,7 +6,7 @@ come from the rest alone. Folds run in parallel processes, each with one thread.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
@@ -20,8 +20,7 @@ from metaselect.features.base import Group
 from metaselect.features.table import Unit, prepare
 from metaselect.ranking.baselines import RULES
 from metaselect.ranking.measures import MEASURES, measure_all
-from metaselect.ranking.predictor import Predictor
-from metaselect.ranking.tuning import Plan
+from metaselect.ranking.tuning import Plan, fit_predictor
 from metaselect.runs.gains import query_gains, split_seeds
 
 Floats = npt.NDArray[np.float64]
@@ -103,7 +102,7 @@ def evaluate(
         MetaselectError: The table has too few units, or no query with two candidates.
     """
     rows = rankable_rows(runs, catalogue, protocol=judging.protocol)
-    folds = outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed)
+    folds = _comparable(outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed))
     jobs = (joblib.delayed(_score_fold)(fold, catalogue, judging, ceiling) for fold in folds)
     results = []
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
@@ -175,10 +174,18 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _comparable(folds: Sequence[OuterFold]) -> list[OuterFold]:
+    """Test only queries with `direct` runs, where training directly is a choice, if any has them."""
+    if not any(fold.test["absolute"].any() for fold in folds):
+        return list(folds)
+    kept = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
+    return [fold for fold in kept if len(fold.test)]
+
+
 def _score_fold(
     fold: OuterFold, catalogue: Catalogue, judging: Judging, ceiling: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame, int, int]:
-    predictor = Predictor.fit(
+    predictor = fit_predictor(
         fold.train,
         catalogue=catalogue,
         groups=judging.groups,

@@ -9,7 +9,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.errors import MetaselectError
 from metaselect.features.table import NEW, Unit
-from metaselect.ranking.tuning import folds_of
+from metaselect.ranking.innerfolds import folds_of
 
 PROTOCOLS: tuple[Unit, ...] = get_args(Unit)
 _WHAT = {

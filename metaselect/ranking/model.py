@@ -16,6 +16,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.base import Feature, Group, World, compute
 from metaselect.features.history import History, Pooling, prior_gain
 from metaselect.features.registry import features_of
+from metaselect.ranking.linear import LinearGain, fit_linear
 from metaselect.ranking.ranker import TaskRanker
 
 Floats = npt.NDArray[np.float64]
@@ -28,11 +29,13 @@ class Settings:
     Attributes:
         groups: Feature groups in use.
         pooling: How the history is pooled; only with group `history`.
+        linear_spread: How large the slopes of features may be, in usual spreads of gains.
         ranker: Parameters of `TaskRanker`.
     """
 
     groups: tuple[Group, ...]
     pooling: Pooling
+    linear_spread: float
     ranker: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -66,10 +69,16 @@ class GainModel:
     """One fitted predictor of the order of intermediates."""
 
     def __init__(
-        self, settings: Settings, history: History | None, ranker: TaskRanker, catalogue: Catalogue
+        self,
+        settings: Settings,
+        linear: LinearGain,
+        history: History | None,
+        ranker: TaskRanker,
+        catalogue: Catalogue,
     ) -> None:
         """Take fitted parts; use `fit`."""
         self.settings = settings
+        self.linear = linear
         self.history = history
         self.ranker = ranker
         self.catalogue = catalogue
@@ -97,20 +106,37 @@ class GainModel:
                 `fixed_features`, where many fits share them.
         """
         known = rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()]
+        if fixed is None:
+            fixed = fixed_features(known, settings, catalogue)
+        gains = known["gain"].to_numpy(dtype=np.float64)
+        weights = _weights(known, settings.pooling.noise)
+        linear = fit_linear(
+            fixed.loc[known.index],
+            gains,
+            groups=pd.factorize(known["query"])[0],
+            weights=weights,
+            spread=settings.linear_spread,
+        )
+        beyond = known.assign(gain=gains - linear.gain(fixed.loc[known.index]))
         history = None
         if "history" in settings.groups:
-            history = History.fit(known, pooling=settings.pooling, leave_out=True)
+            history = History.fit(beyond, pooling=settings.pooling, leave_out=True)
         ranker = TaskRanker(**{"random_state": seed, **settings.ranker})
-        model = cls(settings, history, ranker, catalogue)
+        model = cls(settings, linear, history, ranker, catalogue)
         table = model.table(known, fixed=fixed)
         ranker.fit(
             table.to_numpy(),
-            known["gain"].to_numpy(dtype=np.float64),
+            gains,
             group=known["query"].to_numpy(),
-            weight=_weights(known, settings.pooling.noise),
-            prior=_prior(table),
+            weight=weights,
+            prior=model.prior(table),
         )
         return model
+
+    def prior(self, table: pd.DataFrame) -> Floats:
+        """Expected gain before the trees: what features say, plus what history adds."""
+        names = [name for name in table.columns if name.startswith("history_")]
+        return self.linear.gain(table) + prior_gain(table[names])
 
     def table(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> pd.DataFrame:
         """Feature values of rows, shape (n_rows, n_features)."""
@@ -123,7 +149,7 @@ class GainModel:
     def score(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> Floats:
         """Scores of intermediates, shape (n_rows,); NaN for `direct`, which has none."""
         table = self.table(rows, fixed=fixed)
-        scores = self.ranker.predict(table.to_numpy(), prior=_prior(table))
+        scores = self.ranker.predict(table.to_numpy(), prior=self.prior(table))
         scores[(rows["intermediate"] == DIRECT).to_numpy(dtype=bool)] = np.nan
         return scores
 
@@ -134,6 +160,7 @@ class GainModel:
         parts = pd.DataFrame(added, index=rows.index, columns=table.columns)
         history = [name for name in table.columns if name.startswith("history_")]
         parts[history] += table[history].fillna(0.0) * self.ranker.prior_weight
+        parts[list(self.linear.names)] += self.linear.parts(table) * self.ranker.prior_weight
         return parts
 
 
@@ -148,11 +175,6 @@ def _fixed(features: Sequence[Feature]) -> list[Feature]:
 
 def _past(features: Sequence[Feature]) -> list[Feature]:
     return [feature for feature in features if "history" in feature.groups]
-
-
-def _prior(table: pd.DataFrame) -> Floats:
-    names = [name for name in table.columns if name.startswith("history_")]
-    return prior_gain(table[names])
 
 
 def _weights(rows: pd.DataFrame, noise: float) -> Floats:

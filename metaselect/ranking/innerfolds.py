@@ -1,0 +1,117 @@
+"""Inner folds of whole units: what a setting loses on rows that it did not see."""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.errors import MetaselectError
+from metaselect.features.base import Group
+from metaselect.features.table import NEW
+from metaselect.ranking.measures import regret_at
+from metaselect.ranking.model import GainModel, GainScale, Settings, fixed_features
+from metaselect.ranking.searchspace import default_settings
+from metaselect.seeding import derive_seed
+
+Floats = npt.NDArray[np.float64]
+
+
+def folds_of(units: Sequence[str], *, n_folds: int, seed: int) -> list[tuple[str, ...]]:
+    """Units in at most n_folds groups of nearly one size, in an order fixed by seed and names."""
+    order = sorted(set(units), key=lambda unit: (derive_seed(seed, unit), unit))
+    count = min(n_folds, len(order))
+    return [tuple(order[start::count]) for start in range(count)]
+
+
+class InnerFolds:
+    """The inner folds of one search, and what each setting scored on them."""
+
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        catalogue: Catalogue,
+        groups: Sequence[Group],
+        *,
+        n_folds: int,
+        seed: int,
+    ) -> None:
+        known = rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()]
+        self.rows = known.reset_index(drop=True)
+        self.catalogue = catalogue
+        self.groups = tuple(groups)
+        self.seed = seed
+        self.known: dict[str, Floats] = {}
+        self.units = self.rows["held_out"].to_numpy(dtype=object)
+        self.folds = folds_of(self.units.tolist(), n_folds=n_folds, seed=seed)
+        if len(self.folds) < 2:
+            raise MetaselectError(
+                "Tuning needs runs of at least two independent units (targets that share no "
+                f"training data, say), got {len(self.folds)}: add runs, or --trials 1."
+            )
+
+    @cached_property
+    def fixed(self) -> pd.DataFrame:
+        """Features that no history enters: the same in every trial and fold."""
+        return fixed_features(self.rows, default_settings(self.groups), self.catalogue)
+
+    @cached_property
+    def queries(self) -> list[tuple[npt.NDArray[np.intp], str]]:
+        """Rows of each query and its cluster; queries of one candidate rank nothing."""
+        grouped = self.rows.groupby("query", sort=True)
+        clusters = self.rows["cluster"].to_numpy(dtype=object)
+        return [
+            (np.asarray(places), str(clusters[places[0]]))
+            for places in grouped.indices.values()
+            if len(places) > 1
+        ]
+
+    def steps(self, settings: Settings) -> Iterator[float]:
+        """Fit and score fold by fold, giving each fold's loss as soon as it is known."""
+        scores = np.full(len(self.rows), np.nan)
+        for fold in self.folds:
+            self._fill(scores, settings, fold)
+            yield self._loss(scores, np.isin(self.units, fold))
+        self.known[repr(settings)] = scores
+
+    def loss_of(self, settings: Settings) -> float:
+        """Mean loss of a setting over clusters."""
+        return self._loss(self.scores(settings), np.ones(len(self.rows), dtype=bool))
+
+    def scores(self, settings: Settings) -> Floats:
+        """Out-of-fold scores of a setting, shape (n_rows,)."""
+        key = repr(settings)
+        if key not in self.known:
+            for _ in self.steps(settings):
+                pass
+        return self.known[key]
+
+    def scale_of(self, settings: Settings) -> GainScale:
+        """The scale in gains of a setting's out-of-fold scores."""
+        absolute = self.rows["absolute"].to_numpy(dtype=bool)
+        gains = self.rows["gain"].to_numpy(dtype=np.float64)
+        return GainScale.fit(self.scores(settings)[absolute], gains[absolute])
+
+    def _fill(self, scores: Floats, settings: Settings, fold: Sequence[str]) -> None:
+        away = np.isin(self.units, fold)
+        model = GainModel.fit(
+            self.rows[~away],
+            settings=settings,
+            catalogue=self.catalogue,
+            seed=self.seed,
+            fixed=self.fixed,
+        )
+        scores[away] = model.score(self.rows[away].assign(held_out=NEW), fixed=self.fixed)
+
+    def _loss(self, scores: Floats, among: npt.NDArray[np.bool_]) -> float:
+        """Mean over clusters of regret@1 and regret@3, halved, among some rows."""
+        gains = self.rows["gain"].to_numpy(dtype=np.float64)
+        losses: dict[str, list[float]] = {}
+        for places, cluster in self.queries:
+            kept = places[among[places]]
+            if len(kept) > 1:
+                regrets = [regret_at(scores[kept], gains[kept], k=k) for k in (1, 3)]
+                losses.setdefault(cluster, []).append(float(np.mean(regrets)))
+        return float(np.mean([np.mean(values) for values in losses.values()])) if losses else 0.0

@@ -1,0 +1,103 @@
+"""Settings that are sensible without a search, and the ranges that a search may try.
+
+Ranges keep the trees small: with a dozen independent targets, larger ones memorise.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from metaselect.features.base import Group
+from metaselect.features.history import EFFECTS, Pooling
+from metaselect.ranking.model import Settings
+from metaselect.ranking.ranker import OBJECTIVES
+
+DEFAULT_POOLING = Pooling(
+    spreads={"popularity": 0.4, "study": 0.3, "kind": 0.3, "kinds": 0.3, "siblings": 0.2}
+    | {"pair": 0.3, "family": 0.1},
+    level=0.4,
+    noise=1.0,
+)
+_SPREAD_RANGE = {
+    "popularity": (0.2, 1.0),
+    "study": (0.05, 0.6),
+    "kind": (0.1, 0.8),
+    "kinds": (0.05, 0.6),
+    "siblings": (0.05, 0.6),
+    "pair": (0.05, 0.6),
+    "family": (0.05, 0.6),
+}
+
+
+class Suggests(Protocol):
+    """What an Optuna trial can do, as far as it is used here."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[str]) -> Any:
+        """One of the choices."""
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        """A whole number."""
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        """A number."""
+
+
+def default_settings(groups: Sequence[Group]) -> Settings:
+    """Settings that are sensible without a search."""
+    return settings_of(default_values(groups), groups)
+
+
+def default_values(groups: Sequence[Group]) -> dict[str, Any]:
+    """The values of the first trial of every search."""
+    trial: dict[str, Any] = {
+        "objective": "rank_xendcg",
+        "n_trees": 30,
+        "learning_rate": 0.05,
+        "n_leaves": 4,
+        "min_rows": 40,
+        "l2": 20.0,
+        "column_share": 0.5,
+        "prior_weight": 1.5,
+        "grade_step": 0.5,
+        "linear_spread": 0.1,
+        "noise": DEFAULT_POOLING.noise,
+    }
+    if "history" in groups:
+        trial |= {f"spread_{name}": spread for name, spread in DEFAULT_POOLING.spreads.items()}
+    return trial
+
+
+def suggest(trial: Suggests, groups: Sequence[Group]) -> dict[str, Any]:
+    """The values of a trial, asked of Optuna."""
+    values: dict[str, Any] = {
+        "objective": trial.suggest_categorical("objective", OBJECTIVES),
+        "n_trees": trial.suggest_int("n_trees", 0, 100),
+        "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
+        "n_leaves": trial.suggest_int("n_leaves", 2, 8),
+        "min_rows": trial.suggest_int("min_rows", 10, 80, log=True),
+        "l2": trial.suggest_float("l2", 1.0, 100.0, log=True),
+        "column_share": trial.suggest_float("column_share", 0.2, 1.0),
+        "prior_weight": trial.suggest_float("prior_weight", 0.5, 3.0, log=True),
+        "grade_step": trial.suggest_float("grade_step", 0.2, 1.0, log=True),
+        "linear_spread": trial.suggest_float("linear_spread", 0.01, 0.5, log=True),
+        "noise": trial.suggest_float("noise", 0.4, 1.6, log=True),
+    }
+    if "history" in groups:
+        for name, (low, high) in _SPREAD_RANGE.items():
+            values[f"spread_{name}"] = trial.suggest_float(f"spread_{name}", low, high, log=True)
+    return values
+
+
+def settings_of(values: dict[str, Any], groups: Sequence[Group]) -> Settings:
+    """Values of a trial as settings."""
+    spreads = {
+        effect.name: float(values[f"spread_{effect.name}"])
+        for effect in EFFECTS
+        if f"spread_{effect.name}" in values
+    }
+    pooling = Pooling(spreads, level=DEFAULT_POOLING.level, noise=float(values["noise"]))
+    ranker = {
+        name: value
+        for name, value in values.items()
+        if name not in ("noise", "linear_spread") and not name.startswith("spread_")
+    }
+    return Settings(tuple(groups), pooling, float(values["linear_spread"]), ranker)

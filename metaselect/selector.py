@@ -1,0 +1,328 @@
+"""TaskSelector: learn from transfer runs, rank intermediates for a new target or language."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from metaselect.catalogue.languages import resolve_language
+from metaselect.catalogue.tasks import DIRECT, Catalogue, shipped_catalogue
+from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.features.base import GROUPS, Group
+from metaselect.features.table import Unit, candidate_rows, prepare
+from metaselect.files import read_manifest, write_json, write_manifest
+from metaselect.ranking.persistence import predictor_from_json, predictor_to_json
+from metaselect.ranking.predictor import Predictor
+from metaselect.reasons import reasons_for
+from metaselect.runs.gains import query_gains
+
+SCHEMA = 1
+KIND = "predictor"
+_FILE = "predictor.json"
+_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
+
+Objective = Literal["mean", "balanced", "worst"]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a predictor was trained on.
+
+    Attributes:
+        n_runs: Measured scores.
+        encoder_by_study: Encoder of each study; one of several encoders is named by its first.
+        intermediates, targets, languages: Names seen.
+        simulated: Whether any run came from a simulation.
+    """
+
+    n_runs: int
+    encoder_by_study: Mapping[str, str]
+    intermediates: tuple[str, ...]
+    targets: tuple[str, ...]
+    languages: tuple[str, ...]
+    simulated: bool
+
+
+class TaskSelector:
+    """Rank English intermediate tasks for a target task and its languages.
+
+    Args:
+        n_trials: Settings that Optuna tries; 1 takes the defaults.
+        n_folds: Inner folds.
+        n_best: Best settings whose models are averaged.
+        groups: Feature groups in use.
+        level: Coverage asked of the gains' intervals.
+        random_state: Seed of everything random.
+        storage: Where the search is kept, to be resumed: a journal file or a database URL.
+        catalogue: Task cards; the shipped ones by default.
+
+    Attributes:
+        predictors_: Fitted predictors: `target` for targets never seen, `family` for new languages
+            of targets that were.
+        training_: What they were fitted on.
+
+    Example:
+        selector = TaskSelector().fit(read_runs("mine.csv"))
+        selector.rank(target="xnli", languages=["sw", "ta"])
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, as scikit-learn's estimators have them
+        self,
+        *,
+        n_trials: int = 30,
+        n_folds: int = 4,
+        n_best: int = 6,
+        groups: Sequence[Group] = GROUPS,
+        level: float = 0.9,
+        random_state: int = 0,
+        storage: str | None = None,
+        catalogue: Catalogue | None = None,
+    ) -> None:
+        self.n_trials = n_trials
+        self.n_folds = n_folds
+        self.n_best = n_best
+        self.groups = tuple(groups)
+        self.level = level
+        self.random_state = random_state
+        self.storage = storage
+        self.catalogue = shipped_catalogue() if catalogue is None else catalogue
+        self.predictors_: dict[Unit, Predictor] = {}
+        self.training_: Training | None = None
+
+    def fit(self, runs: pd.DataFrame, *, progress: Progress | None = None) -> Self:
+        """Tune and fit on a runs table from `read_runs` or `check_runs`.
+
+        Raises:
+            MetaselectError: The table has nothing to rank, or too few independent targets.
+        """
+        from metaselect.ranking.tuning import Plan, fit_predictor
+
+        plan = Plan(self.n_trials, self.n_folds, self.n_best, self.random_state, self.storage)
+        gains = query_gains(runs)
+        for unit in ("target", "family"):
+            rows = prepare(gains, self.catalogue, unit=unit)
+            rows = _comparable(rows)
+            if unit == "family" and rows["family"].nunique() < 2:
+                continue  # one family tells nothing of another: such targets count as new
+            self.predictors_[unit] = fit_predictor(
+                rows,
+                catalogue=self.catalogue,
+                groups=self.groups,
+                plan=plan,
+                level=self.level,
+                progress=progress,
+            )
+        self.training_ = _training_of(runs)
+        return self
+
+    def rank(
+        self,
+        *,
+        target: str,
+        languages: Sequence[str],
+        candidates: Sequence[str] | None = None,
+        top: int | None = None,
+        study: str | None = None,
+    ) -> pd.DataFrame:
+        """Rank candidates for a target in each of some languages, best first.
+
+        Args:
+            target: Name of the target task, with a card or seen in training.
+            languages: Codes, each resolved by the catalogue.
+            candidates: Intermediates to choose among, those of the training runs by default;
+                `direct` is always added.
+            top: Rows to keep for each language; None keeps all.
+            study: Training study whose encoder and protocol are to be used; where training had
+                one study, that one, else none in particular.
+
+        Returns:
+            Columns language, rank (from 1), intermediate, score (for ordering), gain (expected),
+            low, high (of the gain; NaN where no interval is possible) and reasons (list).
+
+        Raises:
+            MetaselectError: Not fitted, or an unknown target, candidate, language or study.
+        """
+        training = self._fitted()
+        codes = [resolve_language(code).code for code in languages]
+        names = self._candidates(candidates, training)
+        self._check_target(target, training)
+        chosen = self._study(study, training)
+        encoder = training.encoder_by_study.get(chosen, "")
+        queries = pd.DataFrame({"language": list(dict.fromkeys(codes))}).assign(
+            study=chosen, encoder=encoder, adaptation="", target=target
+        )
+        rows = candidate_rows(queries, names, self.catalogue)
+        predictor = self.predictor_for(target)
+        gain = predictor.expected(rows)
+        radius = predictor.radius.radius
+        half = np.where(rows["intermediate"] == DIRECT, 0.0, np.nan if radius is None else radius)
+        table = (
+            rows[["language", "intermediate"]]
+            .astype("object")
+            .assign(
+                score=gain,
+                gain=gain,
+                low=gain - half,
+                high=gain + half,
+                reasons=pd.Series(
+                    reasons_for(rows, predictor.contributions(rows)), index=rows.index
+                ),
+            )
+        )
+        return _best_first(table, queries["language"].tolist(), top)
+
+    def predictor_for(self, target: str) -> Predictor:
+        """The predictor that fits a target: for targets seen in training, or for new ones."""
+        training = self._fitted()
+        seen = {self.catalogue.training_source(name) for name in training.targets}
+        known = self.catalogue.training_source(target) in seen
+        unit: Unit = "family" if known and "family" in self.predictors_ else "target"
+        return self.predictors_[unit]
+
+    def save_pretrained(self, directory: str | Path) -> None:
+        """Write the predictor into a folder: JSON, LightGBM text and a manifest, no pickle."""
+        training = self._fitted()
+        folder = Path(directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        predictors = {
+            unit: predictor_to_json(predictor, folder, prefix=unit)
+            for unit, predictor in self.predictors_.items()
+        }
+        content = {
+            "settings": self._settings(),
+            "training": asdict(training),
+            "predictors": predictors,
+        }
+        write_json(folder / _FILE, content)
+        made_by = {"settings": self._settings(), "n_runs": training.n_runs}
+        write_manifest(folder, kind=KIND, schema=SCHEMA, made_by=made_by)
+
+    @classmethod
+    def from_pretrained(
+        cls, directory: str | Path, *, catalogue: Catalogue | None = None
+    ) -> "TaskSelector":
+        """Read a predictor from a folder, or from a hub repository named `owner/name`.
+
+        Raises:
+            MetaselectError: No such folder, or one that is unfinished, changed, made by a newer
+                version, or that holds a pickle.
+        """
+        folder = _local_folder(str(directory))
+        _refuse_pickles(folder)
+        read_manifest(folder, kind=KIND, schema=SCHEMA)
+        try:
+            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+            selector = cls(catalogue=catalogue, **content["settings"])
+            selector.training_ = _training_from_json(content["training"])
+            for unit, entry in content["predictors"].items():
+                selector.predictors_[unit] = predictor_from_json(
+                    entry, folder, catalogue=selector.catalogue
+                )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MetaselectError(
+                f"{folder} is not a predictor this version reads: {error!r}."
+            ) from error
+        return selector
+
+    def _settings(self) -> dict[str, Any]:
+        names = ("n_trials", "n_folds", "n_best", "groups", "level", "random_state")
+        return {name: getattr(self, name) for name in names}
+
+    def _fitted(self) -> Training:
+        if self.training_ is None:
+            raise MetaselectError("This selector is not fitted: call fit or from_pretrained first.")
+        return self.training_
+
+    def _check_target(self, target: str, training: Training) -> None:
+        if target not in self.catalogue and target not in training.targets:
+            _ = self.catalogue[target]  # raises, with the nearest names
+
+    def _candidates(self, candidates: Sequence[str] | None, training: Training) -> list[str]:
+        names = list(training.intermediates if candidates is None else candidates)
+        for name in names:
+            if name not in self.catalogue and name not in (*training.intermediates, DIRECT):
+                _ = self.catalogue[name]  # raises, with the nearest names
+        return [*(name for name in dict.fromkeys(names) if name != DIRECT), DIRECT]
+
+    def _study(self, study: str | None, training: Training) -> str:
+        studies = list(training.encoder_by_study)
+        if study is None:
+            return studies[0] if len(studies) == 1 else ""
+        if study not in studies:
+            raise MetaselectError(f"No training study {study!r}; there are: {', '.join(studies)}.")
+        return study
+
+
+def _comparable(rows: pd.DataFrame) -> pd.DataFrame:
+    counts = rows.groupby("query")["gain"].transform("size").to_numpy()
+    kept = rows[counts > 1].reset_index(drop=True)
+    if not len(kept):
+        raise MetaselectError("No query has two candidates, so there is nothing to learn from.")
+    return kept
+
+
+def _best_first(table: pd.DataFrame, languages: Sequence[str], top: int | None) -> pd.DataFrame:
+    place = {code: number for number, code in enumerate(languages)}
+    ordered = table.assign(place=table["language"].map(place)).sort_values(
+        ["place", "score"], ascending=[True, False], kind="stable"
+    )
+    rank = ordered.groupby("place").cumcount() + 1
+    ordered.insert(1, "rank", rank)
+    kept = ordered if top is None else ordered[ordered["rank"] <= top]
+    return kept.drop(columns="place").reset_index(drop=True)
+
+
+def _training_of(runs: pd.DataFrame) -> Training:
+    first = runs.drop_duplicates("study")
+    return Training(
+        n_runs=len(runs),
+        encoder_by_study=dict(zip(first["study"], first["encoder"], strict=True)),
+        intermediates=tuple(sorted(set(runs["intermediate"]) - {DIRECT})),
+        targets=tuple(sorted(set(runs["target"]))),
+        languages=tuple(sorted(set(runs["language"]))),
+        simulated=bool((runs["source"] == "simulated").any()),
+    )
+
+
+def _training_from_json(entry: Mapping[str, Any]) -> Training:
+    lists = {name: tuple(entry[name]) for name in ("intermediates", "targets", "languages")}
+    return Training(
+        n_runs=int(entry["n_runs"]),
+        encoder_by_study=dict(entry["encoder_by_study"]),
+        simulated=bool(entry["simulated"]),
+        **lists,
+    )
+
+
+def _refuse_pickles(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (path.suffix in _PICKLES or path.open("rb").read(1) == b"\x80"):
+            raise MetaselectError(
+                f"{path} looks like a pickle, which can run code when read: refused. Predictor "
+                "folders hold JSON and text only."
+            )
+
+
+def _local_folder(name: str) -> Path:
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise MetaselectError(f"No predictor folder {name}: make one with metaselect train.")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtra(f"Reading {name} from the hub", "harness") from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.md"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        line = str(error).splitlines()[0]
+        raise MetaselectError(
+            f"Neither a folder nor readable on the hub: {name} ({line})."
+        ) from error
