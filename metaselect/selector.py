@@ -161,6 +161,7 @@ class TaskSelector:
         gain = predictor.expected(rows)
         radius = predictor.radius.radius
         half = np.where(rows["intermediate"] == DIRECT, 0.0, np.nan if radius is None else radius)
+        reasons = reasons_for(rows, predictor.contributions(rows))
         table = (
             rows[["language", "intermediate"]]
             .astype("object")

@@ -175,7 +175,7 @@ def default_workers() -> int:
 
 
 def _comparable(folds: Sequence[OuterFold]) -> list[OuterFold]:
-    """Test only queries with `direct` runs, where training directly is a choice, if any has them."""
+    """Test queries with `direct` runs alone, where training directly is a choice, if any has."""
     if not any(fold.test["absolute"].any() for fold in folds):
         return list(folds)
     kept = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
