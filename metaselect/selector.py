@@ -170,9 +170,7 @@ class TaskSelector:
                 gain=gain,
                 low=gain - half,
                 high=gain + half,
-                reasons=pd.Series(
-                    reasons_for(rows, predictor.contributions(rows)), index=rows.index
-                ),
+                reasons=pd.Series(reasons, index=rows.index),
             )
         )
         return _best_first(table, queries["language"].tolist(), top)
