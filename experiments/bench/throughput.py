@@ -1,0 +1,273 @@
+"""Examples a second of fine-tuning: our loop against the library Trainer, side by side.
+
+python experiments/bench/throughput.py --data DATA --encoder ENCODER
+
+For classification, tagging and QA, the same model, rows, lengths, precision, optimiser (fused
+AdamW, clipped at 1) and mean tokens a step go through three arms, in turns: our loop; the Trainer
+as it comes (random batches, padded to the batch's longest); the Trainer grouping by length. A round
+trains each arm on the same examples; the first round warms up and is not counted. On a CPU the
+rates are of the process's CPU time, with one thread, since that does not change when others use the
+machine; wall times stand beside. The model keeps its dropout.
+
+On a GPU, `--shape xlmr-large --length 128` takes an XLM-R-large made from its config with random
+weights and texts of one length, and adds the share of the measured matrix-product rate.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from transformers import Trainer, TrainingArguments
+
+from metaselect.catalogue.tasks import load_catalogue
+from metaselect.harness import encoders
+from metaselect.harness.corpora import Corpora
+from metaselect.harness.encoders import Encoder
+from metaselect.harness.finetune import Hooks, Leg, finetune
+from metaselect.harness.heads.base import Head, label_count
+from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.recipe import Limits, Machine, Recipe
+from metaselect.harness.tokens import Encoded
+
+TASKS = {"classification": "mnli", "tagging": "udpos", "qa": "squad"}
+LENGTHS = {"classification": 128, "tagging": 128, "qa": 384}
+
+
+def main() -> None:
+    arguments = read_arguments()
+    torch.set_num_threads(arguments.threads)
+    transformers.utils.logging.set_verbosity_error()
+    warnings.filterwarnings("ignore", module="torch|transformers|accelerate")
+    results = [measure(task, arguments) for task in arguments.tasks]
+    print(json.dumps(results, indent=1))
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--encoder", required=True)
+    parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--rows", type=int, default=512)
+    parser.add_argument("--examples", type=int, default=16, help="mean examples a step")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--shape", choices=["encoder", "xlmr-large"], default="encoder")
+    parser.add_argument("--length", type=int, help="texts of this one length (synthetic)")
+    return parser.parse_args()
+
+
+def measure(task: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Examples a second of every arm on one task."""
+    card = load_catalogue(None)[TASKS[task]]
+    head = HEADS[card.head]
+    encoder = Encoder(
+        name="bench", path=arguments.encoder, revision=None, n_layers=None, random_weights=False
+    )
+    tokenizer = encoders.load_tokenizer(encoder)
+    limits = Limits(max_length=LENGTHS[task], query_length=64, stride=128, max_answer_length=30)
+    rows = Corpora(arguments.data).rows(card, "train", "en")
+    picked = np.random.default_rng(0).permutation(len(rows))[: arguments.rows]
+    encoded = head.encode([rows[i] for i in picked], tokenizer, limits)
+    if arguments.length:
+        encoded = one_length(encoded, arguments.length)
+
+    def model() -> torch.nn.Module:
+        if arguments.shape == "xlmr-large":
+            return xlmr_large(head, label_count(head, card), len(tokenizer))
+        return encoders.load_model(
+            encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
+        )
+
+    arms = make_arms(head, encoded, tokenizer, limits, model, arguments)
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in arms}
+    for round_number in range(arguments.rounds + 1):
+        for name, arm in arms.items():
+            taken = arm()
+            if round_number:
+                times[name].append(taken)
+    return summary(task, encoded, times, arguments)
+
+
+def make_arms(
+    head: Head, encoded: Encoded, tokenizer: Any, limits: Limits,
+    model: Callable[[], torch.nn.Module], arguments: argparse.Namespace,
+) -> dict[str, Callable[[], tuple[float, float]]]:  # fmt: skip
+    """Each arm trains one pass over the rows and returns wall and CPU seconds."""
+    batch_tokens = int(arguments.examples * encoded.lengths.mean())
+    recipe = Recipe(
+        limits=limits, train_rows=None, validation_rows=0, steps=None, epochs=1.0,
+        batch_tokens=batch_tokens, batch_examples=None, learning_rate=3e-5, warmup=0.1,
+        weight_decay=0.01, clip_norm=1.0, checkpoint="last", n_snapshots=1, temperature=0.05,
+        lora_rank=8, lora_alpha=16,
+    )  # fmt: skip
+    machine = Machine(
+        device=arguments.device, threads=arguments.threads, inference_tokens=8192, compile=False
+    )
+
+    def ours() -> tuple[float, float]:
+        leg = Leg(model().to(arguments.device), head, encoded)
+        steps: list[tuple[float, float]] = [clock(arguments.device)]
+        finetune(
+            [leg], replace(recipe, steps=n_steps(encoded, recipe), epochs=None),
+            tokenizer=tokenizer, machine=machine, seed=0, hooks=Hooks(lambda i, n: None, None),
+        )  # fmt: skip
+        return since(steps[0], arguments.device)
+
+    def library(strategy: str) -> Callable[[], tuple[float, float]]:
+        return lambda: train_with_library(head, encoded, tokenizer, model(), strategy, arguments)
+
+    return {
+        "ours": ours,
+        "trainer": library("random"),
+        "trainer_grouped": library("group_by_length"),
+    }
+
+
+def n_steps(encoded: Encoded, recipe: Recipe) -> int:
+    """Steps of exactly one pass: the number of batches that our bucketing cuts."""
+    from metaselect.harness.batching import epoch_batches
+
+    batches = epoch_batches(
+        encoded.lengths, batch_tokens=recipe.batch_tokens, batch_examples=None,
+        rng=np.random.default_rng(np.random.default_rng(0).integers(2**63)),
+    )  # fmt: skip
+    return len(batches)
+
+
+def train_with_library(
+    head: Head, encoded: Encoded, tokenizer: Any, model: torch.nn.Module, strategy: str,
+    arguments: argparse.Namespace,
+) -> tuple[float, float]:  # fmt: skip
+    rows = [features(head, encoded, item) for item in range(len(encoded))]
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            model=model,
+            args=TrainingArguments(
+                output_dir=folder, per_device_train_batch_size=arguments.examples,
+                num_train_epochs=1, learning_rate=3e-5, weight_decay=0.01, save_strategy="no",
+                train_sampling_strategy=strategy, disable_tqdm=True, report_to="none",
+                use_cpu=arguments.device == "cpu", bf16=arguments.device != "cpu",
+                dataloader_pin_memory=arguments.device != "cpu",
+            ),
+            train_dataset=rows,
+            data_collator=collator(tokenizer),
+        )  # fmt: skip
+        trainer.log = lambda *args, **kwargs: None
+        started = clock(arguments.device)
+        trainer.train()
+        return since(started, arguments.device)
+
+
+def features(head: Head, encoded: Encoded, item: int) -> dict[str, Any]:
+    """One item as the library's examples lay it out."""
+    part = slice(encoded.bounds[item], encoded.bounds[item + 1])
+    ids = encoded.ids[part].tolist()
+    row = {"input_ids": ids, "token_type_ids": encoded.types[part].tolist(),
+           "attention_mask": [1] * len(ids)}  # fmt: skip
+    if "tags" in encoded.tokens:
+        return {**row, "labels": encoded.tokens["tags"][part].tolist()}
+    if "start" in encoded.items:
+        places = {"start": "start_positions", "end": "end_positions"}
+        return {**row, **{new: int(encoded.items[old][item]) for old, new in places.items()}}
+    return {**row, "labels": int(encoded.items["label"][item])}
+
+
+def collator(tokenizer: Any) -> Callable[[Any], Any]:
+    """The library's own collator for the kind of label."""
+    tagged = transformers.DataCollatorForTokenClassification(tokenizer)
+    plain = transformers.DataCollatorWithPadding(tokenizer)
+
+    def collate(rows: Any) -> Any:
+        return (tagged if isinstance(rows[0].get("labels"), list) else plain)(rows)
+
+    return collate
+
+
+def one_length(encoded: Encoded, length: int) -> Encoded:
+    """The same number of items, each of one length of random tokens."""
+    rng = np.random.default_rng(0)
+    n_items = len(encoded)
+    return replace(
+        encoded,
+        ids=rng.integers(5, 1000, n_items * length).astype(np.int32),
+        types=np.zeros(n_items * length, np.int8),
+        bounds=np.arange(n_items + 1) * length,
+        tokens={name: np.zeros(n_items * length, np.int32) for name in encoded.tokens},
+        items={name: np.minimum(values, length - 1) for name, values in encoded.items.items()},
+    )
+
+
+def xlmr_large(head: Head, n_labels: int | None, n_tokens: int) -> torch.nn.Module:
+    config = transformers.XLMRobertaConfig(
+        vocab_size=max(250002, n_tokens), hidden_size=1024, num_hidden_layers=24,
+        num_attention_heads=16, intermediate_size=4096, max_position_embeddings=514,
+        num_labels=n_labels or 2,
+    )  # fmt: skip
+    return getattr(transformers, head.auto_class).from_config(config)
+
+
+def summary(
+    task: str, encoded: Encoded, times: dict[str, list[tuple[float, float]]],
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:  # fmt: skip
+    """Median examples a second by arm, and ours against each."""
+    which = 1 if arguments.device == "cpu" else 0
+    rate = {
+        name: len(encoded) / statistics.median(taken[which] for taken in found)
+        for name, found in times.items()
+    }
+    out: dict[str, Any] = {
+        "task": task,
+        "examples": len(encoded),
+        "mean_length": round(float(encoded.lengths.mean()), 1),
+        "counted": "CPU seconds" if which else "wall seconds",
+        "examples_per_s": {name: round(value, 2) for name, value in rate.items()},
+        "ours_against": {
+            name: round(rate["ours"] / value, 2) for name, value in rate.items() if name != "ours"
+        },
+        "wall_s": {name: [round(t[0], 1) for t in found] for name, found in times.items()},
+    }
+    if arguments.device != "cpu":
+        out["matmul_share"] = matmul_share(rate["ours"], float(encoded.lengths.mean()), arguments)
+    return out
+
+
+def matmul_share(examples_per_s: float, length: float, arguments: argparse.Namespace) -> float:
+    """Floating-point rate of training (6 a weight and token, 12 an attention score) over bf16's."""
+    layers, hidden, inner = (24, 1024, 4096) if arguments.shape == "xlmr-large" else (6, 384, 1536)
+    weights = layers * (4 * hidden**2 + 2 * hidden * inner)
+    per_example = length * (6 * weights + 12 * layers * hidden * length)
+    size = 8192
+    left = torch.randn(size, size, device=arguments.device, dtype=torch.bfloat16)
+    for repeat in range(30):
+        if repeat == 10:
+            started = clock(arguments.device)
+        left @ left
+    rate = 20 * 2 * size**3 / since(started, arguments.device)[0]
+    return round(examples_per_s * per_example / rate, 3)
+
+
+def clock(device: str) -> tuple[float, float]:
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter(), time.process_time()
+
+
+def since(started: tuple[float, float], device: str) -> tuple[float, float]:
+    now = clock(device)
+    return now[0] - started[0], now[1] - started[1]
+
+
+if __name__ == "__main__":
+    main()

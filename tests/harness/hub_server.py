@@ -1,0 +1,122 @@
+"""A stand-in for the hub on the loopback interface: folders as repositories, over its protocol."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+COMMIT = "a" * 40
+
+
+@contextmanager
+def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[str]:
+    """Serve repositories (`models/me/tiny`, `datasets/me/xnli`) and note what is asked for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(with_body=True)
+
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"])
+            parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+            wanted = parse_qs(self.rfile.read(length).decode())
+            folder = repositories["/".join(parts[1:4])]
+            found = [folder / path for path in wanted.get("paths", [])]
+            self.send_json([entry(folder, path) for path in found if path.exists()])
+
+        def do_HEAD(self) -> None:
+            self.answer(with_body=False)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            requests.append(f"{self.command} {self.path}")
+
+        def answer(self, *, with_body: bool) -> None:
+            url = urlsplit(self.path)
+            parts = unquote(url.path).strip("/").split("/")
+            if parts[0] == "api":
+                self.describe(parts[1:], parse_qs(url.query))
+            else:
+                kind = "datasets" if parts[0] == "datasets" else "models"
+                parts = parts[1:] if kind == "datasets" else parts
+                self.resolve(kind, parts, with_body=with_body)
+
+        def describe(self, parts: list[str], query: Mapping[str, list[str]]) -> None:
+            name = "/".join(parts[:3])
+            folder = repositories.get(name)
+            if folder is None:
+                self.refuse("RepoNotFound")
+                return
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            if len(parts) > 3 and parts[3] == "tree":
+                recursive = query.get("recursive", ["False"])[0].lower() == "true"
+                self.list_tree(folder, "/".join(parts[5:]), recursive)
+                return
+            siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
+            self.send_json(
+                {"id": "/".join(parts[1:3]), "sha": COMMIT, "siblings": siblings, "tags": [],
+                 "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0}
+            )  # fmt: skip
+
+        def list_tree(self, folder: Path, under: str, recursive: bool) -> None:
+            top = folder / under
+            if not top.is_dir():
+                self.refuse("EntryNotFound")
+                return
+            found = sorted(top.rglob("*") if recursive else top.iterdir())
+            self.send_json([entry(folder, path) for path in found])
+
+        def resolve(self, kind: str, parts: list[str], *, with_body: bool) -> None:
+            folder = repositories.get(f"{kind}/{'/'.join(parts[:2])}")
+            if folder is None:
+                self.refuse("RepoNotFound")
+                return
+            path = folder.joinpath(*parts[4:])
+            if not path.is_file():
+                self.refuse("EntryNotFound")
+                return
+            data = path.read_bytes()
+            self.send_response(200)
+            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Accept-Ranges", "bytes")
+            self.end_headers()
+            if with_body:
+                self.wfile.write(data)
+
+        def send_json(self, value: Any) -> None:
+            data = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def refuse(self, code: str) -> None:
+            self.send_response(404)
+            self.send_header("X-Error-Code", code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def entry(folder: Path, path: Path) -> dict[str, Any]:
+    name = path.relative_to(folder).as_posix()
+    if path.is_dir():
+        return {"type": "directory", "path": name, "size": 0, "oid": "0" * 40}
+    data = path.read_bytes()
+    return {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
