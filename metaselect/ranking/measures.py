@@ -122,8 +122,9 @@ def measure_all(scores: Floats, gains: Floats, *, step: float) -> dict[str, floa
 def _blocks(scores: Floats, k: int) -> Iterator[tuple[npt.NDArray[np.intp], int]]:
     """Groups of tied candidates from the best down, with the places left of the k for each."""
     order = np.argsort(-scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=np.inf) != 0)
-    for block in np.split(order, starts[1:]):
+    ordered = scores[order]
+    starts = np.flatnonzero(ordered[1:] != ordered[:-1]) + 1
+    for block in np.split(order, starts):
         if k <= 0:
             return
         yield block, k

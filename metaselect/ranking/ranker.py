@@ -210,6 +210,13 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             if not isinstance(value, Real) or not float(value) > 0:
                 raise ValueError(f"{name} must be above 0, got {value!r}")
+        for name in ("column_share", "row_share"):
+            if getattr(self, name) > 1:
+                raise ValueError(f"{name} must be at most 1, got {getattr(self, name)!r}")
+        for name in ("l2", "prior_weight"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
+                raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
 
 
 class _TrainingData:
