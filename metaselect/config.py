@@ -13,6 +13,8 @@
     epochs = 1
     [task_training.xquad]                 # what differs for one intermediate or target
     max_length = 256
+    [task_training.xcopa]
+    after = ["socialiqa"]                 # tasks that a target trains on before its own
     [testing]
     rows = 100
     [task_testing.tatoeba]
@@ -93,6 +95,7 @@ class TrainingPart(_Part):
     temperature: float | None = Field(None, gt=0)
     lora_rank: int | None = Field(None, ge=1)
     lora_alpha: int | None = Field(None, ge=1)
+    after: list[str] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -177,6 +180,9 @@ class GridConfig(_Part):
             raise ValueError("every budget needs a name of its own")
         if DIRECT in self.targets:
             raise ValueError(f"{DIRECT!r} is no target")
+        wide = (self.training, self.intermediate_training)
+        if any(part.after is not None for part in wide):
+            raise ValueError("'after' belongs to a target's table, [task_training.<target>]")
         unused = {*self.task_training, *self.task_testing} - {*self.intermediates, *self.targets}
         if unused:
             raise ValueError(f"settings for {sorted(unused)}, which the grid does not name")
@@ -290,7 +296,9 @@ def _budget(config: GridConfig, wide: BudgetPart, part: BudgetPart, catalogue: C
             parts += [wide.intermediate_training, part.intermediate_training]
         parts += [tables[name] for tables in (wide.task_training, part.task_training)
                   if name in tables]  # fmt: skip
-        return _recipe(_merged(_TRAINING, _head_lengths(name, catalogue), *map(_given, parts)))
+        values = _merged(_TRAINING, _head_lengths(name, catalogue), *map(_given, parts))
+        values.pop("after", None)
+        return _recipe(values)
 
     def testing(name: str) -> Testing:
         parts = [wide.testing, part.testing]
@@ -305,6 +313,12 @@ def _budget(config: GridConfig, wide: BudgetPart, part: BudgetPart, catalogue: C
         },
         targets={name: recipe(name, intermediate=False) for name in config.targets},
         testing={name: testing(name) for name in config.targets},
+        preliminaries={
+            name: tuple(settings.after)
+            for tables in (wide.task_training, part.task_training)
+            for name, settings in tables.items()
+            if settings.after is not None and name in config.targets
+        },
     )
 
 

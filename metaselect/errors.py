@@ -27,3 +27,10 @@ class MissingExtra(MetaselectError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs more packages: pip install 'metaselect[{extra}]'.")
+
+
+class UnknownChoice(MetaselectError):
+    """A value that is none of a few allowed ones."""
+
+    def __init__(self, option: str, value: str, allowed: Iterable[str]) -> None:
+        super().__init__(f"{option} is one of {', '.join(allowed)}, not {value!r}.")

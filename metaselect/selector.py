@@ -4,17 +4,24 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue, shipped_catalogue
-from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.errors import MetaselectError
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.table import Unit, candidate_rows, prepare
 from metaselect.files import read_manifest, write_json, write_manifest
+from metaselect.notes import (
+    SIMULATED_WARNING,
+    candidate_notes,
+    language_notes,
+    target_notes,
+)
+from metaselect.pretrained import local_folder, refuse_pickles
 from metaselect.ranking.persistence import predictor_from_json, predictor_to_json
 from metaselect.ranking.predictor import Predictor
 from metaselect.reasons import reasons_for
@@ -23,9 +30,7 @@ from metaselect.runs.gains import query_gains
 SCHEMA = 1
 KIND = "predictor"
 _FILE = "predictor.json"
-_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
 
-Objective = Literal["mean", "balanced", "worst"]
 Progress = Callable[[str], None]
 
 
@@ -175,6 +180,29 @@ class TaskSelector:
         )
         return _best_first(table, queries["language"].tolist(), top)
 
+    def warnings(
+        self,
+        *,
+        target: str,
+        languages: Sequence[str],
+        candidates: Sequence[str] | None = None,
+        study: str | None = None,
+    ) -> list[str]:
+        """What a reader of such a ranking should know: what it rests on and extrapolates from."""
+        training = self._fitted()
+        found = [SIMULATED_WARNING] if training.simulated else []
+        found += language_notes(languages, seen=training.languages)
+        found += target_notes(target, training.targets, self.catalogue)
+        names = [name for name in self._candidates(candidates, training) if name != DIRECT]
+        found += candidate_notes(names, training.intermediates, self.catalogue)
+        if study is None and len(training.encoder_by_study) > 1:
+            found.append(
+                f"averaged over {len(training.encoder_by_study)} training studies: name one with "
+                "--study to rank for its encoder"
+            )
+        radius = self.predictor_for(target).radius
+        return found if radius.radius is not None else [*found, radius.describe()]
+
     def predictor_for(self, target: str) -> Predictor:
         """The predictor that fits a target: for targets seen in training, or for new ones."""
         training = self._fitted()
@@ -211,8 +239,8 @@ class TaskSelector:
             MetaselectError: No such folder, or one that is unfinished, changed, made by a newer
                 version, or that holds a pickle.
         """
-        folder = _local_folder(str(directory))
-        _refuse_pickles(folder)
+        folder = local_folder(str(directory))
+        refuse_pickles(folder)
         read_manifest(folder, kind=KIND, schema=SCHEMA)
         try:
             content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
@@ -296,32 +324,3 @@ def _training_from_json(entry: Mapping[str, Any]) -> Training:
         simulated=bool(entry["simulated"]),
         **lists,
     )
-
-
-def _refuse_pickles(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix in _PICKLES or path.open("rb").read(1) == b"\x80"):
-            raise MetaselectError(
-                f"{path} looks like a pickle, which can run code when read: refused. Predictor "
-                "folders hold JSON and text only."
-            )
-
-
-def _local_folder(name: str) -> Path:
-    folder = Path(name)
-    if folder.is_dir():
-        return folder
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise MetaselectError(f"No predictor folder {name}: make one with metaselect train.")
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise MissingExtra(f"Reading {name} from the hub", "harness") from error
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.md"]))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        line = str(error).splitlines()[0]
-        raise MetaselectError(
-            f"Neither a folder nor readable on the hub: {name} ({line})."
-        ) from error

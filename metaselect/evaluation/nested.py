@@ -95,15 +95,33 @@ def evaluate(
         runs: A table from `runs.schema.check_runs`.
         catalogue: Task cards.
         judging: Protocol, search and methods.
-        ceiling: Add the oracle and the noise ceiling.
+        ceiling: Add the noise ceiling.
         progress: Called with a line after each fold.
 
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
     rows = rankable_rows(runs, catalogue, protocol=judging.protocol)
-    folds = _comparable(outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed))
-    jobs = (joblib.delayed(_score_fold)(fold, catalogue, judging, ceiling) for fold in folds)
+    scored = evaluate_rows(rows, catalogue, judging, progress=progress)
+    if not ceiling:
+        return scored
+    halves = _ceiling(runs, catalogue, _folds(rows, judging), judging)
+    if not len(halves):
+        reason = {"ceiling": "no candidate has two seeds"}
+        return replace(scored, unusable={**scored.unusable, **reason})
+    return replace(scored, queries=pd.concat([scored.queries, halves], ignore_index=True))
+
+
+def evaluate_rows(
+    rows: pd.DataFrame,
+    catalogue: Catalogue,
+    judging: Judging,
+    *,
+    progress: Progress | None = None,
+) -> Scored:
+    """Judge the ranker, the simple rules and the oracle on prepared rows; see `evaluate`."""
+    folds = _folds(rows, judging)
+    jobs = (joblib.delayed(_score_fold)(fold, catalogue, judging) for fold in folds)
     results = []
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=min(judging.workers, len(folds)), return_as="generator")
@@ -116,12 +134,6 @@ def evaluate(
     if "mnli" in judging.rules and not (rows["intermediate"] == "mnli").any():
         queries = queries[queries["method"] != "mnli"]
         unusable["mnli"] = "no query has mnli among its candidates"
-    if ceiling:
-        halves = _ceiling(runs, catalogue, folds, judging)
-        if len(halves):
-            queries = pd.concat([queries, halves], ignore_index=True)
-        else:
-            unusable["ceiling"] = "no candidate has two seeds"
     return Scored(
         queries,
         pd.concat([result[1] for result in results], ignore_index=True),
@@ -174,16 +186,20 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _comparable(folds: Sequence[OuterFold]) -> list[OuterFold]:
-    """Test queries with `direct` runs alone, where training directly is a choice, if any has."""
+def _folds(rows: pd.DataFrame, judging: Judging) -> list[OuterFold]:
+    """Outer folds that test queries with `direct` runs alone, if any has them.
+
+    Only there is training directly a choice; the others still serve as training rows.
+    """
+    folds = outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed)
     if not any(fold.test["absolute"].any() for fold in folds):
-        return list(folds)
+        return folds
     kept = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
     return [fold for fold in kept if len(fold.test)]
 
 
 def _score_fold(
-    fold: OuterFold, catalogue: Catalogue, judging: Judging, ceiling: bool
+    fold: OuterFold, catalogue: Catalogue, judging: Judging
 ) -> tuple[pd.DataFrame, pd.DataFrame, int, int]:
     predictor = fit_predictor(
         fold.train,
@@ -195,8 +211,7 @@ def _score_fold(
     expected = predictor.expected(fold.test)
     scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in judging.rules}
     scores["ranker"] = expected
-    if ceiling:
-        scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
+    scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
     steps = grade_steps(fold.test)
     tables = [
         measured(fold.test, values, method=name, fold=fold.name, steps=steps)

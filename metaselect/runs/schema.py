@@ -4,6 +4,7 @@ Text is checked once for each distinct value, numbers and repeats in whole colum
 million rows take seconds. Nothing is repaired: a table is whole, or refused with every fault.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -91,6 +92,13 @@ def check_runs(
     checked.setdefault("source", pd.Series([""] * len(table), dtype="str"))
     extra = table.drop(columns=[c.name for c in COLUMNS], errors="ignore").reset_index(drop=True)
     return pd.concat([pd.DataFrame(checked)[[c.name for c in COLUMNS]], extra], axis=1)
+
+
+def table_hash(runs: pd.DataFrame) -> str:
+    """Names a checked table by its required columns' content, whatever the order of its rows."""
+    columns = [column.name for column in COLUMNS if column.required]
+    rows = pd.util.hash_pandas_object(runs[columns], index=False).to_numpy()
+    return hashlib.blake2b(np.sort(rows).tobytes(), digest_size=16).hexdigest()
 
 
 def _table_faults(table: pd.DataFrame) -> list[Fault]:

@@ -1,0 +1,50 @@
+"""The command line: each verb a few lines around a library call; heavy imports in handlers."""
+
+import os
+import sys
+
+import typer
+
+from metaselect.cli import ablate, evaluate, ls, rank, report, reproduce, run, runs, train
+from metaselect.errors import MetaselectError
+
+app = typer.Typer(
+    name="metaselect",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich would cost --help half of its time
+    help=(
+        "Choose the English intermediate task to fine-tune on before a cross-lingual target: "
+        "train a predictor on transfer runs, judge it, rank tasks for new languages."
+    ),
+    epilog="Start with: metaselect reproduce",
+)
+app.command("ls")(ls.ls_command)
+app.add_typer(runs.app, name="runs")
+app.command("run")(run.run_command)
+app.command("train")(train.train_command)
+app.command("evaluate")(evaluate.evaluate_command)
+app.command("ablate")(ablate.ablate_command)
+app.command("rank")(rank.rank_command)
+app.command("report")(report.report_command)
+app.command("reproduce")(reproduce.reproduce_command)
+
+
+def main() -> None:
+    """Run a command; what a user can fix ends in one line and exit code 2."""
+    try:
+        app()
+    except MetaselectError as error:
+        sys.exit(_told(str(error), code=2))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # a reader that left early
+        sys.exit(1)
+    except OSError as error:
+        sys.exit(_told(f"{error.filename or 'system'}: {error.strerror or error}", code=2))
+    except KeyboardInterrupt:
+        sys.exit(_told("stopped", code=130))
+
+
+def _told(message: str, *, code: int) -> int:
+    print(f"metaselect: {message}", file=sys.stderr)
+    return code

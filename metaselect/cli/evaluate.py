@@ -1,0 +1,125 @@
+"""`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from metaselect.cli import options
+from metaselect.cli.inputs import runs_from
+from metaselect.console import points, print_json, print_table, say, share
+
+ProtocolName = Literal["target", "family", "intermediate", "encoder"]
+Protocol = Annotated[
+    ProtocolName, typer.Option(help="What is left out whole: the thing to generalise to.")
+]
+
+
+def evaluate_command(  # noqa: PLR0913 - a parameter an option
+    runs: options.Runs = None,
+    protocol: Protocol = "target",
+    percent: options.Percent = False,
+    tasks: options.Tasks = None,
+    trials: options.Trials = 20,
+    level: options.Level = 0.9,
+    seed: options.Seed = 0,
+    workers: options.Workers = None,
+    out: options.Out = None,
+    as_json: options.Json = False,
+) -> None:
+    """Judge the ranker beside random choice, the simple rules, the oracle and the noise ceiling.
+
+    Example: metaselect evaluate --runs mine.csv --protocol target
+    """
+    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.evaluation.nested import evaluate
+    from metaselect.evaluation.results import evaluation_record
+
+    catalogue = load_catalogue(tasks)
+    table = runs_from(runs, percent=percent, catalogue=catalogue)
+    judging = judging_of(protocol, trials, level, seed, workers)
+    scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
+    record = evaluation_record(scored, judging)
+    if out is not None:
+        save_record(out, "evaluation", record, table)
+    if as_json:
+        print_json(record)
+    else:
+        show_evaluation(record)
+
+
+def judging_of(
+    protocol: ProtocolName, trials: int, level: float, seed: int, workers: int | None
+) -> Any:
+    """How an evaluation is made, from the options of a command."""
+    from metaselect.evaluation.nested import Judging, default_workers
+    from metaselect.features.base import GROUPS
+    from metaselect.ranking.baselines import RULES
+    from metaselect.ranking.tuning import Plan
+
+    return Judging(
+        protocol=protocol,
+        groups=GROUPS,
+        plan=Plan(n_trials=trials, n_folds=4, n_best=6, seed=seed),
+        level=level,
+        rules=tuple(RULES),
+        workers=workers or default_workers(),
+    )
+
+
+def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None:
+    """Write a record into a folder with a manifest that names the runs by their hash."""
+    from metaselect.evaluation.results import SCHEMA
+    from metaselect.files import write_json, write_manifest
+    from metaselect.runs.schema import table_hash
+
+    write_json(out / f"{kind}.json", record)
+    made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs), "search": record["search"]}
+    write_manifest(out, kind=kind, schema=SCHEMA, made_by=made_by)
+
+
+def show_evaluation(record: dict[str, Any]) -> None:
+    """An evaluation as tables for people: points, lower regret is better."""
+    show_measures(
+        f"{record['protocol']} left out: {record['n_queries']} queries, "
+        f"{record['n_clusters']} clusters of targets (means over clusters)",
+        record["methods"],
+    )
+    for name, reason in record["not_applicable"].items():
+        print(f"{name}: {reason}")
+    rows = [
+        [
+            f"{item['method']} - {item['against']}",
+            item["measure"],
+            points(item["difference"]),
+            f"{points(item['low'])} to {points(item['high'])}",
+            f"{item['p']:.4f}",
+        ]
+        for item in record["contrasts"]
+        if item["measure"] in ("regret@1", "regret@3")
+    ]
+    print()
+    heads = ["contrast (points)", "measure", ">difference", ">95% interval", ">p (sign flip)"]
+    print_table("Paired over clusters; negative regret is better", heads, rows)
+    covered = record["intervals"]
+    print(
+        f"\nIntervals of gains: asked {share(covered['level'])}, covered "
+        f"{share(covered['coverage'])}, half-width {points(covered['half_width'])} points"
+    )
+
+
+def show_measures(title: str, methods: dict[str, dict[str, float | None]]) -> None:
+    """One row a method."""
+    rows = [
+        [
+            name,
+            points(row["regret@1"]).lstrip("+"),
+            points(row["regret@3"]).lstrip("+"),
+            "–" if row["ndcg@3"] is None else f"{row['ndcg@3']:.3f}",
+            points(row["gain@1"]),
+            share(row["hit@1"]),
+        ]
+        for name, row in methods.items()
+    ]
+    heads = ["method", ">regret@1", ">regret@3", ">ndcg@3", ">gain@1", ">hit@1"]
+    print_table(title, heads, rows)

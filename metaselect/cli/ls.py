@@ -1,0 +1,107 @@
+"""`metaselect ls`: what is known: tasks, languages, features, studies."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from metaselect.cli import options
+from metaselect.console import print_json, print_table
+
+What = Annotated[
+    Literal["tasks", "languages", "features", "studies"], typer.Argument(help="What to list.")
+]
+
+
+def ls_command(
+    what: What,
+    tasks: options.Tasks = None,
+    store: Annotated[
+        str | None, typer.Option(help="Store of runs, for studies: a database URL.")
+    ] = None,
+    runs: options.Runs = None,
+    as_json: options.Json = False,
+) -> None:
+    """List what metaselect knows.
+
+    Examples: metaselect ls tasks; metaselect ls languages --json
+    """
+    if what == "tasks":
+        columns, items = _tasks(tasks)
+    elif what == "languages":
+        columns, items = _languages()
+    elif what == "features":
+        columns, items = _features()
+    else:
+        columns, items = _studies(store, runs)
+    if as_json:
+        print_json({"items": items})
+        return
+    rows = [["" if item[name] is None else _cell(item[name]) for name in columns] for item in items]
+    print_table(f"{len(items):,} {what}", columns, rows)
+
+
+def _tasks(path: Path | None) -> tuple[list[str], list[dict[str, Any]]]:
+    from dataclasses import asdict
+
+    from metaselect.catalogue.tasks import load_catalogue
+
+    cards = sorted(load_catalogue(path).values(), key=lambda card: card.name)
+    items = [{**asdict(card), "n_languages": len(card.languages)} for card in cards]
+    return ["name", "kind", "metric", "train_size", "n_languages", "same_source"], items
+
+
+def _languages() -> tuple[list[str], list[dict[str, Any]]]:
+    from dataclasses import asdict
+
+    from metaselect.catalogue.languages import shipped_languages
+
+    items = [asdict(language) for language in shipped_languages().values()]
+    return ["code", "name", "family", "script", "vectors_code", "note"], items
+
+
+def _features() -> tuple[list[str], list[dict[str, Any]]]:
+    from metaselect.features.registry import FEATURES
+
+    items: list[dict[str, Any]] = [
+        {
+            "name": feature.name,
+            "groups": list(feature.groups),
+            "words": feature.words,
+            "unit": feature.unit,
+            "low": feature.low,
+            "high": feature.high,
+            "missing": feature.missing,
+            "source": feature.source,
+            "keys": [key for key in feature.keys if key != "held_out"],
+        }
+        for feature in FEATURES
+    ]
+    return ["name", "groups", "words", "unit", "missing"], items
+
+
+def _studies(store: str | None, runs: Path | None) -> tuple[list[str], list[dict[str, Any]]]:
+    from metaselect.catalogue.tasks import shipped_catalogue
+    from metaselect.cli.inputs import runs_from
+
+    if store is not None:
+        from metaselect.runs.store import RunsStore
+
+        table = RunsStore(store).studies()
+    else:
+        rows = runs_from(runs, percent=False, catalogue=shipped_catalogue())
+        grouped = rows.groupby(["study", "encoder", "adaptation"], as_index=False)
+        table = grouped.agg(
+            runs=("score", "size"),
+            intermediates=("intermediate", "nunique"),
+            targets=("target", "nunique"),
+            languages=("language", "nunique"),
+        )
+    items: list[dict[str, Any]] = [
+        {str(key): value for key, value in row.items()} for row in table.to_dict("records")
+    ]
+    return [str(name) for name in table.columns], items
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

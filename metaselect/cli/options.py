@@ -1,0 +1,22 @@
+"""Options that mean the same in every command."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Runs = Annotated[
+    Path | None,
+    typer.Option(help="Runs table: CSV, Parquet or JSONL. [default: the runs that ship]"),
+]
+Percent = Annotated[bool, typer.Option("--percent", help="Scores are percent, 71.3 for 0.713.")]
+Tasks = Annotated[Path | None, typer.Option(help="Your own task cards (TOML).")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results, with a manifest.")]
+OutRequired = Annotated[Path, typer.Option(help="Folder for the results, with a manifest.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Trials = Annotated[int, typer.Option(min=1, help="Settings to try; 1 takes the defaults.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of folds, search and trees.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Processes. [default: the cores at hand]")]
+Level = Annotated[
+    float, typer.Option(min=0.01, max=0.999, help="Coverage asked of the gains' intervals.")
+]

@@ -1,0 +1,118 @@
+"""`metaselect rank`: which intermediate task to fine-tune on first."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaselect.cli import options
+from metaselect.console import points, print_json, print_table, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaselect.objectives import Objective
+
+
+def rank_command(  # noqa: PLR0913 - a parameter an option
+    target: Annotated[str, typer.Option(help="Target task, as `metaselect ls tasks` names it.")],
+    language: Annotated[str, typer.Option(help="Language code, or several with commas: sw,ta,qu")],
+    predictor: Annotated[
+        str | None, typer.Option(help="Predictor folder or hub id. [default: the one that ships]")
+    ] = None,
+    candidates: Annotated[
+        str | None, typer.Option(help="Intermediates to choose among, with commas.")
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Training study whose encoder you will use.")
+    ] = None,
+    objective: Annotated[
+        str, typer.Option(help="For several languages: mean, balanced (by family) or worst.")
+    ] = "mean",
+    top: Annotated[int | None, typer.Option(min=1, help="Show only the best.")] = None,
+    tasks: options.Tasks = None,
+    as_json: options.Json = False,
+) -> None:
+    """Rank intermediate tasks for a target task in one or several languages.
+
+    Examples: metaselect rank --target xnli --language sw;
+    metaselect rank --target udpos --language sw,ta,qu --objective worst
+    """
+    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.selector import TaskSelector
+    from metaselect.shipped import shipped_predictor
+
+    goal = _objective(objective)
+    folder = predictor or str(shipped_predictor())
+    selector = TaskSelector.from_pretrained(folder, catalogue=load_catalogue(tasks))
+    codes = [code.strip() for code in language.split(",") if code.strip()]
+    names = None if candidates is None else [name.strip() for name in candidates.split(",")]
+    table = selector.rank(target=target, languages=codes, candidates=names, study=study)
+    notes = selector.warnings(target=target, languages=codes, candidates=names, study=study)
+    warn(notes)
+    record = _record(table, target, goal, top)
+    if as_json:
+        print_json({**record, "warnings": notes})
+    else:
+        _show(record)
+
+
+def _objective(name: str) -> "Objective":
+    from typing import get_args
+
+    from metaselect.errors import UnknownChoice
+    from metaselect.objectives import Objective
+
+    for known in get_args(Objective):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    raise UnknownChoice("--objective", name, get_args(Objective))
+
+
+def _record(
+    table: "pd.DataFrame", target: str, objective: "Objective", top: int | None
+) -> dict[str, Any]:
+    from metaselect.objectives import combined
+
+    codes = list(dict.fromkeys(table["language"]))
+    by_language = {code: _entries(table[table["language"] == code], top) for code in codes}
+    if len(codes) == 1:
+        return {"target": target, "language": codes[0], "ranking": by_language[codes[0]]}
+    ranking = _entries(combined(table, objective=objective), top)
+    return {
+        "target": target,
+        "languages": codes,
+        "objective": objective,
+        "ranking": ranking,
+        "by_language": by_language,
+    }
+
+
+def _entries(rows: "pd.DataFrame", top: int | None) -> list[dict[str, Any]]:
+    keys = ("intermediate", "score", "gain", "low", "high", "reasons")
+    entries = rows[list(keys)].to_dict("records")
+    return [
+        {str(key): None if value != value else value for key, value in entry.items()}
+        for entry in (entries if top is None else entries[:top])
+    ]
+
+
+def show_ranking(table: "pd.DataFrame", *, target: str) -> None:
+    """A ranking in one language, from Python, as a table for people."""
+    _show(_record(table, target, "mean", None))
+
+
+def _show(record: dict[str, Any]) -> None:
+    where = record.get("language") or ", ".join(record["languages"])
+    goal = f" ({record['objective']} over languages)" if "objective" in record else ""
+    rows = [
+        [
+            str(place),
+            entry["intermediate"],
+            points(entry["gain"]),
+            f"{points(entry['low'])} to {points(entry['high'])}",
+            "; ".join(entry["reasons"]),
+        ]
+        for place, entry in enumerate(record["ranking"], start=1)
+    ]
+    heads = [">", "fine-tune first on", ">gain (points)", ">interval", "why"]
+    print_table(f"{record['target']} in {where}{goal}", heads, rows)

@@ -1,0 +1,58 @@
+"""What a reader of a ranking should know of its target, languages and candidates."""
+
+from collections.abc import Collection, Sequence
+
+from metaselect.catalogue.languages import resolve_language
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.features.language import imputed_share
+
+SIMULATED_WARNING = (
+    "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
+)
+_MUCH_IMPUTED = 0.5
+
+
+def language_notes(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
+    """Languages outside the training runs, without vectors, or with mostly imputed typology."""
+    found = []
+    known = {resolve_language(code).code for code in seen}
+    for code in dict.fromkeys(codes):
+        language = resolve_language(code)
+        if language.code not in known:
+            found.append(f"{language.code} ({language.name}): no training run in it, extrapolated")
+        if language.note:
+            found.append(f"{language.code}: {language.note}")
+        share = float(imputed_share([language.code])[0])
+        if share != share:
+            found.append(f"{language.code}: no typology is known, so language features are missing")
+        elif share > _MUCH_IMPUTED:
+            found.append(f"{language.code}: {share:.0%} of its grammar features are imputed")
+    return found
+
+
+def target_notes(target: str, seen: Collection[str], catalogue: Catalogue) -> list[str]:
+    """A target without a card, or whose training data no run has used."""
+    found = []
+    if target not in catalogue:
+        found.append(f"{target} has no task card: ranked on its runs alone (add one with --tasks)")
+    sources = {catalogue.training_source(name) for name in seen}
+    if catalogue.training_source(target) not in sources:
+        found.append(f"{target}: no training run on it, judged by other targets")
+    return found
+
+
+def candidate_notes(names: Sequence[str], seen: Collection[str], catalogue: Catalogue) -> list[str]:
+    """Candidates that no run has tried, or that have no card."""
+    found = []
+    new = [name for name in names if name not in seen]
+    if new:
+        found.append(f"{len(new)} candidates have no training run: {_few(new)}")
+    without = [name for name in names if name not in catalogue]
+    if without:
+        found.append(f"{len(without)} candidates have no task card: {_few(without)}")
+    return found
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5])
+    return f"{shown}, ..." if len(names) > 5 else shown

@@ -1,0 +1,48 @@
+"""One intermediate for a set of languages: gains of each language made into one."""
+
+from collections import Counter
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from metaselect.catalogue.languages import resolve_language
+
+Objective = Literal["mean", "balanced", "worst"]
+
+
+def combined(table: pd.DataFrame, *, objective: Objective) -> pd.DataFrame:
+    """Rank candidates for several languages at once, best first.
+
+    Args:
+        table: From `TaskSelector.rank`, every candidate in every language.
+        objective: `mean` of the languages' gains; `balanced`, the mean with every language family
+            weighing the same; or `worst`, the lowest gain.
+
+    Returns:
+        Columns intermediate, score, gain, low, high, reasons (of the language that decides for
+        `worst`, else of the first), best first.
+    """
+    weights = _family_weights(table["language"]) if objective == "balanced" else None
+    found = []
+    for name, rows in table.groupby("intermediate", sort=False):
+        if objective == "worst":
+            row = rows.iloc[int(rows["gain"].to_numpy().argmin())]
+            values = {key: float(row[key]) for key in ("score", "gain", "low", "high")}
+        else:
+            row = rows.iloc[0]
+            share = None if weights is None else rows["language"].map(weights).to_numpy()
+            values = {
+                key: float(np.average(rows[key], weights=share))
+                for key in ("score", "gain", "low", "high")
+            }
+        found.append({"intermediate": name, **values, "reasons": row["reasons"]})
+    result = pd.DataFrame(found)
+    return result.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _family_weights(languages: pd.Series) -> dict[str, float]:
+    """Each language's share when families weigh alike; an unknown family is one of its own."""
+    families = {code: resolve_language(code).family or code for code in languages.unique()}
+    sizes = Counter(families.values())
+    return {code: 1.0 / (len(sizes) * sizes[family]) for code, family in families.items()}

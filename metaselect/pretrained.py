@@ -1,0 +1,42 @@
+"""Folders that predictors are read from: here or on the hub, and never with a pickle in them."""
+
+from pathlib import Path
+
+from metaselect.errors import MetaselectError, MissingExtra
+
+_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Refuse a folder that holds a file which can run code when it is read."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and (path.suffix in _PICKLES or path.open("rb").read(1) == b"\x80"):
+            raise MetaselectError(
+                f"{path} looks like a pickle, which can run code when read: refused. Predictor "
+                "folders hold JSON and text only."
+            )
+
+
+def local_folder(name: str) -> Path:
+    """The folder of that name, or a copy of the hub repository `owner/name`.
+
+    Raises:
+        MetaselectError: Neither is there.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        return folder
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise MetaselectError(f"No predictor folder {name}: make one with metaselect train.")
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise MissingExtra(f"Reading {name} from the hub", "harness") from error
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.md"]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        line = str(error).splitlines()[0]
+        raise MetaselectError(
+            f"Neither a folder nor readable on the hub: {name} ({line})."
+        ) from error
