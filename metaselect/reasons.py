@@ -1,50 +1,59 @@
 """Why a candidate stands where it stands, in words, from the model's own contributions."""
 
-from collections.abc import Sequence
-
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
+from metaselect.features.products import first_factor
 from metaselect.features.registry import FEATURES
 
-_WORDS = {feature.name: feature.words for feature in FEATURES}
+_FEATURES = {feature.name: feature for feature in FEATURES}
 _N_REASONS = 3
 _SMALLEST = 5e-5  # gain below which a contribution rounds to nothing in points
 
 
-def reasons_for(rows: pd.DataFrame, contributions: pd.DataFrame) -> list[list[str]]:
-    """Up to three reasons for each row, largest first, as `+1.2 points: training data of ...`.
+def reasons_for(
+    rows: pd.DataFrame, contributions: pd.DataFrame, values: pd.DataFrame
+) -> list[list[str]]:
+    """Up to three reasons for each row, largest first, as `+1.2 points: same kind of task`.
+
+    What every candidate of a query shares cannot tell them apart and is left out; a product counts
+    for the factor that speaks of the intermediate.
 
     Args:
-        rows: Candidates.
+        rows: Candidates, with intermediate and query.
         contributions: What each feature adds to the expected gain, in fractions, same index.
-
-    Returns:
-        A list for each row; what every candidate of a query shares is left out, since it cannot
-        tell them apart.
+        values: Values of the features, same index.
     """
-    relative = contributions - contributions.groupby(np.asarray(rows["query"])).transform("mean")
-    found = []
-    for name, (_, row) in zip(rows["intermediate"], relative.iterrows(), strict=True):
-        found.append(_of_direct() if name == DIRECT else _largest(row))
-    return found
+    factors = pd.Index([first_factor(name) for name in contributions.columns])
+    merged = contributions.T.groupby(factors.to_numpy()).sum().T
+    relative = merged - merged.groupby(np.asarray(rows["query"], dtype=object)).transform("mean")
+    matrix = relative.to_numpy()
+    known = values.reindex(columns=relative.columns).to_numpy()
+    names = list(relative.columns)
+    return [
+        ["no intermediate: gain 0 by definition"]
+        if name == DIRECT
+        else _largest(names, matrix[place], known[place])
+        for place, name in enumerate(rows["intermediate"])
+    ]
 
 
-def _of_direct() -> list[str]:
-    return ["no intermediate: gain 0 by definition"]
-
-
-def _largest(row: "pd.Series[float]") -> list[str]:
-    order = row.abs().sort_values(ascending=False, kind="stable").index[:_N_REASONS]
-    told = [f"{row[name] * 100:+.1f} points: {_WORDS[name]}" for name in order if _tells(row[name])]
+def _largest(
+    names: list[str], added: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+) -> list[str]:
+    order = np.argsort(-np.abs(added), kind="stable")[:_N_REASONS]
+    told = [
+        f"{added[place] * 100:+.1f} points: {_words(names[place], values[place])}"
+        for place in order
+        if abs(added[place]) >= _SMALLEST
+    ]
     return told or ["nothing known tells it from the others"]
 
 
-def _tells(value: float) -> bool:
-    return abs(value) >= _SMALLEST
-
-
-def joined(reasons: Sequence[str]) -> str:
-    """Reasons as one line of a table."""
-    return "; ".join(reasons)
+def _words(name: str, value: float) -> str:
+    feature = _FEATURES[name]
+    if np.isnan(value):
+        return f"unknown: {feature.words}"
+    return f"not: {feature.words}" if feature.unit == "0 or 1" and value == 0 else feature.words

@@ -166,7 +166,8 @@ class TaskSelector:
         gain = predictor.expected(rows)
         radius = predictor.radius.radius
         half = np.where(rows["intermediate"] == DIRECT, 0.0, np.nan if radius is None else radius)
-        reasons = reasons_for(rows, predictor.contributions(rows))
+        values = predictor.models[0].table(rows)
+        reasons = reasons_for(rows, predictor.contributions(rows), values)
         table = (
             rows[["language", "intermediate"]]
             .astype("object")

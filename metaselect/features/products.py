@@ -10,13 +10,15 @@ import pandas as pd
 
 from metaselect.features.base import Feature, Floats, Group, Values, World
 
+_TIMES = "_x_"
+
 
 def product_of(first: Feature, second: Feature) -> Feature:
     """The feature first × second; missing where either is."""
     corners = [a * b for a, b in pairs((first.low, first.high), (second.low, second.high))]
     groups: tuple[Group, ...] = tuple(dict.fromkeys((*first.groups, *second.groups)))
     return Feature(
-        name=f"{first.name}_x_{second.name}",
+        name=f"{first.name}{_TIMES}{second.name}",
         groups=groups,
         keys=tuple(dict.fromkeys((*first.keys, *second.keys))),
         words=f"{first.words}, times {second.words}",
@@ -27,6 +29,16 @@ def product_of(first: Feature, second: Feature) -> Feature:
         source="product of its two factors",
         values=_values(first, second),
     )
+
+
+def first_factor(name: str) -> str:
+    """The first factor of a product's name; any other name itself.
+
+    Example:
+        >>> first_factor("same_kind_x_syntactic_distance")
+        'same_kind'
+    """
+    return name.split(_TIMES)[0]
 
 
 def products_of(features: Sequence[Feature], names: Sequence[tuple[str, str]]) -> list[Feature]:
