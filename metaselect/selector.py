@@ -83,7 +83,7 @@ class TaskSelector:
         n_folds: int = 4,
         n_best: int = 6,
         groups: Sequence[Group] = GROUPS,
-        level: float = 0.9,
+        level: float = 0.8,
         random_state: int = 0,
         storage: str | None = None,
         catalogue: Catalogue | None = None,

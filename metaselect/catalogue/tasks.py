@@ -243,9 +243,15 @@ class Catalogue(Mapping[str, TaskCard]):
         )
 
     def training_source(self, name: str) -> str:
-        """The task whose English training data a target uses: its cluster in evaluation."""
-        card = self._cards.get(name)
-        return name if card is None or card.train_task is None else card.train_task
+        """The task whose English training data a target uses: its cluster in evaluation.
+
+        Targets without any training data, such as Tatoeba and BUCC, share the cluster of their
+        kind: what moves one moves the other.
+        """
+        card = self.find(name)
+        if card is None:
+            return name
+        return card.train_task or (card.kind if card.train_size == 0 else name)
 
 
 @cache

@@ -33,7 +33,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     catalogue = load_catalogue(tasks)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    judging = judging_of(protocol, trials, 0.9, seed, workers)
+    judging = judging_of(protocol, trials, 0.8, seed, workers)
     record = ablation_record(ablate(table, catalogue, judging, progress=say), judging)
     if out is not None:
         save_record(out, "ablation", record, table)

@@ -21,7 +21,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     percent: options.Percent = False,
     tasks: options.Tasks = None,
     trials: options.Trials = 20,
-    level: options.Level = 0.9,
+    level: options.Level = 0.8,
     seed: options.Seed = 0,
     workers: options.Workers = None,
     out: options.Out = None,

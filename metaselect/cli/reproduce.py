@@ -1,4 +1,4 @@
-"""`metaselect reproduce`: the main job from the shipped runs: train, judge, ablate, rank, report."""
+"""`metaselect reproduce`: the main job: train, judge, ablate, rank and report."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,12 +41,12 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     selector = TaskSelector(n_trials=trials, random_state=seed, catalogue=catalogue)
     selector.fit(table, progress=say).save_pretrained(out / "predictor")
     say("2/4 evaluate: every target predicted from the others")
-    judging = judging_of("target", trials, 0.9, seed, workers)
+    judging = judging_of("target", trials, 0.8, seed, workers)
     scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
     evaluation = evaluation_record(scored, judging)
     save_record(out / "evaluation", "evaluation", evaluation, table)
     say("3/4 ablate")
-    plain = judging_of("target", 1, 0.9, seed, workers)
+    plain = judging_of("target", 1, 0.8, seed, workers)
     ablation = ablation_record(ablate(table, catalogue, plain, progress=say), plain)
     save_record(out / "ablation", "ablation", ablation, table)
     say("4/4 rank and report")

@@ -65,7 +65,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 def _open(read: "GridConfig", base: Path, out: Path, tasks: Path | None) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
     from metaselect.catalogue.tasks import load_catalogue
-    from metaselect.config import data_folder, resolve_grid, resolve_machine
+    from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
     from metaselect.harness.corpora import Corpora
     from metaselect.harness.session import open_grid
     from metaselect.harness.transfer import Place

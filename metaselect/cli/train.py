@@ -19,7 +19,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         str | None,
         typer.Option(help="Keep the search here, to resume it: a journal file or database URL."),
     ] = None,
-    level: options.Level = 0.9,
+    level: options.Level = 0.8,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> None:
