@@ -25,48 +25,20 @@ study is then called `<study>/<name>`.
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue, Head
+from metaselect.catalogue.tasks import DIRECT
 from metaselect.errors import MetaselectError
-from metaselect.harness.encoders import Encoder
-from metaselect.harness.grid import Budget, Grid
-from metaselect.harness.recipe import (
-    Adaptation,
-    Checkpoint,
-    Limits,
-    Machine,
-    Pooling,
-    Recipe,
-    Testing,
-)
-from metaselect.harness.trackers import TrackerName
+from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
 
 HUB = "hub"
 
-_TRAINING: Mapping[str, Any] = {
-    "max_length": 128, "query_length": 96, "stride": 64, "max_answer_length": 30,
-    "train_rows": None, "validation_rows": 200, "epochs": 3.0, "batch_examples": 32,
-    "learning_rate": 3e-5, "warmup": 0.1, "weight_decay": 0.01, "clip_norm": 1.0,
-    "checkpoint": "last", "n_snapshots": 5, "temperature": 0.05, "lora_rank": 8, "lora_alpha": 16,
-}  # fmt: skip
-"""XTREME's and jiant's reference settings (lengths, epochs, batch, rate, warm-up, clip)."""
-
-_TESTING: Mapping[str, Any] = {
-    "max_length": 128, "query_length": 96, "stride": 64, "max_answer_length": 30, "rows": None,
-    "languages": None, "layer": -1, "pooling": "mean", "margin": False, "n_neighbours": 4,
-}  # fmt: skip
-
-_LENGTHS_BY_HEAD: Mapping[Head, Mapping[str, int]] = {
-    "extractive-qa": {"max_length": 384, "stride": 128},
-    "answer-retrieval": {"max_length": 256},
-    "entity-retrieval": {"max_length": 64, "query_length": 64},
-}
-_ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
+ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
+"""Settings that exclude each other."""
 
 
 class _Part(BaseModel):
@@ -99,7 +71,7 @@ class TrainingPart(_Part):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        for first, second in _ONE_OF:
+        for first, second in ONE_OF:
             if getattr(self, first) is not None and getattr(self, second) is not None:
                 raise ValueError(f"give {first} or {second}, not both")
         return self
@@ -234,127 +206,3 @@ def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -
             raise MetaselectError(f"--encoder {item}: say NAME=PATH with one of {list(by_name)}.")
         by_name[name]["path"] = str(Path(path).resolve()) if Path(path).is_dir() else path
     return GridConfig.model_validate(values)
-
-
-def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Grid:
-    """The grid as plain values, with every default filled in; `base` is the config's folder.
-
-    Raises:
-        UnknownName: A task without a card.
-    """
-    encoders = tuple(
-        Encoder(name=part.name, path=_path(part.path, base), revision=part.revision,
-                n_layers=part.n_layers, random_weights=part.random_weights)
-        for part in config.encoders
-    )  # fmt: skip
-    return Grid(
-        encoders=encoders,
-        adaptations=tuple(config.adaptations),
-        intermediates=tuple(config.intermediates),
-        targets=tuple(config.targets),
-        seeds=tuple(config.seeds),
-        budgets=tuple(_budgets(config, catalogue)),
-    )
-
-
-def data_folder(config: GridConfig, *, base: Path) -> Path | None:
-    """The folder of the data, or None for the hub."""
-    return None if config.data == HUB else base / config.data
-
-
-def resolve_machine(config: GridConfig) -> Machine:
-    """Where to run; `auto` is the GPU if there is one."""
-    import torch
-
-    device = config.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Machine(
-        device=device, threads=config.threads, inference_tokens=config.inference_tokens,
-        compile=config.compile,
-    )  # fmt: skip
-
-
-def _path(path: str, base: Path) -> str:
-    folder = base / path
-    return str(folder.resolve()) if folder.is_dir() else path
-
-
-def _budgets(config: GridConfig, catalogue: Catalogue) -> list[Budget]:
-    wide = BudgetPart(
-        training=config.training, intermediate_training=config.intermediate_training,
-        task_training=config.task_training, testing=config.testing,
-        task_testing=config.task_testing,
-    )  # fmt: skip
-    return [_budget(config, wide, part, catalogue) for part in config.budgets or [BudgetPart()]]
-
-
-def _budget(config: GridConfig, wide: BudgetPart, part: BudgetPart, catalogue: Catalogue) -> Budget:
-    def recipe(name: str, *, intermediate: bool) -> Recipe:
-        parts = [wide.training, part.training]
-        if intermediate:
-            parts += [wide.intermediate_training, part.intermediate_training]
-        parts += [tables[name] for tables in (wide.task_training, part.task_training)
-                  if name in tables]  # fmt: skip
-        values = _merged(_TRAINING, _head_lengths(name, catalogue), *map(_given, parts))
-        values.pop("after", None)
-        return _recipe(values)
-
-    def testing(name: str) -> Testing:
-        parts = [wide.testing, part.testing]
-        parts += [tables[name] for tables in (wide.task_testing, part.task_testing)
-                  if name in tables]  # fmt: skip
-        return _testing(_merged(_TESTING, _head_lengths(name, catalogue), *map(_given, parts)))
-
-    return Budget(
-        study=f"{config.study}/{part.name}" if part.name else config.study,
-        intermediates={
-            name: recipe(name, intermediate=True) for name in config.intermediates if name != DIRECT
-        },
-        targets={name: recipe(name, intermediate=False) for name in config.targets},
-        testing={name: testing(name) for name in config.targets},
-        preliminaries={
-            name: tuple(settings.after)
-            for tables in (wide.task_training, part.task_training)
-            for name, settings in tables.items()
-            if settings.after is not None and name in config.targets
-        },
-    )
-
-
-def _head_lengths(name: str, catalogue: Catalogue) -> Mapping[str, Any]:
-    """Lengths of the longest kind of task among those that a name joins."""
-    names = [name] if name in catalogue else name.split("+")
-    found = [_LENGTHS_BY_HEAD.get(catalogue[part].head, {}) for part in names]
-    return max(found, key=lambda lengths: lengths.get("max_length", 0))
-
-
-def _given(part: TrainingPart | TestingPart) -> Mapping[str, Any]:
-    return part.model_dump(exclude_none=True)
-
-
-def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Later tables win; one of two alternatives drops the other."""
-    out: dict[str, Any] = {}
-    for table in tables:
-        for pair in _ONE_OF:
-            if any(name in table for name in pair):
-                out |= dict.fromkeys(pair)
-        out |= table
-    return out
-
-
-def _limits(values: dict[str, Any]) -> Limits:
-    return Limits(**{name: values.pop(name) for name in Limits.__slots__})
-
-
-def _recipe(values: dict[str, Any]) -> Recipe:
-    return Recipe(limits=_limits(values), **values)
-
-
-def _testing(values: dict[str, Any]) -> Testing:
-    limits = _limits(values)
-    languages = values.pop("languages")
-    return Testing(
-        limits=limits, languages=None if languages is None else tuple(languages), **values
-    )

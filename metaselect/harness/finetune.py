@@ -13,6 +13,7 @@ from metaselect.harness.batching import training_batches
 from metaselect.harness.dynamics import DynamicsLog
 from metaselect.harness.heads.base import Head, Outcome
 from metaselect.harness.inference import autocast, padded_batch, to_tensors
+from metaselect.harness.optimizer import make_optimizer, trainable
 from metaselect.harness.recipe import Machine, Recipe
 from metaselect.harness.snapshots import Snapshots
 from metaselect.harness.tokens import Encoded
@@ -111,8 +112,8 @@ def finetune(
         TrainingFailed: A loss that is not finite, or no memory for a single example.
     """
     n_steps = step_count([leg.encoded for leg in legs], recipe)
-    parameters = _parameters(legs)
-    optimizer, schedule = _optimizer(parameters, recipe, n_steps)
+    parameters = trainable([leg.model for leg in legs])
+    optimizer, schedule = make_optimizer(parameters, recipe, n_steps)
     snapshots = Snapshots(
         [leg.model for leg in legs], recipe.checkpoint, n_steps, recipe.n_snapshots,
         english=hooks.english,
@@ -234,29 +235,3 @@ def _batches(
     while True:
         which = int(rng.choice(len(legs), p=share)) if len(legs) > 1 else 0
         yield which, next(streams[which])
-
-
-def _parameters(legs: Sequence[Leg]) -> list[torch.nn.Parameter]:
-    """Trainable parameters of all legs, the shared ones once."""
-    unique = {id(p): p for leg in legs for p in leg.model.parameters() if p.requires_grad}
-    return list(unique.values())
-
-
-def _optimizer(
-    parameters: Sequence[torch.nn.Parameter], recipe: Recipe, n_steps: int
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
-    """Fused AdamW, linear warm-up and decay; biases and norms (vectors) do not decay."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, eps=1e-8, fused=True)
-    n_warm = round(recipe.warmup * n_steps)
-
-    def scale(step: int) -> float:
-        if step < n_warm:
-            return (step + 1) / n_warm
-        return max(0.0, (n_steps - step) / max(1, n_steps - n_warm))
-
-    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)

@@ -12,7 +12,7 @@ from itertools import product
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.recipe import Adaptation, Recipe, Testing
-from metaselect.harness.stages import UNTRAINED, Naming, ScoreStage, Stage, TrainStage
+from metaselect.harness.stages import UNTRAINED, Naming, ScoreStage, Stage, Teaching, TrainStage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,15 @@ class Budget:
         intermediates: Recipe by intermediate.
         targets: Recipe by target.
         testing: Testing by target.
+        preliminaries: Tasks that a target trains on before its own, keeping a head of the same
+            kind: XTREME-R's XCOPA trains on SocialIQA, then COPA.
     """
 
     study: str
     intermediates: Mapping[str, Recipe]
     targets: Mapping[str, Recipe]
     testing: Mapping[str, Testing]
+    preliminaries: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,32 +122,45 @@ class _Cell:
     seed: int
 
     def before(self, naming: Naming) -> list[TrainStage]:
+        """The intermediate's training, if there is one."""
         if self.intermediate == DIRECT:
             return []
         whole = self.intermediate in naming.catalogue
         names = [self.intermediate] if whole else self.intermediate.split("+")
-        stage = naming.train_stage(
-            names, start=self.encoder, adaptation=self.adaptation,
-            recipe=self.budget.intermediates[self.intermediate], seed=self.seed,
-            pair_questions=False,
-        )  # fmt: skip
-        return [stage]
+        recipe = self.budget.intermediates[self.intermediate]
+        return [naming.train_stage(names, start=self.encoder, teaching=self._teaching(recipe))]
 
     def target_stages(self, target: str, naming: Naming) -> tuple[Stage, ...]:
-        """The target's training, if it has one, and its scoring."""
+        """The target's trainings, if it has any, and its scoring."""
         card = naming.catalogue[target]
         start: Encoder | TrainStage = next(iter(self.before(naming)), self.encoder)
-        trained: tuple[TrainStage, ...] = ()
-        if card.head not in UNTRAINED:
-            source = training_card(card, naming)
-            stage = naming.train_stage(
-                [source.name], start=start, adaptation=self.adaptation,
-                recipe=self.budget.targets[target], seed=self.seed,
+        trained: list[TrainStage] = []
+        for name in self._curriculum(target, naming):
+            source = naming.catalogue[name]
+            teaching = self._teaching(
+                self.budget.targets[target],
                 pair_questions=source.head == "extractive-qa" and card.head != source.head,
-            )  # fmt: skip
-            trained, start = (stage,), stage
+                keep_head=bool(trained) and trained[-1].cards[0].head == source.head,
+            )
+            start = naming.train_stage([name], start=start, teaching=teaching)
+            trained.append(start)
         score = naming.score_stage(target, start=start, testing=self.budget.testing[target])
         return (*trained, score)
+
+    def _curriculum(self, target: str, naming: Naming) -> list[str]:
+        """Tasks that a target is trained on in turn: those set before it, then its own."""
+        card = naming.catalogue[target]
+        if card.head in UNTRAINED:
+            return []
+        return [*self.budget.preliminaries.get(target, ()), training_card(card, naming).name]
+
+    def _teaching(
+        self, recipe: Recipe, *, pair_questions: bool = False, keep_head: bool = False
+    ) -> Teaching:
+        return Teaching(
+            adaptation=self.adaptation, recipe=recipe, seed=self.seed,
+            pair_questions=pair_questions, keep_head=keep_head,
+        )  # fmt: skip
 
     def run(self, target: str, card: TaskCard, score: Stage) -> Run:
         return Run(
@@ -187,7 +203,9 @@ def known_names(catalogue: Catalogue, grid: Grid) -> None:
     Raises:
         UnknownName: The first one that has no card.
     """
-    for name in (*grid.intermediates, *grid.targets):
+    before = [name for budget in grid.budgets for names in budget.preliminaries.values()
+              for name in names]  # fmt: skip
+    for name in (*grid.intermediates, *grid.targets, *before):
         if name != DIRECT and name not in catalogue:
             for part in name.split("+"):
                 catalogue[part]

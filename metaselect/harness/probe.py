@@ -76,7 +76,7 @@ def estimate(stages: list[Stage], shop: Workshop) -> Estimate:
 def _probe(stage: TrainStage, shop: Workshop) -> _Rate:
     """Time a few steps of the stage's first task on the bare encoder."""
     card = stage.cards[0]
-    head = head_of(card, pair_questions=stage.pair_questions)
+    head = head_of(card, pair_questions=stage.teaching.pair_questions)
     tokenizer = encoders.load_tokenizer(stage.encoder)
     encoded = [training_rows(stage, item, shop, tokenizer) for item in stage.cards]
     model = encoders.load_model(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 Adaptation = Literal["finetune", "lora"]
 Checkpoint = Literal["last", "average", "best-english"]
 Pooling = Literal["mean", "first"]
+TrackerName = Literal["tensorboard", "mlflow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

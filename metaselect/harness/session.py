@@ -14,9 +14,10 @@ from metaselect.harness.grid import Grid, Plan, known_names, plan_grid
 from metaselect.harness.probe import estimate
 from metaselect.harness.progress import short_time
 from metaselect.harness.recipe import Machine, as_json
+from metaselect.harness.schedule import pending_stages
 from metaselect.harness.stages import STAGE_SCHEMA, Naming, TrainStage
 from metaselect.harness.training import Workshop
-from metaselect.harness.transfer import GridResult, Place, pending_stages, run_grid
+from metaselect.harness.transfer import GridResult, Place, run_grid
 from metaselect.harness.workfolder import WorkFolder
 
 _VERSIONED = ("torch", "transformers", "tokenizers", "datasets")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from metaselect.harness.optimizer import trainable
 from metaselect.harness.recipe import Checkpoint
 
 
@@ -23,8 +24,7 @@ class Snapshots:
         *,
         english: Callable[[], float] | None,
     ) -> None:
-        unique = {id(p): p for model in models for p in model.parameters() if p.requires_grad}
-        self._parameters = list(unique.values())
+        self._parameters = trainable(models)
         self._checkpoint, self._english = checkpoint, english
         count = min(n_snapshots, n_steps)
         self._steps = {round(n_steps * (i + 1) / count) for i in range(count)}

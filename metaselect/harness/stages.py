@@ -13,7 +13,7 @@ from typing import Any
 from metaselect.catalogue.tasks import Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness import encoders
-from metaselect.harness.corpora import Corpora
+from metaselect.harness.corpora import Corpora, Split
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.recipe import Adaptation, Recipe, Testing, as_json
 
@@ -25,6 +25,25 @@ UNTRAINED = ("sentence-retrieval",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Teaching:
+    """How a training goes about its tasks.
+
+    Attributes:
+        adaptation: Full fine-tuning or LoRA.
+        recipe: Steps, batches, lengths.
+        seed: The grid's.
+        pair_questions: Train a dual encoder on the questions of an extractive QA task.
+        keep_head: Take over the parent's head too, which is of the same kind.
+    """
+
+    adaptation: Adaptation
+    recipe: Recipe
+    seed: int
+    pair_questions: bool
+    keep_head: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStage:
     """Train one task, or several at once, from an encoder or from another stage's body.
 
@@ -33,22 +52,26 @@ class TrainStage:
         label: For people: `mnli` or `mnli→udpos`.
         encoder: What it starts from where it has no parent.
         parent: Key of the stage whose body it takes over.
-        adaptation: Full fine-tuning or LoRA.
         cards: Tasks trained together.
-        pair_questions: Train a dual encoder on the questions of an extractive QA task.
-        recipe: How.
-        seed: The grid's seed; data order and new heads follow from it and the tasks alone.
+        teaching: How; data order and new heads follow from its seed and the tasks alone.
     """
 
     key: str
     label: str
     encoder: Encoder
     parent: str | None
-    adaptation: Adaptation
     cards: tuple[TaskCard, ...]
-    pair_questions: bool
-    recipe: Recipe
-    seed: int
+    teaching: Teaching
+
+    @property
+    def recipe(self) -> Recipe:
+        """Steps, batches, lengths."""
+        return self.teaching.recipe
+
+    @property
+    def seed(self) -> int:
+        """The grid's seed."""
+        return self.teaching.seed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +84,6 @@ class ScoreStage:
         encoder: The encoder under the weights.
         parent: Key of the training whose weights are scored; None scores the encoder itself.
         card: The target.
-        train_card: Whose head the weights hold.
         testing: How.
         languages: Codes to score.
     """
@@ -78,55 +100,42 @@ class ScoreStage:
 Stage = TrainStage | ScoreStage
 
 
-@dataclass(frozen=True, slots=True)
 class Naming:
-    """What stage names depend on beside the stage itself.
+    """Names stages; remembers hashes of data and encoders, which many stages share."""
 
-    Attributes:
-        corpora: Data, hashed.
-        catalogue: Cards by name.
-    """
-
-    corpora: Corpora
-    catalogue: Catalogue
+    def __init__(self, corpora: Corpora, catalogue: Catalogue) -> None:
+        self.corpora, self.catalogue = corpora, catalogue
+        self._identities: dict[tuple[str, Split, str], str] = {}
+        self._encoders: dict[Encoder, str] = {}
+        self._languages: dict[str, tuple[str, ...]] = {}
 
     def train_stage(
-        self,
-        names: Sequence[str],
-        *,
-        start: Encoder | TrainStage,
-        adaptation: Adaptation,
-        recipe: Recipe,
-        seed: int,
-        pair_questions: bool,
+        self, names: Sequence[str], *, start: Encoder | TrainStage, teaching: Teaching
     ) -> TrainStage:
         """A training of some tasks from an encoder or a stage before it."""
         parent = start if isinstance(start, TrainStage) else None
         encoder = start.encoder if isinstance(start, TrainStage) else start
         cards = tuple(self.catalogue[name] for name in names)
+        splits: tuple[Split, ...] = ("train", "validation")
         data = {
-            f"{card.name}.{split}": self.corpora.identity(card, split, "en")
+            f"{card.name}.{split}": self._identity(card, split, "en")
             for card in cards
-            for split in ("train", "validation")
+            for split in splits
         }
         key = stage_key(
             {
                 "kind": "train",
-                "encoder": encoders.fingerprint(encoder) if parent is None else None,
+                "encoder": self._fingerprint(encoder) if parent is None else None,
                 "parent": None if parent is None else parent.key,
-                "adaptation": adaptation,
                 "tasks": [_card_identity(card) for card in cards],
-                "pair_questions": pair_questions,
                 "data": data,
-                "recipe": as_json(recipe),
-                "seed": seed,
+                "teaching": as_json(teaching),
             }
         )
         before = "" if parent is None else f"{parent.label}→"
         return TrainStage(
             key=key, label=before + "+".join(names), encoder=encoder,
-            parent=None if parent is None else parent.key, adaptation=adaptation, cards=cards,
-            pair_questions=pair_questions, recipe=recipe, seed=seed,
+            parent=None if parent is None else parent.key, cards=cards, teaching=teaching,
         )  # fmt: skip
 
     def score_stage(
@@ -136,16 +145,18 @@ class Naming:
         parent = start if isinstance(start, TrainStage) else None
         encoder = start.encoder if isinstance(start, TrainStage) else start
         card = self.catalogue[name]
-        languages = testing.languages or tuple(self.corpora.test_languages(card))
+        if name not in self._languages:
+            self._languages[name] = tuple(self.corpora.test_languages(card))
+        languages = testing.languages or self._languages[name]
         if not languages:
             raise MetaselectError(f"There are no test data of {name} in any of its languages.")
         key = stage_key(
             {
                 "kind": "score",
-                "encoder": encoders.fingerprint(encoder),
+                "encoder": self._fingerprint(encoder),
                 "parent": None if parent is None else parent.key,
                 "task": _card_identity(card),
-                "data": {code: self.corpora.identity(card, "test", code) for code in languages},
+                "data": {code: self._identity(card, "test", code) for code in languages},
                 "testing": as_json(testing),
             }
         )
@@ -154,6 +165,17 @@ class Naming:
             encoder=encoder, parent=None if parent is None else parent.key,
             card=card, testing=testing, languages=languages,
         )  # fmt: skip
+
+    def _identity(self, card: TaskCard, split: Split, language: str) -> str:
+        name = (card.name, split, language)
+        if name not in self._identities:
+            self._identities[name] = self.corpora.identity(card, split, language)
+        return self._identities[name]
+
+    def _fingerprint(self, encoder: Encoder) -> str:
+        if encoder not in self._encoders:
+            self._encoders[encoder] = encoders.fingerprint(encoder)
+        return self._encoders[encoder]
 
 
 def stage_key(identity: Mapping[str, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from metaselect.errors import MissingExtra
 from metaselect.harness.dynamics import load_dynamics
+from metaselect.harness.recipe import TrackerName
 from metaselect.harness.stages import Stage, TrainStage
 from metaselect.harness.workfolder import WorkFolder
-
-TrackerName = Literal["tensorboard", "mlflow"]
 
 
 class Tracker(Protocol):

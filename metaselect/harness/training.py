@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from metaselect.catalogue.tasks import Catalogue, TaskCard
+from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import write_json
 from metaselect.harness import encoders
@@ -53,6 +53,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
         MetaselectError: Data that are missing, broken or do not match; a loss that is no number.
     """
     started = time.perf_counter()
+    shop.work.unseal(stage.key)
     torch.set_num_threads(shop.machine.threads)
     tokenizer = encoders.load_tokenizer(stage.encoder)
     legs = _legs(stage, shop, tokenizer)
@@ -95,7 +96,7 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
     """Models with one shared body, each with its head and rows."""
     legs: list[Leg] = []
     for card in stage.cards:
-        head = head_of(card, pair_questions=stage.pair_questions)
+        head = head_of(card, pair_questions=stage.teaching.pair_questions)
         model = encoders.load_model(
             stage.encoder,
             auto_class=head.auto_class,
@@ -103,11 +104,12 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
             seed=derive_seed(stage.seed, "head", card.name),
         )
         if stage.parent is not None:
-            encoders.load_body(model, shop.work.weights(stage.parent))
+            load = encoders.load_all if stage.teaching.keep_head else encoders.load_body
+            load(model, shop.work.weights(stage.parent))
         if legs:
             encoders.share_body(legs[0].model, model)
         legs.append(Leg(model, head, training_rows(stage, card, shop, tokenizer)))
-    if stage.adaptation == "lora":
+    if stage.teaching.adaptation == "lora":
         legs = _adapted(stage, legs)
     for leg in legs:
         leg.model.to(shop.machine.device)
@@ -129,7 +131,7 @@ def _adapted(stage: TrainStage, legs: Sequence[Leg]) -> list[Leg]:
 
 def training_rows(stage: TrainStage, card: TaskCard, shop: Workshop, tokenizer: Any) -> Encoded:
     """The stage's sample of a training split, tokenised once and kept on disk."""
-    head = head_of(card, pair_questions=stage.pair_questions)
+    head = head_of(card, pair_questions=stage.teaching.pair_questions)
     key = stage_key(
         {
             "kind": "tokens",
@@ -137,7 +139,7 @@ def training_rows(stage: TrainStage, card: TaskCard, shop: Workshop, tokenizer: 
             "task": card.name,
             "layouts": repr(card.layouts),
             "labels": list(card.labels),
-            "pairs": stage.pair_questions,
+            "pairs": stage.teaching.pair_questions,
             "data": shop.corpora.identity(card, "train", "en"),
             "limits": as_json(stage.recipe.limits),
             "sample": [stage.recipe.train_rows, stage.seed],
@@ -151,7 +153,7 @@ def training_rows(stage: TrainStage, card: TaskCard, shop: Workshop, tokenizer: 
         len(rows), stage.recipe.train_rows, seed=derive_seed(stage.seed, "rows", card.name)
     )
     chosen = [rows[index] for index in sample]
-    if stage.pair_questions:
+    if stage.teaching.pair_questions:
         chosen = cast("list[Row]", question_pairs(cast("list[Question]", chosen)))
         sample = sample[: len(chosen)]
     encoded = head.encode(chosen, tokenizer, stage.recipe.limits)
@@ -195,10 +197,3 @@ def _save(stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: Trai
             log.summary(leg.encoded.rows),
             training.losses,
         )
-
-
-def catalogue_cards(catalogue: Catalogue, name: str) -> tuple[TaskCard, ...]:
-    """Cards of an intermediate, which may name several tasks joined by `+`."""
-    if name in catalogue:
-        return (catalogue[name],)
-    return tuple(catalogue[part] for part in name.split("+"))

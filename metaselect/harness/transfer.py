@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metaselect.errors import MetaselectError
 from metaselect.files import write_json, write_text
 from metaselect.harness.executors import (
     Executor,
@@ -14,11 +13,20 @@ from metaselect.harness.executors import (
     Workers,
     stopping_on_interrupt,
 )
-from metaselect.harness.grid import Plan, stage_parents
+from metaselect.harness.grid import Plan
 from metaselect.harness.progress import Progress
-from metaselect.harness.stages import ScoreStage, Stage, TrainStage
+from metaselect.harness.recipe import TrackerName
+from metaselect.harness.schedule import (
+    Schedule,
+    free_weights,
+    give_up_for_space,
+    next_ready,
+    pending_stages,
+    settle,
+)
+from metaselect.harness.stages import ScoreStage, Stage
 from metaselect.harness.table import collect_tables
-from metaselect.harness.trackers import Tracker, TrackerName, log_stage, open_trackers
+from metaselect.harness.trackers import Tracker, log_stage, open_trackers
 from metaselect.harness.training import Workshop
 from metaselect.harness.workfolder import exclusive
 
@@ -62,16 +70,6 @@ class GridResult:
     failures: Mapping[str, str]
 
 
-@dataclass(slots=True)
-class _State:
-    """Where a grid stands: stages still to do, under way, and those that cannot be done."""
-
-    waiting: list[Stage]
-    running: dict[str, Stage] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    interrupted: bool = False
-
-
 def run_grid(
     plan: Plan, shop: Workshop, place: Place, *, report: Callable[[str], None]
 ) -> GridResult:
@@ -84,12 +82,12 @@ def run_grid(
         report: Takes a line of progress as each stage ends.
 
     Raises:
-        MetaselectError: Another process works in the folder, or no weights fit on the disk.
+        MetaselectError: Another process works in the folder.
     """
     studies = ", ".join(sorted({run.study for run in plan.runs}))
     with exclusive(shop.work.root):
         shop.work.sweep()
-        state = _State(pending_stages(plan, shop))
+        state = Schedule(pending_stages(plan, shop))
         trackers = open_trackers(place.log_to, place.out, studies)
         ledger = _Ledger(
             plan, shop, place, Progress(state.waiting, place.n_workers), trackers, report
@@ -103,20 +101,6 @@ def run_grid(
         finally:
             executor.close()
         return write_tables(plan, shop, place.out, state.failures, state.interrupted)
-
-
-def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
-    """Stages to do, in the plan's order: unfinished ones, and trainings whose weights they need."""
-    work = shop.work
-    wanted = {key for key in plan.stages if not work.is_done(key)}
-    for key in reversed(list(plan.stages)):
-        if key in wanted:
-            wanted |= {
-                parent
-                for parent in stage_parents(plan.stages[key])
-                if not work.weights(parent).is_file()
-            }
-    return [stage for key, stage in plan.stages.items() if key in wanted]
 
 
 @dataclass(slots=True)
@@ -142,11 +126,11 @@ class _Ledger:
 
 
 def _work_off(
-    plan: Plan, shop: Workshop, state: _State, executor: Executor, ledger: _Ledger
+    plan: Plan, shop: Workshop, state: Schedule, executor: Executor, ledger: _Ledger
 ) -> None:
     while state.waiting or state.running:
         while executor.has_room() and not state.interrupted:
-            stage = _next_ready(plan, shop, state, ledger.place.disk_bytes)
+            stage = next_ready(shop, state, ledger.place.disk_bytes)
             if stage is None:
                 break
             state.waiting.remove(stage)
@@ -154,79 +138,16 @@ def _work_off(
             shop.work.clear_failure(stage.key)
             executor.start(stage)
         if not state.running:
-            return
+            if state.interrupted or not state.waiting:
+                return
+            give_up_for_space(shop, state)
+            continue
         finished = executor.next_finished()
         stage = state.running.pop(finished.key)
-        _settle(shop, state, stage, finished)
+        settle(shop, state, stage, finished)
         if not finished.interrupted:
             ledger.enter(stage, finished)
-        _free_weights(plan, shop, state, ledger.place.disk_bytes)
-
-
-def _settle(shop: Workshop, state: _State, stage: Stage, finished: Finished) -> None:
-    """Book a stage's end; what builds on a failed stage fails with it."""
-    if finished.interrupted:
-        state.interrupted = True
-        return
-    if finished.failure is not None:
-        shop.work.fail(stage.key, finished.failure)
-        state.failures[stage.key] = finished.failure["reason"]
-        _drop_dependents(shop, state, stage)
-    elif finished.language_failures:
-        reason = "; ".join(f"{code}: {why}" for code, why in finished.language_failures.items())
-        record = {"label": stage.label, "reason": reason, "traceback": ""}
-        shop.work.fail(stage.key, record)
-        state.failures[stage.key] = reason
-
-
-def _drop_dependents(shop: Workshop, state: _State, failed: Stage) -> None:
-    for stage in [item for item in state.waiting if failed.key in stage_parents(item)]:
-        state.waiting.remove(stage)
-        reason = f"{failed.label}: {state.failures[failed.key]}"
-        state.failures[stage.key] = reason
-        shop.work.fail(stage.key, {"label": stage.label, "reason": reason, "traceback": ""})
-        _drop_dependents(shop, state, stage)
-
-
-def _next_ready(plan: Plan, shop: Workshop, state: _State, disk_bytes: int | None) -> Stage | None:
-    """The first waiting stage whose weights are there and, for a training, fit on the disk."""
-    blocked = {stage.key for stage in (*state.waiting, *state.running.values())}
-    for stage in state.waiting:
-        if any(parent in blocked for parent in stage_parents(stage)):
-            continue
-        if isinstance(stage, TrainStage) and not _fits(plan, shop, state, disk_bytes):
-            continue
-        return stage
-    return None
-
-
-def _fits(plan: Plan, shop: Workshop, state: _State, disk_bytes: int | None) -> bool:
-    """Whether one more file of weights fits; sizes are guessed from those that are there."""
-    if disk_bytes is None:
-        return True
-    sizes = [path.stat().st_size for path in (shop.work.root / "weights").glob("*.safetensors")]
-    under_way = sum(isinstance(stage, TrainStage) for stage in state.running.values())
-    expected = (under_way + 1) * max(sizes, default=0)
-    if sum(sizes) + expected <= disk_bytes:
-        return True
-    if state.running:
-        return False
-    raise MetaselectError(
-        f"Weights take {sum(sizes) / 1e9:.1f} GB and one more file needs {max(sizes) / 1e9:.1f}: "
-        f"raise disk_gb above {(sum(sizes) + max(sizes)) / 1e9:.1f}."
-    )
-
-
-def _free_weights(plan: Plan, shop: Workshop, state: _State, disk_bytes: int | None) -> None:
-    """Drop weights that no stage of the grid needs any more, where a budget asks for it."""
-    if disk_bytes is None:
-        return
-    ahead = (*state.waiting, *state.running.values())
-    needed = {parent for stage in ahead for parent in stage_parents(stage)}
-    needed |= {parent for key in state.failures for parent in stage_parents(plan.stages[key])}
-    for key, stage in plan.stages.items():
-        if isinstance(stage, TrainStage) and key not in needed:
-            shop.work.drop_weights(key)
+        free_weights(plan, shop, state, ledger.place.disk_bytes)
 
 
 def write_tables(

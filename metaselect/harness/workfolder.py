@@ -53,6 +53,10 @@ class WorkFolder:
         write_manifest(self.stage(key), kind=KIND, schema=STAGE_SCHEMA, made_by=made_by)
         self._failure(key).unlink(missing_ok=True)
 
+    def unseal(self, key: str) -> None:
+        """Open a stage again before it is done anew."""
+        (self.stage(key) / MANIFEST).unlink(missing_ok=True)
+
     def language_file(self, key: str, language: str) -> Path:
         """Scores of one language in a scoring."""
         return self.stage(key) / f"{language}.json"
@@ -75,12 +79,9 @@ class WorkFolder:
         """Forget a failure before another try."""
         self._failure(key).unlink(missing_ok=True)
 
-    def weights_bytes(self) -> int:
-        """Disk taken by weights."""
-        folder = self.root / "weights"
-        if not folder.is_dir():
-            return 0
-        return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    def weights_sizes(self) -> list[int]:
+        """Bytes of each file of weights."""
+        return [path.stat().st_size for path in (self.root / "weights").glob("*.safetensors")]
 
     def drop_weights(self, key: str) -> None:
         """Free the disk of weights that no stage needs any more."""

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import load_catalogue
-from metaselect.config import GridConfig, data_folder, resolve_grid, resolve_machine
+from metaselect.config import GridConfig
+from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.session import OpenGrid, open_grid
 from metaselect.harness.transfer import GridResult, Place

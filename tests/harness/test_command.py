@@ -1,0 +1,117 @@
+"""`metaselect run` as its users see it: a plan, an estimate, results, exit codes, trackers."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from metaselect.cli.run import run_command
+from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.harness.progress import short_time
+from metaselect.harness.trackers import open_trackers
+from tests.harness.grids import run_tiny, tiny_config, tiny_grid, toml_of
+
+APP = typer.Typer()
+APP.command()(run_command)
+
+
+def config_file(folder: Path, encoder: Path, data: Path) -> Path:
+    path = folder / "grid.toml"
+    config = tiny_config(encoder, data, intermediates=["direct", "copa"], targets=["udpos"])
+    path.write_text(toml_of(config))
+    return path
+
+
+def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    path = config_file(tmp_path, encoder_folder, data_folder)
+    done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "2 runs: 3 trainings and 2 scorings" in done.stdout
+    assert "train  copa→udpos" in done.stdout
+    assert "with 1 worker(s)" in done.stdout
+    assert not list((tmp_path / "out").rglob("*.safetensors"))
+    told = CliRunner().invoke(
+        APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run", "--json"]
+    )
+    value = json.loads(told.stdout)
+    assert (value["planned"], value["trainings"], value["scorings"]) == (2, 3, 2)
+    assert value["seconds"] > 0
+    assert len(value["stages"]) == 5
+
+
+def test_results_go_to_stdout_and_progress_to_stderr(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    path = config_file(tmp_path, encoder_folder, data_folder)
+    done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    value = json.loads(done.stdout)
+    assert {key: value[key] for key in ("planned", "done", "failed", "pending")} == {
+        "planned": 2, "done": 2, "failed": 0, "pending": 0,
+    }  # fmt: skip
+    assert len(done.stderr.splitlines()) == 5
+    settings = json.loads((tmp_path / "out" / "grid.json").read_text())
+    assert settings["grid"]["targets"] == ["udpos"]
+    assert {"torch", "transformers", "metaselect"} <= set(settings["versions"])
+
+
+def test_a_failed_part_exits_with_1_and_names_it(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    (data_folder / "copa" / "train.jsonl").write_text("{")
+    path = config_file(tmp_path, encoder_folder, data_folder)
+    done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "1 of 2 runs done, 1 failed" in done.stdout
+    assert "train.jsonl is broken" in done.stdout
+
+
+def test_an_unknown_task_and_a_folder_that_is_no_encoder_are_told_before_anything_runs(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MetaselectError, match="Unknown task 'xnlo'"):
+        tiny_grid(tiny_config(encoder_folder, data_folder, targets=["xnlo"]), tmp_path)
+    with pytest.raises(MetaselectError, match="is no encoder: it has no"):
+        tiny_grid(tiny_config(data_folder, data_folder), tmp_path)
+
+
+def test_an_encoder_may_be_cut_to_its_first_layers(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    folder = str(encoder_folder)
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["tatoeba"],
+        encoders=[
+            {"name": "whole", "path": folder}, {"name": "first", "path": folder, "n_layers": 1},
+            {"name": "random", "path": folder, "random_weights": True},
+        ],
+    )  # fmt: skip
+    result = run_tiny(config, tmp_path / "out")
+    assert result.done == 3
+    scores = {line.split(",")[1]: line for line in result.table.read_text().splitlines()[1:]}
+    assert set(scores) == {"whole", "first", "random"}
+    deep = tiny_config(
+        encoder_folder, data_folder, targets=["udpos"], intermediates=["direct"],
+        encoders=[{"name": "deep", "path": folder, "n_layers": 3}],
+    )  # fmt: skip
+    failed = run_tiny(deep, tmp_path / "deep")
+    assert any("n_layers = 3, but" in why for why in failed.failures.values())
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "mlflow"])
+def test_a_tracker_whose_library_is_missing_says_what_to_install(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("torch.utils.tensorboard", "tensorboard", "mlflow"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingExtra, match=r"pip install 'metaselect\[tracking\]'"):
+        open_trackers([name], tmp_path, "study")  # type: ignore[list-item]
+
+
+def test_times_are_short() -> None:
+    assert [short_time(s) for s in (0.4, 59.6, 3599, 3600)] == ["0s", "1m00s", "59m59s", "1h00m"]

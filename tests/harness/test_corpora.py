@@ -1,0 +1,174 @@
+"""Rows from folders and cards: layouts, labels, languages by any code, broken files."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from metaselect.catalogue.tasks import TaskCard, load_catalogue, parse_cards
+from metaselect.errors import MetaselectError
+from metaselect.harness.corpora import Corpora, _named
+from metaselect.harness.rows import Choice, Labelled, Pair, Question, Tagged, read_rows, sentence_at
+from tests.harness.conftest import nli_rows, pair_rows, write_rows
+
+PACK = Path(__file__).parents[3] / "shared" / "pack"
+CATALOGUE = load_catalogue(None)
+
+
+def rows_of(name: str, *rows: dict[str, Any]) -> list[Any]:
+    return read_rows(CATALOGUE[name], rows, where="test")
+
+
+def test_labels_may_be_names_positions_or_booleans() -> None:
+    pair = {"premise": "a", "hypothesis": "b"}
+    assert rows_of("mnli", {**pair, "label": "neutral"}, {**pair, "label": 2}) == [
+        Labelled(("a", "b"), 1), Labelled(("a", "b"), 2),
+    ]  # fmt: skip
+    wic = {"word": "w", "sentence1": "a", "sentence2": "b"}
+    assert [row.label for row in rows_of("wic", {**wic, "label": True}, {**wic, "label": 0})] == [
+        1, 0,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", ["maybe", 3, -1, 0.5, None])
+def test_a_label_that_the_card_does_not_know_is_refused(label: Any) -> None:
+    with pytest.raises(MetaselectError, match=r"test, row 0: label .* does not match the labels"):
+        rows_of("mnli", {"premise": "a", "hypothesis": "b", "label": label})
+
+
+def test_choices_come_from_columns_or_lists_and_labels_from_letters() -> None:
+    copa = {"premise": "p", "choice1": "x", "choice2": "y", "question": "effect", "label": 1}
+    assert rows_of("copa", copa) == [Choice("p What happened as a result?", ("x", "y"), 1)]
+    swag = {"ctx": "c", "endings": ["a", "b", "c", "d"], "label": "3"}
+    assert rows_of("hellaswag", swag) == [Choice("c", ("a", "b", "c", "d"), 3)]
+    nested = {"question": "q", "choices": {"label": ["A", "B"], "text": ["x", "y"]}}
+    assert rows_of("commonsenseqa", {**nested, "answerKey": "B"}) == [Choice("q", ("x", "y"), 1)]
+
+
+def test_questions_tags_and_pairs_keep_what_scoring_needs() -> None:
+    answers = {"text": ["b"], "answer_start": [2]}
+    assert rows_of("squad", {"id": "7", "question": "q", "context": "a b", "answers": answers}) == [
+        Question("7", "q", "a b", ("b",), (2,))
+    ]
+    assert rows_of("panx", {"tokens": ["x", "y"], "ner_tags": ["O", 1]}) == [
+        Tagged(("x", "y"), (0, 1))
+    ]
+    assert rows_of("tatoeba", {"source_sentence": "s", "target_sentence": "t"}) == [
+        Pair("s", "t", "0")
+    ]
+
+
+def test_words_and_tags_of_different_number_are_refused() -> None:
+    with pytest.raises(MetaselectError, match="2 words but 1 tags"):
+        rows_of("panx", {"tokens": ["x", "y"], "ner_tags": ["O"]})
+
+
+def test_columns_that_no_layout_reads_are_named() -> None:
+    with pytest.raises(MetaselectError, match=r"has columns \['a'\]; the card of mnli reads"):
+        rows_of("mnli", {"a": 1})
+    with pytest.raises(MetaselectError, match="test has no rows"):
+        rows_of("mnli")
+
+
+def test_sentences_are_cut_around_an_answer() -> None:
+    text = "He left in 1.5 hours. She stayed! Why?"
+    assert sentence_at(text, text.index("1.5")) == "He left in 1.5 hours."
+    assert sentence_at(text, text.index("stayed")) == "She stayed!"
+    assert sentence_at(text, len(text) - 1) == "Why?"
+
+
+def test_test_files_are_found_under_any_code_of_their_language(tmp_path: Path) -> None:
+    write_rows(tmp_path / "tatoeba" / "test.swh.jsonl", pair_rows(3))
+    write_rows(tmp_path / "tatoeba" / "test.cmn.jsonl", pair_rows(4))
+    write_rows(tmp_path / "sib200" / "test.zho_Hans.jsonl", [{"text": "a", "category": "travel"}])
+    corpora = Corpora(tmp_path)
+    assert len(corpora.rows(CATALOGUE["tatoeba"], "test", "sw")) == 3
+    assert len(corpora.rows(CATALOGUE["tatoeba"], "test", "zh")) == 4
+    assert len(corpora.rows(CATALOGUE["sib200"], "test", "zh")) == 1
+    assert corpora.test_languages(CATALOGUE["tatoeba"]) == ["sw", "zh"]
+
+
+def test_files_may_be_plain_packed_or_parquet(tmp_path: Path) -> None:
+    rows = nli_rows(5)
+    (tmp_path / "xnli").mkdir()
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "xnli" / "test.en.jsonl").write_text(text)
+    (tmp_path / "xnli" / "test.de.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    pd.DataFrame(rows).to_parquet(tmp_path / "xnli" / "test.fr.parquet")
+    read = [Corpora(tmp_path).rows(CATALOGUE["xnli"], "test", code) for code in ("en", "de", "fr")]
+    assert read[0] == read[1] == read[2]
+    assert len(read[0]) == 5
+
+
+def test_parquet_s_lists_are_read_like_json_s(tmp_path: Path) -> None:
+    (tmp_path / "squad").mkdir()
+    row = {"id": "1", "question": "q", "context": "a b",
+           "answers": {"text": ["b"], "answer_start": [2]}}  # fmt: skip
+    pd.DataFrame([row]).to_parquet(tmp_path / "squad" / "train.parquet")
+    (found,) = Corpora(tmp_path).rows(CATALOGUE["squad"], "train", "en")
+    assert found == Question("1", "q", "a b", ("b",), (2,))
+
+
+def test_a_file_cut_short_is_broken_and_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "xnli"
+    folder.mkdir()
+    packed = gzip.compress(b'{"premise": "a", "hypothesis": "b", "label": 0}\n' * 50)
+    (folder / "test.en.jsonl.gz").write_bytes(packed[:-12])
+    with pytest.raises(MetaselectError, match=r"test.en.jsonl.gz is broken: .* Fetch the file"):
+        Corpora(tmp_path).rows(CATALOGUE["xnli"], "test", "en")
+
+
+def test_the_identity_of_rows_follows_the_file_s_content(tmp_path: Path) -> None:
+    corpora, card = Corpora(tmp_path), CATALOGUE["xnli"]
+    write_rows(tmp_path / "xnli" / "test.en.jsonl", nli_rows(3))
+    first = corpora.identity(card, "test", "en")
+    write_rows(tmp_path / "xnli" / "test.en.jsonl", nli_rows(4))
+    assert corpora.identity(card, "test", "en") != first
+    assert corpora.identity(card, "test", "sw") == "missing"
+
+
+def test_class_numbers_of_the_hub_become_names_so_that_their_order_does_not_matter() -> None:
+    from datasets import ClassLabel, Features, List, Value
+
+    features = Features(
+        {
+            "label": ClassLabel(names=["contradiction", "entailment", "neutral"]),
+            "tags": List(ClassLabel(names=["O", "B-PER"])),
+            "digit": ClassLabel(names=["0", "1"]),
+            "text": Value("string"),
+        }
+    )
+    row = {"label": 1, "tags": [1, 0], "digit": 1, "text": "a"}
+    assert _named(row, features) == {
+        "label": "entailment", "tags": ["B-PER", "O"], "digit": 1, "text": "a",
+    }  # fmt: skip
+    assert _named({**row, "label": -1}, features)["label"] == -1
+
+
+def test_a_task_without_a_place_on_the_hub_says_that_a_folder_is_needed() -> None:
+    (card,) = parse_cards(
+        '[x]\ntitle = "X"\nkind = "nli"\nhead = "classification"\nmetric = "accuracy"', where="x"
+    )
+    with pytest.raises(MetaselectError, match="names no data on the hub: use a folder"):
+        Corpora(None).rows(card, "train", "en")
+
+
+@pytest.mark.skipif(not PACK.is_dir(), reason=f"needs the data pack at {PACK}")
+def test_every_task_of_the_data_pack_is_read_through_its_card() -> None:
+    corpora = Corpora(PACK)
+    names = sorted(path.name for path in PACK.iterdir() if path.is_dir())
+    n_files = 0
+    for name in names:
+        card: TaskCard = CATALOGUE[name]
+        for split, stem in (("train", "train"), ("validation", "validation")):
+            if (PACK / name / f"{stem}.jsonl.gz").is_file():
+                assert corpora.rows(card, split, "en")  # type: ignore[arg-type]
+                n_files += 1
+        for language in corpora.test_languages(card):
+            assert corpora.rows(card, "test", language)
+            n_files += 1
+    assert len(names) == 41
+    assert n_files > 500

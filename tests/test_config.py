@@ -1,0 +1,139 @@
+"""The grid's TOML: every fault at once, defaults by kind of task, tables over tables."""
+
+from pathlib import Path
+
+import pytest
+
+from metaselect.catalogue.tasks import load_catalogue
+from metaselect.config import override, read_config
+from metaselect.config_defaults import resolve_grid, resolve_machine
+from metaselect.errors import MetaselectError
+
+CATALOGUE = load_catalogue(None)
+GRID = """
+study = "s"
+data = "data"
+encoders = [{name = "e", path = "folder"}]
+intermediates = ["direct", "mnli", "mnli+squad"]
+targets = ["xnli", "xquad"]
+seeds = [0, 1]
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "grid.toml"
+    path.write_text(text)
+    return path
+
+
+def test_every_fault_of_a_config_is_told_at_once(tmp_path: Path) -> None:
+    broken = """
+study = 3
+encoders = []
+intermediates = ["direct"]
+targets = ["xnli"]
+seeds = [0]
+worker = 2
+[training]
+steps = 0
+learning_rat = 1
+"""
+    with pytest.raises(MetaselectError) as caught:
+        read_config(written(tmp_path, broken))
+    for part in ("study: ", "encoders: ", "worker: ", "training.steps: ", "training.learning_rat"):
+        assert part in str(caught.value), part
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("[training]\nsteps = 3\nepochs = 1.0", "give steps or epochs, not both"),
+        ("[training]\nbatch_tokens = 9\nbatch_examples = 2", "give batch_tokens or batch_examples"),
+        ("[task_training.sst2]\nsteps = 3", "settings for \\['sst2'\\], which the grid does not"),
+        ("[[budgets]]\nname = ''", "every budget needs a name of its own"),
+        ("log_to = ['wandb']", "log_to.0: Input should be 'tensorboard' or 'mlflow'"),
+        ("seeds = [1]", "Cannot read the grid .* overwrite"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    change: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MetaselectError, match=message):
+        read_config(written(tmp_path, GRID + change))
+
+
+def test_a_name_twice_or_direct_as_a_target_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MetaselectError, match="seeds names something twice"):
+        read_config(written(tmp_path, GRID.replace("[0, 1]", "[0, 0]")))
+    with pytest.raises(MetaselectError, match="'direct' is no target"):
+        read_config(written(tmp_path, GRID.replace('"xnli"', '"direct"')))
+
+
+def test_lengths_follow_the_kind_of_task_and_narrow_tables_win(tmp_path: Path) -> None:
+    text = (
+        GRID
+        + """
+[training]
+steps = 50
+batch_tokens = 1024
+[intermediate_training]
+epochs = 2.0
+[task_training.xquad]
+max_length = 200
+[testing]
+rows = 30
+[task_testing.xnli]
+languages = ["sw", "th"]
+"""
+    )
+    grid = resolve_grid(read_config(written(tmp_path, text)), CATALOGUE, base=tmp_path)
+    (budget,) = grid.budgets
+    assert budget.study == "s"
+    xnli, xquad = budget.targets["xnli"], budget.targets["xquad"]
+    assert (xnli.limits.max_length, xquad.limits.max_length) == (128, 200)
+    assert (xnli.steps, xnli.epochs) == (50, None)
+    assert (xnli.batch_tokens, xnli.batch_examples) == (1024, None)
+    mnli, several = budget.intermediates["mnli"], budget.intermediates["mnli+squad"]
+    assert (mnli.steps, mnli.epochs) == (None, 2.0)
+    assert several.limits.max_length == 384  # the longest of its tasks
+    assert budget.testing["xnli"].languages == ("sw", "th")
+    assert budget.testing["xquad"].languages is None
+    assert budget.testing["xquad"].rows == 30
+
+
+def test_budgets_are_studies_of_their_own_over_the_common_tables(tmp_path: Path) -> None:
+    text = (
+        GRID
+        + """
+[training]
+steps = 50
+train_rows = 10
+[[budgets]]
+name = "small"
+[[budgets]]
+name = "large"
+training = {train_rows = 1000}
+"""
+    )
+    grid = resolve_grid(read_config(written(tmp_path, text)), CATALOGUE, base=tmp_path)
+    assert [budget.study for budget in grid.budgets] == ["s/small", "s/large"]
+    assert [budget.targets["xnli"].train_rows for budget in grid.budgets] == [10, 1000]
+    assert [budget.targets["xnli"].steps for budget in grid.budgets] == [50, 50]
+
+
+def test_the_command_line_says_where_data_and_encoders_are(tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, GRID))
+    (tmp_path / "mine").mkdir()
+    changed = override(config, data="hub", encoders=[str(tmp_path / "mine")])
+    assert changed.data == "hub"
+    assert changed.encoders[0].path == str(tmp_path / "mine")
+    assert override(config, data=None, encoders=["e=org/model"]).encoders[0].path == "org/model"
+    with pytest.raises(MetaselectError, match="say NAME=PATH with one of \\['e'\\]"):
+        override(config, data=None, encoders=["x=org/model"])
+
+
+def test_a_machine_is_named_or_found(tmp_path: Path) -> None:
+    config = read_config(written(tmp_path, GRID))
+    assert resolve_machine(config).device in ("cpu", "cuda")
+    named = read_config(written(tmp_path, GRID + 'device = "cuda:1"'))
+    assert resolve_machine(named).device == "cuda:1"
