@@ -24,9 +24,12 @@ from metaselect.ranking.intervals import ConformalRadius, conformal_radius
 from metaselect.ranking.model import GainModel, Settings
 from metaselect.ranking.predictor import Choice, Predictor
 from metaselect.ranking.searchspace import default_settings, default_values, settings_of, suggest
+from metaselect.seeding import derive_seed
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
+
+_TRIED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +92,6 @@ def _search(
     if plan.n_trials == 1 or not inner.groups:
         return [default_settings(inner.groups)], 1, 0
     study = _open_study(inner, plan)
-    if not study.trials:
-        study.enqueue_trial(default_values(inner.groups))
-        study.enqueue_trial({**default_values(inner.groups), "n_trees": 0})  # history alone
 
     def objective(trial: optuna.Trial) -> float:
         settings = settings_of(suggest(trial, inner.groups), inner.groups)
@@ -101,17 +101,35 @@ def _search(
                 raise optuna.TrialPruned
         return inner.loss_of(settings)
 
-    def tell(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+    while (n_tried := len(study.get_trials(deepcopy=False, states=_TRIED))) < plan.n_trials:
+        study.sampler = _sampler(study, plan)
+        _enqueue_start(study, inner.groups)
+        study.optimize(objective, n_trials=1)
         if progress is not None:
-            progress(f"trial {trial.number + 1}/{plan.n_trials}  best {study.best_value:.4f}")
-
-    missing = plan.n_trials - sum(trial.state.is_finished() for trial in study.trials)
-    if missing > 0:
-        study.optimize(objective, n_trials=missing, callbacks=[tell])
+            progress(f"trial {n_tried + 1}/{plan.n_trials}  best {study.best_value:.4f}")
     done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     best = sorted(done, key=lambda trial: (trial.value, trial.number))[: plan.n_best]
     settings = [settings_of(trial.params, inner.groups) for trial in best]
-    return settings, len(study.trials), len(study.trials) - len(done)
+    return settings, n_tried, n_tried - len(done)
+
+
+def _enqueue_start(study: optuna.Study, groups: Sequence[Group]) -> None:
+    """The defaults come first, then history alone; also where a broken search lost them."""
+    known = [trial.params for trial in study.get_trials(states=_TRIED)]
+    for start in (default_values(groups), {**default_values(groups), "n_trees": 0}):
+        if start not in known:
+            study.enqueue_trial(start)
+            return
+
+
+def _sampler(study: optuna.Study, plan: Plan) -> optuna.samplers.BaseSampler:
+    """A sampler for the next trial, seeded by its place: a resumed search equals an unbroken one,
+    and processes that share a search do not try the same settings. Trials cut off do not count.
+    """
+    trials = study.get_trials(deepcopy=False)
+    place = sum(trial.state != optuna.trial.TrialState.FAIL for trial in trials)
+    seed = derive_seed(plan.seed, "trial", str(place))
+    return optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
 
 
 def _radius(inner: InnerFolds, choices: Sequence[Choice], level: float) -> ConformalRadius:
@@ -128,7 +146,6 @@ def _open_study(inner: InnerFolds, plan: Plan) -> optuna.Study:
         study_name=f"metaselect-{_fingerprint(inner, plan)}",
         storage=_storage(plan.storage),
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=plan.seed, n_startup_trials=8),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
     )
 
@@ -141,9 +158,13 @@ def _storage(storage: str | None) -> optuna.storages.BaseStorage | str | None:
 
 
 def _fingerprint(inner: InnerFolds, plan: Plan) -> str:
-    """Names what a search depends on, so that other data or groups start a search of their own."""
-    columns = ["query", "intermediate", "held_out", "gain", "gain_se"]
-    content = pd.util.hash_pandas_object(inner.rows[columns], index=False).to_numpy().tobytes()
+    """Names what a search depends on: other runs, task cards or groups start one of their own."""
+    columns = ["query", "cluster", "intermediate", "held_out", "gain", "score_se"]
+    facts = inner.fixed.round(4) + 0.0  # the same on every machine
+    tables = (inner.rows[columns], facts)
+    content = b"".join(
+        pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes() for table in tables
+    )
     fixed = (plan.n_folds, plan.seed)  # more trials go on with the same search
     text = f"{inner.groups}{fixed}"
     return hashlib.blake2b(content + text.encode(), digest_size=8).hexdigest()

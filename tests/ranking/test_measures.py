@@ -1,6 +1,6 @@
 """Measures against hand-worked numbers, FIELD's closed forms, and all permutations of ties."""
 
-from itertools import combinations, permutations
+from itertools import combinations, pairwise, permutations
 from math import comb, isnan, log2
 
 import numpy as np
@@ -32,7 +32,7 @@ def orders(scores):
     return [
         order
         for order in permutations(range(len(scores)))
-        if all(scores[a] >= scores[b] for a, b in zip(order, order[1:], strict=False))
+        if all(scores[a] >= scores[b] for a, b in pairwise(order))
     ]
 
 
