@@ -1,0 +1,1 @@
+"""The report: one self-contained page of what a predictor says and how good it is."""
