@@ -8,12 +8,13 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from metaselect.errors import MetaselectError
@@ -97,6 +98,39 @@ def write_manifest(folder: Path, *, kind: str, schema: int, made_by: Mapping[str
     write_json(folder / MANIFEST, {**content, "versions": library_versions()})
 
 
+@contextmanager
+def sealed_folder(
+    folder: Path, *, kind: str, schema: int, made_by: Mapping[str, Any]
+) -> Iterator[Path]:
+    """A new folder to fill, which takes the place of `folder`, sealed, when the block ends well.
+
+    Raises:
+        MetaselectError: `folder` is a file, or holds something that no command of ours made.
+    """
+    if folder.exists() and not _replaceable(folder):
+        raise MetaselectError(
+            f"{folder} is there already and is not a finished {kind} folder: choose another --out, "
+            "or remove it."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temp = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    old = temp.with_suffix(".old")
+    try:
+        temp.mkdir()
+        yield temp
+        write_manifest(temp, kind=kind, schema=schema, made_by=made_by)
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(temp, folder)
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
+
+
 def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
     """Read and check a folder's manifest and the hash of every file that it lists.
 
@@ -115,7 +149,9 @@ def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
         named = all(isinstance(item, str) for pair in found.hashes.items() for item in pair)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MetaselectError(f"{path} is broken: {error}. Make the folder again.") from error
-    if found.kind != kind or not named:
+    if not named:
+        raise MetaselectError(f"{path} is broken: hashes are texts by name. Make the folder again.")
+    if found.kind != kind:
         raise MetaselectError(f"{folder} holds a {found.kind}, but a {kind} folder is needed.")
     if found.schema > schema:
         raise MetaselectError(
@@ -126,11 +162,16 @@ def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
     return found
 
 
+def is_inside(name: str) -> bool:
+    """Whether a file's name, relative to its folder, stays in that folder on every system."""
+    paths = (PurePosixPath(name), PureWindowsPath(name))
+    return all(not path.anchor and ".." not in path.parts for path in paths)
+
+
 def _check_hashes(folder: Path, hashes: Mapping[str, str]) -> None:
-    root = folder.resolve()
     for name, expected in hashes.items():
-        path = (folder / name).resolve()
-        if not path.is_relative_to(root):
+        path = folder / name  # may be a link, as in the hub's cache: its content is what is hashed
+        if not is_inside(name):
             raise MetaselectError(f"{folder / MANIFEST} names a file outside its folder: {name}.")
         if not path.is_file():
             raise MetaselectError(f"{folder} is not whole: {name} is missing. Make it again.")

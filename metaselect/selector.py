@@ -14,7 +14,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue, shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.table import Unit, candidate_rows, prepare
-from metaselect.files import read_manifest, write_json, write_manifest
+from metaselect.files import read_manifest, sealed_folder, write_json
 from metaselect.notes import (
     SIMULATED_WARNING,
     candidate_notes,
@@ -109,6 +109,7 @@ class TaskSelector:
 
         plan = Plan(self.n_trials, self.n_folds, self.n_best, self.random_state, self.storage)
         gains = query_gains(runs)
+        self.predictors_ = {}
         for unit in ("target", "family"):
             rows = prepare(gains, self.catalogue, unit=unit)
             rows = _comparable(rows)
@@ -215,20 +216,19 @@ class TaskSelector:
     def save_pretrained(self, directory: str | Path) -> None:
         """Write the predictor into a folder: JSON, LightGBM text and a manifest, no pickle."""
         training = self._fitted()
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        predictors = {
-            unit: predictor_to_json(predictor, folder, prefix=unit)
-            for unit, predictor in self.predictors_.items()
-        }
-        content = {
-            "settings": self._settings(),
-            "training": asdict(training),
-            "predictors": predictors,
-        }
-        write_json(folder / _FILE, content)
         made_by = {"settings": self._settings(), "n_runs": training.n_runs}
-        write_manifest(folder, kind=KIND, schema=SCHEMA, made_by=made_by)
+        sealed = sealed_folder(Path(directory), kind=KIND, schema=SCHEMA, made_by=made_by)
+        with sealed as folder:
+            predictors = {
+                unit: predictor_to_json(predictor, folder, prefix=unit)
+                for unit, predictor in self.predictors_.items()
+            }
+            content = {
+                "settings": self._settings(),
+                "training": asdict(training),
+                "predictors": predictors,
+            }
+            write_json(folder / _FILE, content)
 
     @classmethod
     def from_pretrained(

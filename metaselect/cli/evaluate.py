@@ -70,12 +70,12 @@ def judging_of(
 def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None:
     """Write a record into a folder with a manifest that names the runs by their hash."""
     from metaselect.evaluation.results import SCHEMA
-    from metaselect.files import write_json, write_manifest
+    from metaselect.files import sealed_folder, write_json
     from metaselect.runs.schema import table_hash
 
-    write_json(out / f"{kind}.json", record)
     made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs), "search": record["search"]}
-    write_manifest(out, kind=kind, schema=SCHEMA, made_by=made_by)
+    with sealed_folder(out, kind=kind, schema=SCHEMA, made_by=made_by) as folder:
+        write_json(folder / f"{kind}.json", record)
 
 
 def show_evaluation(record: dict[str, Any]) -> None:
