@@ -158,14 +158,14 @@ def _hub_table(card: TaskCard, split: Split, language: str) -> Sequence[Mapping[
     if hub.language_column is not None:
         column = hub.language_column
         table = table.filter(lambda row: _speaks(str(row[column]), code))
-    return [_named(row, table.features) for row in table]
+    return [named_classes(row, table.features) for row in table]
 
 
 def _speaks(value: str, code: str) -> bool:
     return value == code or value.startswith(f"{code}-")
 
 
-def _named(row: Mapping[str, Any], features: Mapping[str, Any]) -> Mapping[str, Any]:
+def named_classes(row: Mapping[str, Any], features: Mapping[str, Any]) -> Mapping[str, Any]:
     """Class numbers as names, so that another order of classes cannot go unseen."""
     out = dict(row)
     for column, feature in features.items():

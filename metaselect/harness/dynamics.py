@@ -74,6 +74,13 @@ class DynamicsLog:
         )
 
 
+def dynamics_means(dynamics: Dynamics) -> dict[str, float]:
+    """Means over the rows that were seen: what of the dynamics describes a task as a whole."""
+    seen = dynamics.n_seen > 0
+    names = ("confidence", "variability", "correctness", "n_forgotten")
+    return {name: float(getattr(dynamics, name)[seen].mean()) for name in names if seen.any()}
+
+
 def save_dynamics(path: Path, dynamics: Dynamics, curve: np.ndarray) -> None:
     """Write the values a row, and the loss of every step, whole as npz."""
     arrays = {name: getattr(dynamics, name) for name in Dynamics.__slots__}

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from metaselect.harness.grid import Plan, Run
-from metaselect.harness.stages import ScoreStage
+from metaselect.harness.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.workfolder import WorkFolder
 
 SOURCE = "metaselect run"
@@ -19,10 +19,13 @@ class Tables:
 
     Attributes:
         runs: One row a score, with `n_examples` and `english_dev` beside the usual columns.
+        trainings: One row a trained task: what its training says of its difficulty, and the
+            folder of its curve and of the dynamics of each example.
         timings: Seconds of each scored language and of each training, which differ every time.
     """
 
     runs: pd.DataFrame
+    trainings: pd.DataFrame
     timings: pd.DataFrame
 
 
@@ -37,7 +40,22 @@ def collect_tables(plan: Plan, work: WorkFolder) -> Tables:
             rows += [row for row, _ in found]
             times += [time for _, time in found]
     order = ["study", "encoder", "adaptation", "intermediate", "target", "language", "seed"]
-    return Tables(_sorted(rows, order), _sorted(times, order))
+    trained = [row for stage in plan.stages.values() for row in _training_rows(stage, work)]
+    by_label = ["encoder", "adaptation", "label", "task", "seed", "stage"]
+    return Tables(_sorted(rows, order), _sorted(trained, by_label), _sorted(times, order))
+
+
+def _training_rows(stage: Stage, work: WorkFolder) -> Iterable[dict[str, Any]]:
+    if not isinstance(stage, TrainStage) or not work.is_done(stage.key):
+        return
+    result = work.read(work.stage(stage.key) / "result.json")
+    for task, means in result["dynamics"].items():
+        yield {
+            "encoder": stage.encoder.name, "adaptation": stage.teaching.adaptation,
+            "label": stage.label, "task": task, "seed": stage.seed, "stage": stage.key,
+            "n_steps": result["n_steps"], "n_examples": result["n_examples"],
+            "final_loss": result["final_loss"], "english_dev": result["english_dev"], **means,
+        }  # fmt: skip
 
 
 def _run_rows(

@@ -13,7 +13,7 @@ from metaselect.errors import MetaselectError
 from metaselect.files import write_json
 from metaselect.harness import encoders
 from metaselect.harness.corpora import Corpora
-from metaselect.harness.dynamics import save_dynamics
+from metaselect.harness.dynamics import dynamics_means, save_dynamics
 from metaselect.harness.finetune import Hooks, Leg, Training, finetune
 from metaselect.harness.heads.base import Head, label_count
 from metaselect.harness.heads.pairs import DUAL
@@ -67,7 +67,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
     )
     plain = [replace(leg, model=encoders.merged(leg.model)) for leg in legs]
     english = _english(stage, shop, plain, tokenizer)
-    _save(stage, shop, plain, training)
+    seen = _save(stage, shop, plain, training)
     result = {
         "label": stage.label,
         "english_dev": english,
@@ -75,6 +75,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
         "n_examples": training.n_examples,
         "n_parts": training.n_parts,
         "final_loss": float(training.losses[-10:].mean()),
+        "dynamics": seen,
     }
     write_json(shop.work.stage(stage.key) / "result.json", result)
     write_json(
@@ -188,12 +189,19 @@ def _english(
     return float(np.mean(scores)) if scores else None
 
 
-def _save(stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: Training) -> None:
-    """Weights of the first leg (its body is everyone's), and each leg's dynamics."""
+def _save(
+    stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: Training
+) -> dict[str, dict[str, float]]:
+    """Weights of the first leg (its body is everyone's), and each leg's dynamics.
+
+    Returns:
+        Means of the dynamics by task.
+    """
     encoders.save_weights(legs[0].model, shop.work.weights(stage.key))
+    means: dict[str, dict[str, float]] = {}
     for card, leg, log in zip(stage.cards, legs, training.logs, strict=True):
-        save_dynamics(
-            shop.work.stage(stage.key) / f"dynamics.{card.name}.npz",
-            log.summary(leg.encoded.rows),
-            training.losses,
-        )
+        found = log.summary(leg.encoded.rows)
+        path = shop.work.stage(stage.key) / f"dynamics.{card.name}.npz"
+        save_dynamics(path, found, training.losses)
+        means[card.name] = dynamics_means(found)
+    return means

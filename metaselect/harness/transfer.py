@@ -39,7 +39,7 @@ class Place:
     """Where a grid's results go and how much of the machine it takes.
 
     Attributes:
-        out: Folder of `runs.csv`, `timings.csv`, `failures.json`.
+        out: Folder of `runs.csv`, `trainings.csv`, `timings.csv`, `failures.json`.
         n_workers: Stages at a time; 1 works in this process.
         disk_bytes: Most that weights may take; None does not count.
         log_to: Trackers that learning curves go to.
@@ -153,11 +153,12 @@ def _work_off(
 def write_tables(
     plan: Plan, shop: Workshop, out: Path, failures: Mapping[str, str], interrupted: bool
 ) -> GridResult:
-    """Write `runs.csv`, `timings.csv` and `failures.json` from the finished stages."""
+    """Write `runs.csv`, `trainings.csv`, `timings.csv` and `failures.json` from what is done."""
     tables = collect_tables(plan, shop.work)
-    if len(tables.runs):
-        write_text(out / "runs.csv", tables.runs.to_csv(index=False, lineterminator="\n"))
-        write_text(out / "timings.csv", tables.timings.to_csv(index=False, lineterminator="\n"))
+    for name in ("runs", "trainings", "timings"):
+        table = getattr(tables, name)
+        if len(table):
+            write_text(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     named = {f"{plan.stages[key].label} ({key})": why for key, why in sorted(failures.items())}
     write_json(out / "failures.json", named)
     done = sum(_is_whole(plan, shop, run.score_key) for run in plan.runs)

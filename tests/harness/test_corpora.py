@@ -10,7 +10,7 @@ import pytest
 
 from metaselect.catalogue.tasks import TaskCard, load_catalogue, parse_cards
 from metaselect.errors import MetaselectError
-from metaselect.harness.corpora import Corpora, _named
+from metaselect.harness.corpora import Corpora, named_classes
 from metaselect.harness.rows import Choice, Labelled, Pair, Question, Tagged, read_rows, sentence_at
 from tests.harness.conftest import nli_rows, pair_rows, write_rows
 
@@ -66,7 +66,7 @@ def test_words_and_tags_of_different_number_are_refused() -> None:
         rows_of("panx", {"tokens": ["x", "y"], "ner_tags": ["O"]})
 
 
-def test_columns_that_no_layout_reads_are_named() -> None:
+def test_columns_that_no_layout_reads_arenamed_classes() -> None:
     with pytest.raises(MetaselectError, match=r"has columns \['a'\]; the card of mnli reads"):
         rows_of("mnli", {"a": 1})
     with pytest.raises(MetaselectError, match="test has no rows"):
@@ -142,10 +142,10 @@ def test_class_numbers_of_the_hub_become_names_so_that_their_order_does_not_matt
         }
     )
     row = {"label": 1, "tags": [1, 0], "digit": 1, "text": "a"}
-    assert _named(row, features) == {
+    assert named_classes(row, features) == {
         "label": "entailment", "tags": ["B-PER", "O"], "digit": 1, "text": "a",
     }  # fmt: skip
-    assert _named({**row, "label": -1}, features)["label"] == -1
+    assert named_classes({**row, "label": -1}, features)["label"] == -1
 
 
 def test_a_task_without_a_place_on_the_hub_says_that_a_folder_is_needed() -> None:

@@ -1,9 +1,11 @@
 """Whole grids on a tiny encoder: shared stages, resuming, failures, the table."""
 
+import resource
 from pathlib import Path
 
 import pandas as pd
 
+from metaselect.harness.dynamics import load_dynamics
 from metaselect.harness.stages import ScoreStage, TrainStage
 from metaselect.runs.exchange import read_runs
 from tests.harness.conftest import nli_rows, write_rows
@@ -57,6 +59,17 @@ def test_a_finished_grid_gives_a_table_that_the_runs_reader_accepts(
     assert len(lines) == 1 + 2 * (4 + 5)
     assert lines[-1].startswith("19/19 ")
     assert lines[-1].endswith(", 0s left")
+    trained = pd.read_csv(result.table.with_name("trainings.csv"))
+    # mnli+copa tells of both its tasks; then mnli, udpos, squad and copa after it and directly.
+    assert len(trained) == 2 + 2 * 4
+    shares = trained[["confidence", "variability", "correctness"]].dropna()
+    assert len(shares) >= 9  # in four steps of two tasks, one may never have its turn
+    assert ((shares >= 0) & (shares <= 1)).all(axis=None)
+    for row in trained.itertuples():
+        folder = tmp_path / "out" / "work" / "stages" / str(row.stage)
+        dynamics, losses = load_dynamics(folder / f"dynamics.{row.task}.npz")
+        assert len(losses) == row.n_steps == 4
+        assert (dynamics.n_seen.sum() > 0) == (row.confidence == row.confidence)
 
 
 def test_the_same_command_again_does_nothing_and_gives_the_same_bytes(
@@ -102,8 +115,6 @@ def test_runs_of_one_seed_see_the_same_examples_in_the_same_order(
     seen = {}
     for key, stage in grid.plan.stages.items():
         if isinstance(stage, TrainStage) and stage.cards[0].name == "udpos":
-            from metaselect.harness.dynamics import load_dynamics
-
             folder = grid.shop.work.stage(key)
             dynamics, losses = load_dynamics(folder / "dynamics.udpos.npz")
             assert len(losses) == 4
@@ -209,3 +220,65 @@ def test_every_scoring_of_a_grid_names_a_stage_that_the_plan_holds(
     assert len(plan.runs) == 4
     for run in plan.runs:
         assert isinstance(plan.stages[run.score_key], ScoreStage)
+
+
+def test_a_target_may_train_on_other_tasks_before_its_own(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    write_rows(
+        data_folder / "socialiqa" / "train.jsonl",
+        [
+            {"context": "the cat is loud .", "question": "who is ?", "answerA": "a cat",
+             "answerB": "a dog", "answerC": "a bird", "label": i % 3}
+            for i in range(12)
+        ],
+    )  # fmt: skip
+    config = tiny_config(
+        encoder_folder, data_folder, targets=["xcopa"],
+        task_training={"xcopa": {"after": ["socialiqa"]}},
+    )  # fmt: skip
+    grid = tiny_grid(config, tmp_path / "out")
+    labels = [stage.label for stage in grid.plan.stages.values() if isinstance(stage, TrainStage)]
+    assert labels == [
+        "socialiqa",
+        "socialiqa→copa",
+        "mnli",
+        "mnli→socialiqa",
+        "mnli→socialiqa→copa",
+    ]
+    kept = [
+        stage.teaching.keep_head
+        for stage in grid.plan.stages.values()
+        if isinstance(stage, TrainStage)
+    ]
+    assert kept == [False, True, False, False, True]
+    assert grid.run(lambda line: None).done == 2
+
+
+def test_a_disk_budget_that_nothing_fits_into_fails_what_is_left(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    size = (encoder_folder / "model.safetensors").stat().st_size
+    config = tiny_config(encoder_folder, data_folder, targets=["udpos"], disk_gb=1.5 * size / 1e9)
+    result = run_tiny(config, tmp_path / "out")
+    # UD-POS is trained directly, scored and dropped; mnli stays for UD-POS after it, which no
+    # longer fits beside it.
+    assert (result.done, result.failed) == (1, 1)
+    assert any("raise disk_gb to" in why for why in result.failures.values())
+
+
+def test_a_full_disk_fails_the_run_and_leaves_the_rest(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(encoder_folder, data_folder, targets=["udpos", "tatoeba"])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))  # weights take more, tables less
+    try:
+        full = run_tiny(config, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (full.planned, full.done, full.failed) == (4, 1, 3)
+    assert any("File too large" in why for why in full.failures.values())
+    assert not [path for path in (tmp_path / "out").rglob(".*") if path.is_file()]
+    after = run_tiny(config, tmp_path / "out")
+    assert (after.done, after.failed) == (4, 0)
