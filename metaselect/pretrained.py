@@ -10,7 +10,7 @@ _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
 def refuse_pickles(folder: Path) -> None:
     """Refuse a folder that holds a file which can run code when it is read."""
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix in _PICKLES or path.open("rb").read(1) == b"\x80"):
+        if path.is_file() and (path.suffix in _PICKLES or _starts_like_a_pickle(path)):
             raise MetaselectError(
                 f"{path} looks like a pickle, which can run code when read: refused. Predictor "
                 "folders hold JSON and text only."
@@ -40,3 +40,8 @@ def local_folder(name: str) -> Path:
         raise MetaselectError(
             f"Neither a folder nor readable on the hub: {name} ({line})."
         ) from error
+
+
+def _starts_like_a_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(1) == b"\x80"

@@ -151,10 +151,13 @@ class TaskSelector:
             low, high (of the gain; NaN where no interval is possible) and reasons (list).
 
         Raises:
-            MetaselectError: Not fitted, or an unknown target, candidate, language or study.
+            MetaselectError: Not fitted, no language, or an unknown target, candidate, language or
+                study.
         """
         training = self._fitted()
         codes = [resolve_language(code).code for code in languages]
+        if not codes:
+            raise MetaselectError("No language to rank for: give at least one code.")
         names = self._candidates(candidates, training)
         self._check_target(target, training)
         chosen = self._study(study, training)
@@ -251,7 +254,7 @@ class TaskSelector:
                 selector.predictors_[unit] = predictor_from_json(
                     entry, folder, catalogue=selector.catalogue
                 )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise MetaselectError(
                 f"{folder} is not a predictor this version reads: {error!r}."
             ) from error

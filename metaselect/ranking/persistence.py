@@ -13,7 +13,7 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import GROUPS
 from metaselect.features.history import History, Pooling
-from metaselect.files import write_text
+from metaselect.files import is_inside, write_text
 from metaselect.ranking.intervals import ConformalRadius
 from metaselect.ranking.linear import LinearGain
 from metaselect.ranking.model import GainModel, GainScale, Settings
@@ -70,7 +70,6 @@ def predictor_from_json(
         history = None if entry["history"] is None else _history_from_json(entry["history"])
         ranker = TaskRanker(**settings.ranker)
         ranker.spread_ = float(entry["spread"])
-        ranker.boosters_ = [_read_trees(folder / str(name)) for name in entry["boosters"]]
         model = GainModel(settings, _linear_from_json(entry["linear"]), history, ranker, catalogue)
         names = [feature.name for feature in model.features]
         if names != entry["features"]:
@@ -79,6 +78,9 @@ def predictor_from_json(
                 "again with metaselect train."
             )
         ranker.n_features_in_ = len(names)
+        ranker.boosters_ = [
+            _read_trees(folder, str(name), n_features=len(names)) for name in entry["boosters"]
+        ]
         models.append(model)
         choices.append(Choice(settings, GainScale(**entry["scale"]), float(entry["loss"])))
     return Predictor(
@@ -120,8 +122,16 @@ def _history_from_json(entry: Mapping[str, Mapping[str, float | None]]) -> Histo
     return History(levels, values, {})
 
 
-def _read_trees(path: Path) -> lightgbm.Booster:
+def _read_trees(folder: Path, name: str, *, n_features: int) -> lightgbm.Booster:
+    path = folder / name
+    if not is_inside(name):
+        raise MetaselectError(f"{folder} names trees outside its folder: {name}.")
     try:
-        return lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+        trees = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise MetaselectError(f"{path} does not hold LightGBM trees: {error}.") from error
+    if trees.num_feature() != n_features:
+        raise MetaselectError(
+            f"{path} takes {trees.num_feature()} features, but its predictor has {n_features}."
+        )
+    return trees

@@ -37,7 +37,7 @@ class Lines(list):
     def __call__(self, line):
         self.append(line)
         if len(self) == self.stop_after:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt("stopped")
 
 
 def _fit(rows, catalogue, plan, **options):
@@ -83,7 +83,7 @@ def test_a_search_stopped_between_trials_goes_on_to_the_same_end(
     rows, catalogue, unbroken, tmp_path, stop_after
 ):
     plan = replace(PLAN, n_best=5, storage=_journal(tmp_path))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
         _fit(rows, catalogue, plan, progress=Lines(stop_after))
     rest = Lines()
     resumed = _fit(rows, catalogue, plan, progress=rest)
@@ -98,7 +98,7 @@ def test_a_search_stopped_within_a_trial_goes_on_to_the_same_end(
     # a trial fits 3 models in each of 2 folds, but the second start has no trees:
     # the first fit and the fourth are the first trial's, the eighth the third trial's
     plan = replace(PLAN, n_best=5, storage=_journal(tmp_path))
-    with pytest.raises(KeyboardInterrupt), _interrupt_at_fit(n_fits):
+    with pytest.raises(KeyboardInterrupt, match="stopped"), _interrupt_at_fit(n_fits):
         _fit(rows, catalogue, plan)
     rest = Lines()
     resumed = _fit(rows, catalogue, plan, progress=rest)
@@ -186,7 +186,7 @@ def _interrupt_at_fit(number):
         if event == "call" and frame.f_code is lightgbm.train.__code__:
             left -= 1
             if left == 0:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt("stopped")
 
     sys.setprofile(count)
     try:

@@ -1,0 +1,70 @@
+import numpy as np
+import pandas as pd
+
+from metaselect.features.registry import FEATURES
+from metaselect.reasons import reasons_for
+
+WORDS = {feature.name: feature.words for feature in FEATURES}
+ROWS = pd.DataFrame({"query": ["q", "q", "q"], "intermediate": ["mnli", "copa", "direct"]})
+
+
+def _reasons(rows, *, known=1.0, **added):
+    contributions = pd.DataFrame(added, index=rows.index)
+    values = pd.DataFrame(known, index=rows.index, columns=contributions.columns)
+    return reasons_for(rows, contributions, values)
+
+
+def test_a_reason_is_what_tells_a_candidate_from_its_fellows_in_points():
+    # means over the query: .01; away: .02, -.005, -.015
+    found = _reasons(ROWS, log_size_intermediate=[0.03, 0.005, -0.005])
+    assert found[0] == [f"+2.0 points: {WORDS['log_size_intermediate']}"]
+    assert found[1] == [f"-0.5 points: {WORDS['log_size_intermediate']}"]
+
+
+def test_direct_is_what_it_is_by_definition():
+    found = _reasons(ROWS, log_size_intermediate=[0.03, 0.005, -0.005])
+    assert found[2] == ["no intermediate: gain 0 by definition"]
+
+
+def test_what_all_candidates_share_is_no_reason():
+    found = _reasons(ROWS, log_size_target=[0.05, 0.05, 0.05])
+    assert found[0] == ["nothing known tells it from the others"]
+
+
+def test_at_most_three_reasons_largest_first():
+    found = _reasons(
+        ROWS,
+        log_size_intermediate=[0.01, -0.01, 0.0],
+        same_kind=[-0.03, 0.03, 0.0],
+        rasch_intermediate=[0.02, -0.02, 0.0],
+        same_head=[0.04, -0.04, 0.0],
+    )
+    assert [reason.split()[0] for reason in found[0]] == ["+4.0", "-3.0", "+2.0"]
+
+
+def test_a_product_counts_for_the_factor_of_the_intermediate():
+    found = _reasons(
+        ROWS,
+        rasch_intermediate=[0.01, -0.01, 0.0],
+        rasch_intermediate_x_syntactic_distance=[0.02, -0.02, 0.0],
+    )
+    assert found[0] == [f"+3.0 points: {WORDS['rasch_intermediate']}"]
+
+
+def test_what_is_unknown_or_not_so_says_so():
+    contributions = pd.DataFrame({"same_kind": [0.01, -0.01, 0.0], "same_head": [0.02, -0.02, 0]})
+    values = pd.DataFrame({"same_kind": [1.0, 0.0, 0.0], "same_head": [np.nan, np.nan, np.nan]})
+    found = reasons_for(ROWS, contributions, values)
+    assert found[0] == [
+        "+2.0 points: unknown: same output format",
+        "+1.0 points: same kind of task",
+    ]
+    assert found[1][1] == "-1.0 points: not: same kind of task"
+
+
+def test_queries_are_told_apart():
+    rows = pd.DataFrame(
+        {"query": ["a", "b", "a", "b"], "intermediate": ["mnli", "mnli"] + ["rte"] * 2}
+    )
+    found = _reasons(rows, log_size_intermediate=[0.02, 0.06, 0.0, 0.0])
+    assert [reason[0].split()[0] for reason in found] == ["+1.0", "+3.0", "-1.0", "-3.0"]
