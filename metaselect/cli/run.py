@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaselect.cli.options import Json, Tasks
+
 if TYPE_CHECKING:
     from metaselect.config import GridConfig
     from metaselect.harness.session import OpenGrid
@@ -15,7 +17,6 @@ Out = Annotated[
     Path | None, typer.Option("--out", help="Folder of results; default results/<study>.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost, do nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Data = Annotated[
     str | None, typer.Option("--data", help="Folder of task data, or 'hub'; over the config's.")
 ]
@@ -23,7 +24,6 @@ EncoderPath = Annotated[
     list[str] | None,
     typer.Option("--encoder", metavar="[NAME=]PATH", help="Where an encoder is; repeatable."),
 ]
-TaskCards = Annotated[Path | None, typer.Option("--tasks", help="Your own task cards (TOML).")]
 
 
 def run_command(  # noqa: PLR0913 - a parameter an option
@@ -33,7 +33,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     as_json: Json = False,
     data: Data = None,
     encoder: EncoderPath = None,
-    tasks: TaskCards = None,
+    tasks: Tasks = None,
 ) -> None:
     """Fine-tune encoders along a grid of intermediate and target tasks.
 

@@ -169,7 +169,7 @@ class _Stepper:
                 self._clear(which)
         self._pending += done
         total = sum((out.loss_sum.detach() for _, _, out in done), torch.zeros(()))
-        self._losses.append(total / float(self._legs[which].encoded.weights[index].sum()))
+        self._losses.append(total / self._weight(which, index))
         self._n_examples += len(index)
 
     def check(self, step: int) -> None:
@@ -198,9 +198,12 @@ class _Stepper:
         with autocast(self._machine.device):
             tensors = to_tensors(batch, leg.model, self._machine.device)
             out = leg.head.train(leg.model, tensors, temperature=self._recipe.temperature)
-        weight = max(1.0, float(leg.encoded.weights[whole].sum()))
-        (out.loss_sum / weight).backward()  # type: ignore[no-untyped-call]
+        (out.loss_sum / self._weight(which, whole)).backward()  # type: ignore[no-untyped-call]
         return which, part, Outcome(out.loss_sum.detach(), out.confidence, out.correct)
+
+    def _weight(self, which: int, index: np.ndarray) -> float:
+        """Loss terms of a whole step; a batch without any labelled token has a loss of 0."""
+        return max(1.0, float(self._legs[which].encoded.weights[index].sum()))
 
     def _clear(self, which: int) -> None:
         for parameter in self._legs[which].model.parameters():

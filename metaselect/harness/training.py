@@ -63,7 +63,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
         tokenizer=tokenizer,
         machine=shop.machine,
         seed=derive_seed(stage.seed, "order", *_names(stage)),
-        hooks=Hooks(on_step, lambda: _english(stage, shop, legs, tokenizer) or 0.0),
+        hooks=Hooks(on_step, lambda: _choose_by(_english(stage, shop, legs, tokenizer))),
     )
     plain = [replace(leg, model=encoders.merged(leg.model)) for leg in legs]
     english = _english(stage, shop, plain, tokenizer)
@@ -187,6 +187,15 @@ def _english(
         scores.append(primary(measures, card.metric))
         leg.model.train()
     return float(np.mean(scores)) if scores else None
+
+
+def _choose_by(english: float | None) -> float:
+    if english is None:
+        raise MetaselectError(
+            "checkpoint = 'best-english' needs validation rows: set validation_rows above 0 and "
+            "give the task a validation split, or take 'last' or 'average'."
+        )
+    return english
 
 
 def _save(

@@ -115,3 +115,20 @@ def test_a_tracker_whose_library_is_missing_says_what_to_install(
 
 def test_times_are_short() -> None:
     assert [short_time(s) for s in (0.4, 59.6, 3599, 3600)] == ["0s", "1m00s", "59m59s", "1h00m"]
+
+
+def test_finished_stages_go_to_tensorboard_where_asked(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("tensorboard", reason="needs the extra 'tracking'")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["udpos"],
+        log_to=["tensorboard"],
+    )  # fmt: skip
+    run_tiny(config, tmp_path / "out")
+    folders = sorted((tmp_path / "out" / "tensorboard").iterdir())
+    assert [folder.name.split("-")[0] for folder in folders] == ["udpos", "udpos_on_udpos"]
+    events = EventAccumulator(str(folders[0])).Reload()
+    assert len(events.Scalars("loss")) == 4

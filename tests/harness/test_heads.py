@@ -203,6 +203,17 @@ def test_other_checkpoints_than_the_last_can_be_asked_for(
     assert scores["udpos"] > 0.9
 
 
+def test_the_best_english_checkpoint_needs_validation_rows(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["udpos"],
+        task_training={"udpos": {"checkpoint": "best-english", "validation_rows": 0}},
+    )  # fmt: skip
+    result = run_tiny(config, tmp_path / "out")
+    assert any("needs validation rows" in why for why in result.failures.values())
+
+
 def test_tags_stand_at_the_first_piece_of_each_word(tokenizer: Any) -> None:
     encoded = encode_tagged([Tagged(("cat", "dog.", "a"), (4, 5, 6))], tokenizer, LIMITS)
     # [CLS] cat dog . a [SEP]: "dog." is two pieces, the second carries no label.
