@@ -68,6 +68,8 @@ def fit_linear(
         spread: Standard deviation of slopes, in usual spreads of gains within a query.
     """
     names: Sequence[str] = list(table.columns)
+    if not names:
+        return LinearGain((), (), (), ())
     values = table.to_numpy(dtype=np.float64)
     known = ~np.isnan(values)
     means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
