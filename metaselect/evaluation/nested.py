@@ -15,19 +15,18 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
+from metaselect.evaluation.ceiling import noise_ceiling
+from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.protocols import OuterFold, outer_folds
 from metaselect.features.base import Group
 from metaselect.features.table import Unit, prepare
 from metaselect.ranking.baselines import RULES
-from metaselect.ranking.measures import MEASURES, measure_all
+from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.tuning import Plan, fit_predictor
-from metaselect.runs.gains import query_gains, split_seeds
+from metaselect.runs.gains import query_gains
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
-
-_SMALLEST_STEP = 1e-3  # gain worth a grade where noise is unknown or almost none
-_N_SPLITS = 5  # halvings of the seeds behind the noise ceiling
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,13 @@ def evaluate(
     scored = evaluate_rows(rows, catalogue, judging, progress=progress)
     if not ceiling:
         return scored
-    halves = _ceiling(runs, catalogue, _folds(rows, judging), judging)
+    halves = noise_ceiling(
+        runs,
+        catalogue,
+        _folds(rows, judging),
+        protocol=judging.protocol,
+        seed=judging.plan.seed,
+    )
     if not len(halves):
         reason = {"ceiling": "no candidate has two seeds"}
         return replace(scored, unusable={**scored.unusable, **reason})
@@ -161,26 +166,6 @@ def rankable_rows(runs: pd.DataFrame, catalogue: Catalogue, *, protocol: Unit) -
     return kept
 
 
-def measured(
-    rows: pd.DataFrame, scores: Floats, *, method: str, fold: str, steps: Mapping[str, float]
-) -> pd.DataFrame:
-    """Every measure for every query of test rows ranked by scores."""
-    gains = rows["gain"].to_numpy(dtype=np.float64)
-    clusters = rows["cluster"].to_numpy(dtype=object)
-    found = []
-    for query, places in rows.groupby("query").indices.items():
-        values = measure_all(scores[places], gains[places], step=steps[str(query)])
-        found.append({"cluster": clusters[places[0]], "query": query, "method": method, **values})
-    return pd.DataFrame(found).assign(fold=fold)
-
-
-def grade_steps(rows: pd.DataFrame) -> dict[str, float]:
-    """Gain worth one grade of relevance for each query: its median standard error."""
-    errors = rows.loc[rows["gain_se"] > 0].groupby("query")["gain_se"].median()
-    steps = errors.reindex(rows["query"].unique()).fillna(errors.median()).fillna(_SMALLEST_STEP)
-    return {str(query): max(float(step), _SMALLEST_STEP) for query, step in steps.items()}
-
-
 def default_workers() -> int:
     """Processes to use where none are named: the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -221,53 +206,3 @@ def _score_fold(
     columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]
     candidates = fold.test[columns].assign(expected=expected, radius=radius, fold=fold.name)
     return pd.concat(tables), candidates, predictor.n_trials, predictor.n_pruned
-
-
-def _ceiling(
-    runs: pd.DataFrame, catalogue: Catalogue, folds: Sequence[OuterFold], judging: Judging
-) -> pd.DataFrame:
-    """Choose by the gains of half the seeds, score on the other half's, both ways round."""
-    tested = pd.concat(
-        [fold.test[["query", "intermediate"]].assign(fold=fold.name) for fold in folds]
-    )
-    tables = []
-    for split in range(_N_SPLITS):
-        halves = [
-            prepare(query_gains(half), catalogue, unit=judging.protocol)
-            for half in split_seeds(runs, seed=judging.plan.seed + split)
-        ]
-        both = halves[0].merge(
-            halves[1][["query", "intermediate", "gain", "gain_se"]],
-            on=["query", "intermediate"],
-            suffixes=("", "_other"),
-        )
-        tables += [_chosen_by_half(both, tested), _chosen_by_half(_swapped(both), tested)]
-    found = pd.concat(tables, ignore_index=True)
-    if not len(found):
-        return found
-    names = ["cluster", "query", "fold", "method"]
-    return found.groupby(names, as_index=False)[list(MEASURES)].mean()
-
-
-def _chosen_by_half(both: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
-    rows = tested.merge(both, on=["query", "intermediate"])
-    tables = []
-    for fold, own in rows.groupby("fold"):
-        sized = own[own.groupby("query")["gain"].transform("size").to_numpy() > 1]
-        if len(sized):
-            sized = sized.reset_index(drop=True)
-            scores = sized["gain_other"].to_numpy(dtype=np.float64)
-            steps = grade_steps(sized)
-            tables.append(measured(sized, scores, method="ceiling", fold=str(fold), steps=steps))
-    return pd.concat(tables) if tables else pd.DataFrame()
-
-
-def _swapped(both: pd.DataFrame) -> pd.DataFrame:
-    return both.rename(
-        columns={
-            "gain": "gain_other",
-            "gain_other": "gain",
-            "gain_se": "gain_se_other",
-            "gain_se_other": "gain_se",
-        }
-    )
