@@ -87,13 +87,13 @@ def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd
     groups: dict[tuple[str, ...], tuple[npt.NDArray[np.intp], pd.DataFrame]] = {}
     for column, feature in enumerate(features):
         if feature.keys not in groups:
-            groups[feature.keys] = _distinct(rows, feature.keys)
+            groups[feature.keys] = distinct(rows, feature.keys)
         codes, keys = groups[feature.keys]
         matrix[:, column] = _checked(feature, keys, world)[codes]
     return pd.DataFrame(matrix, index=rows.index, columns=[f.name for f in features], copy=False)
 
 
-def _distinct(
+def distinct(
     rows: pd.DataFrame, columns: tuple[str, ...]
 ) -> tuple[npt.NDArray[np.intp], pd.DataFrame]:
     """Codes of the rows into their distinct keys, and those keys in first-seen order."""

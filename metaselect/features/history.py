@@ -122,13 +122,12 @@ class History:
         NaN where nothing is known of the level; 0 for `direct`.
         """
         result = np.full(len(keys), np.nan)
-        if effect.name in self.levels and len(keys):
+        if len(self.levels.get(effect.name, ())) and len(keys):
             found = self.levels[effect.name].get_indexer(_level_index(keys, effect.columns))
             table = self.values[effect.name]
             row = np.array([self.without.get(unit, 0) for unit in keys["held_out"]])
             result = np.where(found >= 0, table[row, found], np.nan)
-        if "intermediate" in keys:
-            result[(keys["intermediate"] == DIRECT).to_numpy(dtype=bool)] = 0.0
+        result[(keys[effect.columns[0]] == DIRECT).to_numpy(dtype=bool)] = 0.0
         return result
 
 
@@ -217,9 +216,10 @@ def _level_index(rows: pd.DataFrame, columns: tuple[str, ...]) -> pd.Index:
 
 
 def _usual_spread(rows: pd.DataFrame) -> float:
-    """Median over queries of the standard deviation of gains; 1e-6 where nothing varies."""
-    spreads = rows.groupby("query")["gain"].std().dropna()
-    return max(float(spreads.median()), 1e-6) if len(spreads) else 1e-6
+    """Median over queries of the standard deviation of gains, where they vary; else 1e-6."""
+    spreads = rows.groupby("query")["gain"].std()
+    varying = spreads[spreads > 0]
+    return max(float(varying.median()), 1e-6) if len(varying) else 1e-6
 
 
 def _values(effect: Effect) -> Values:

@@ -6,9 +6,10 @@ A product belongs to the groups of both factors and goes when either goes.
 from collections.abc import Sequence
 from itertools import product as pairs
 
+import numpy as np
 import pandas as pd
 
-from metaselect.features.base import Feature, Floats, Group, Values, World
+from metaselect.features.base import Feature, Floats, Group, Values, World, distinct
 
 _TIMES = "_x_"
 
@@ -49,6 +50,12 @@ def products_of(features: Sequence[Feature], names: Sequence[tuple[str, str]]) -
 
 def _values(first: Feature, second: Feature) -> Values:
     def values(keys: pd.DataFrame, world: World) -> Floats:
-        return first.values(keys, world) * second.values(keys, world)
+        return _spread(first, keys, world) * _spread(second, keys, world)
 
     return values
+
+
+def _spread(factor: Feature, keys: pd.DataFrame, world: World) -> Floats:
+    """A factor's values, computed once for each of its own keys."""
+    codes, own = distinct(keys, factor.keys)
+    return np.asarray(factor.values(own, world), dtype=np.float64)[codes]
