@@ -158,24 +158,30 @@ def _hub_table(card: TaskCard, split: Split, language: str) -> Sequence[Mapping[
     if hub.language_column is not None:
         column = hub.language_column
         table = table.filter(lambda row: _speaks(str(row[column]), code))
-    return [named_classes(row, table.features) for row in table]
+    return [named_classes(row, table.features, card.labels) for row in table]
 
 
 def _speaks(value: str, code: str) -> bool:
     return value == code or value.startswith(f"{code}-")
 
 
-def named_classes(row: Mapping[str, Any], features: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Class numbers as names, so that another order of classes cannot go unseen."""
+def named_classes(
+    row: Mapping[str, Any], features: Mapping[str, Any], labels: Sequence[str]
+) -> Mapping[str, Any]:
+    """Class numbers as the card's labels, by name: another order of classes cannot go unseen.
+
+    Classes whose names are not the card's labels (digits, other words) keep their numbers.
+    """
+    by_name = {label.lower(): label for label in labels}
     out = dict(row)
     for column, feature in features.items():
-        inner = getattr(feature, "feature", feature)
-        names = getattr(inner, "names", None)
-        if names is None or any(str(name).isdigit() for name in names):
+        names = getattr(getattr(feature, "feature", feature), "names", None)
+        if names is None or not all(str(name).lower() in by_name for name in names):
             continue
+        known = [by_name[str(name).lower()] for name in names]
         value = out[column]
         if isinstance(value, list):
-            out[column] = [names[item] for item in value]
+            out[column] = [known[item] if item >= 0 else item for item in value]
         elif value is not None and value >= 0:
-            out[column] = names[value]
+            out[column] = known[value]
     return out

@@ -135,17 +135,18 @@ def test_class_numbers_of_the_hub_become_names_so_that_their_order_does_not_matt
 
     features = Features(
         {
-            "label": ClassLabel(names=["contradiction", "entailment", "neutral"]),
-            "tags": List(ClassLabel(names=["O", "B-PER"])),
+            "label": ClassLabel(names=["contradiction", "Entailment", "neutral"]),
+            "tags": List(ClassLabel(names=["neutral", "entailment"])),
             "digit": ClassLabel(names=["0", "1"]),
             "text": Value("string"),
         }
     )
+    labels = ("entailment", "neutral", "contradiction")
     row = {"label": 1, "tags": [1, 0], "digit": 1, "text": "a"}
-    assert named_classes(row, features) == {
-        "label": "entailment", "tags": ["B-PER", "O"], "digit": 1, "text": "a",
+    assert named_classes(row, features, labels) == {
+        "label": "entailment", "tags": ["entailment", "neutral"], "digit": 1, "text": "a",
     }  # fmt: skip
-    assert named_classes({**row, "label": -1}, features)["label"] == -1
+    assert named_classes({**row, "label": -1}, features, labels)["label"] == -1
 
 
 def test_a_task_without_a_place_on_the_hub_says_that_a_folder_is_needed() -> None:
