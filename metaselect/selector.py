@@ -1,8 +1,8 @@
 """TaskSelector: learn from transfer runs, rank intermediates for a new target or language."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,7 +13,7 @@ from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue, shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import GROUPS, Group
-from metaselect.features.table import Unit, candidate_rows, prepare
+from metaselect.features.table import Unit, candidate_rows, prepare, rankable
 from metaselect.files import read_manifest, sealed_folder, write_json
 from metaselect.notes import (
     SIMULATED_WARNING,
@@ -26,31 +26,13 @@ from metaselect.ranking.persistence import predictor_from_json, predictor_to_jso
 from metaselect.ranking.predictor import Predictor
 from metaselect.reasons import reasons_for
 from metaselect.runs.gains import query_gains
+from metaselect.training import Training, training_from_json, training_of
 
 SCHEMA = 1
 KIND = "predictor"
 _FILE = "predictor.json"
 
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Training:
-    """What a predictor was trained on.
-
-    Attributes:
-        n_runs: Measured scores.
-        encoder_by_study: Encoder of each study; one of several encoders is named by its first.
-        intermediates, targets, languages: Names seen.
-        simulated: Whether any run came from a simulation.
-    """
-
-    n_runs: int
-    encoder_by_study: Mapping[str, str]
-    intermediates: tuple[str, ...]
-    targets: tuple[str, ...]
-    languages: tuple[str, ...]
-    simulated: bool
 
 
 class TaskSelector:
@@ -111,8 +93,7 @@ class TaskSelector:
         gains = query_gains(runs)
         self.predictors_ = {}
         for unit in ("target", "family"):
-            rows = prepare(gains, self.catalogue, unit=unit)
-            rows = _comparable(rows)
+            rows = rankable(prepare(gains, self.catalogue, unit=unit))
             if unit == "family" and rows["family"].nunique() < 2:
                 continue  # one family tells nothing of another: such targets count as new
             self.predictors_[unit] = fit_predictor(
@@ -123,7 +104,7 @@ class TaskSelector:
                 level=self.level,
                 progress=progress,
             )
-        self.training_ = _training_of(runs)
+        self.training_ = training_of(runs)
         return self
 
     def rank(
@@ -249,7 +230,7 @@ class TaskSelector:
         try:
             content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
             selector = cls(catalogue=catalogue, **content["settings"])
-            selector.training_ = _training_from_json(content["training"])
+            selector.training_ = training_from_json(content["training"])
             for unit, entry in content["predictors"].items():
                 selector.predictors_[unit] = predictor_from_json(
                     entry, folder, catalogue=selector.catalogue
@@ -289,14 +270,6 @@ class TaskSelector:
         return study
 
 
-def _comparable(rows: pd.DataFrame) -> pd.DataFrame:
-    counts = rows.groupby("query")["gain"].transform("size").to_numpy()
-    kept = rows[counts > 1].reset_index(drop=True)
-    if not len(kept):
-        raise MetaselectError("No query has two candidates, so there is nothing to learn from.")
-    return kept
-
-
 def _best_first(table: pd.DataFrame, languages: Sequence[str], top: int | None) -> pd.DataFrame:
     place = {code: number for number, code in enumerate(languages)}
     ordered = table.assign(place=table["language"].map(place)).sort_values(
@@ -306,25 +279,3 @@ def _best_first(table: pd.DataFrame, languages: Sequence[str], top: int | None) 
     ordered.insert(1, "rank", rank)
     kept = ordered if top is None else ordered[ordered["rank"] <= top]
     return kept.drop(columns="place").reset_index(drop=True)
-
-
-def _training_of(runs: pd.DataFrame) -> Training:
-    first = runs.drop_duplicates("study")
-    return Training(
-        n_runs=len(runs),
-        encoder_by_study=dict(zip(first["study"], first["encoder"], strict=True)),
-        intermediates=tuple(sorted(set(runs["intermediate"]) - {DIRECT})),
-        targets=tuple(sorted(set(runs["target"]))),
-        languages=tuple(sorted(set(runs["language"]))),
-        simulated=bool((runs["source"] == "simulated").any()),
-    )
-
-
-def _training_from_json(entry: Mapping[str, Any]) -> Training:
-    lists = {name: tuple(entry[name]) for name in ("intermediates", "targets", "languages")}
-    return Training(
-        n_runs=int(entry["n_runs"]),
-        encoder_by_study=dict(entry["encoder_by_study"]),
-        simulated=bool(entry["simulated"]),
-        **lists,
-    )

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.evaluation.nested import Judging, Scored, evaluate_rows, rankable_rows
+from metaselect.evaluation.nested import Judging, Scored, evaluate_rows
 from metaselect.features.base import GROUPS, Group
+from metaselect.features.table import prepare, rankable
+from metaselect.runs.gains import query_gains
 from metaselect.seeding import derive_seed
 
 Progress = Callable[[str], None]
@@ -66,7 +68,7 @@ def ablate(
         judging: Protocol and search; its groups and rules are ignored.
         progress: Called with a line after each arm.
     """
-    rows = rankable_rows(runs, catalogue, protocol=judging.protocol)
+    rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
     shuffled = shuffled_languages(rows, seed=judging.plan.seed)
     plans = arms()
     found: list[Scored] = []

@@ -14,12 +14,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.errors import MetaselectError
 from metaselect.evaluation.ceiling import noise_ceiling
 from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.protocols import OuterFold, outer_folds
 from metaselect.features.base import Group
-from metaselect.features.table import Unit, prepare
+from metaselect.features.table import Unit, prepare, rankable
 from metaselect.ranking.baselines import RULES
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.tuning import Plan, fit_predictor
@@ -100,7 +99,7 @@ def evaluate(
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    rows = rankable_rows(runs, catalogue, protocol=judging.protocol)
+    rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
     scored = evaluate_rows(rows, catalogue, judging, progress=progress)
     if not ceiling:
         return scored
@@ -146,24 +145,6 @@ def evaluate_rows(
         n_pruned=sum(result[3] for result in results),
         unusable=unusable,
     )
-
-
-def rankable_rows(runs: pd.DataFrame, catalogue: Catalogue, *, protocol: Unit) -> pd.DataFrame:
-    """Prepared gains of the queries that have candidates to choose among, differing ones.
-
-    Raises:
-        MetaselectError: No such query.
-    """
-    rows = prepare(query_gains(runs), catalogue, unit=protocol)
-    candidates = rows.groupby("query")["gain"].transform("size").to_numpy()
-    spread = rows.groupby("query")["gain"].transform(np.ptp).to_numpy()
-    kept = rows[(candidates > 1) & (spread > 0)].reset_index(drop=True)
-    if not len(kept):
-        raise MetaselectError(
-            "No query has two candidates with different gains, so there is nothing to rank: "
-            "add runs of more intermediates for the same study, target and language."
-        )
-    return kept
 
 
 def default_workers() -> int:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from metaselect.catalogue.languages import find_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.errors import MetaselectError
 from metaselect.runs.gains import query_key
 
 Codes = npt.NDArray[np.intp]
@@ -65,6 +66,22 @@ def candidate_rows(
             np.zeros(len(asked) * len(names), dtype=np.int8), categories=pd.Index([NEW])
         )
     )
+
+
+def rankable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of queries that have candidates to choose among, with differing gains.
+
+    Raises:
+        MetaselectError: No such query.
+    """
+    gains = rows.groupby("query")["gain"]
+    differ = (gains.transform("max") > gains.transform("min")).to_numpy()
+    if not differ.any():
+        raise MetaselectError(
+            "No query has two candidates with different gains, so there is nothing to rank: add "
+            "runs of more intermediates for the same study, target and language."
+        )
+    return rows[differ].reset_index(drop=True)
 
 
 def source_groups(names: pd.Series, catalogue: Catalogue) -> dict[str, str]:
