@@ -39,13 +39,15 @@ class LinearGain:
         return np.asarray(np.nan_to_num(away) * np.array(self.slopes), dtype=np.float64)
 
     def gain(self, table: pd.DataFrame) -> Floats:
-        """The sum of the parts, shape (n_rows,)."""
-        if not self.names:
-            return np.zeros(len(table))
-        values = table[list(self.names)].to_numpy(dtype=np.float32)
-        away = np.nan_to_num(values - np.array(self.means, dtype=np.float32))
-        weights = np.array(self.slopes) / np.array(self.scales)
-        return np.asarray(away @ weights.astype(np.float32), dtype=np.float64)
+        """The sum of the parts, shape (n_rows,), whatever other rows stand beside."""
+        total = np.zeros(len(table))
+        for name, mean, scale, slope in zip(
+            self.names, self.means, self.scales, self.slopes, strict=True
+        ):
+            if slope:  # column by column: a matrix product rounds by the shape of the matrix
+                away = table[name].to_numpy(dtype=np.float64) - mean
+                total += np.where(np.isnan(away), 0.0, away) * (slope / scale)
+        return total
 
 
 def fit_linear(

@@ -52,13 +52,16 @@ class GainScale:
 
     @classmethod
     def fit(cls, scores: Floats, gains: Floats) -> "GainScale":
-        """Least squares on rows that the scores were not fitted on; flat where scores tell nothing.
+        """Least squares on rows that the scores were not fitted on.
 
-        A negative slope would turn the ranking round: it becomes a small positive one, so that
-        order is kept and expectations stay near the mean.
+        Scores that are all one stand for the mean gain; fewer than three tell nothing of a scale
+        and stay as they are. A negative slope would turn the ranking round: it becomes a small
+        positive one, so that order is kept and expectations stay near the mean.
         """
-        if len(scores) < 3 or not np.ptp(scores) > 0:
+        if len(scores) < 3:
             return cls(intercept=0.0, slope=1.0)
+        if not np.ptp(scores) > 0:
+            return cls(intercept=float(gains.mean() - scores.mean()), slope=1.0)
         centred = scores - scores.mean()
         slope = float(centred @ (gains - gains.mean()) / (centred @ centred))
         slope = max(slope, 1e-3)  # keeps order; expectations then hardly differ
