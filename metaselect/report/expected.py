@@ -1,0 +1,113 @@
+"""Expected gains of every candidate for many targets and languages at once, with their reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.features.base import GROUPS
+from metaselect.features.registry import FEATURES
+from metaselect.features.table import candidate_rows
+from metaselect.ranking.predictor import Predictor
+from metaselect.selector import TaskSelector
+
+Floats = npt.NDArray[np.float64]
+
+_MOST_PAIRS = 150  # of candidate and language at once: language distances cost their square
+_BENCHMARK = "xtreme_r"  # its targets are ranked for, whether or not training saw them
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExpectedGains:
+    """What `TaskSelector.rank` says of many targets and languages.
+
+    Attributes:
+        targets, languages, candidates: Names and codes, in the order of the arrays.
+        gains: Expected gain, shape (n_targets, n_languages, n_candidates); 0 for `direct`.
+        reasons: What each group of `GROUPS` adds to a candidate's gain beyond the mean of its
+            query's candidates, shape (n_groups, n_targets, n_languages, n_candidates). A product
+            of features counts half for either group.
+        radii: Half-width of each target's intervals; None where none is possible.
+    """
+
+    targets: tuple[str, ...]
+    languages: tuple[str, ...]
+    candidates: tuple[str, ...]
+    gains: Floats
+    reasons: Floats
+    radii: tuple[float | None, ...]
+
+    def best(self, target: int) -> npt.NDArray[np.intp]:
+        """Position of the best candidate in each language, `direct` among them."""
+        return np.asarray(self.gains[target].argmax(axis=1), dtype=np.intp)
+
+    def order(self, target: int, language: int) -> list[int]:
+        """Positions of the candidates, best first; ties keep their order."""
+        return [int(at) for at in np.argsort(-self.gains[target, language], kind="stable")]
+
+
+def page_targets(selector: TaskSelector) -> tuple[str, ...]:
+    """Targets that a page ranks for: those of training, then those of XTREME-R."""
+    training = selector.training_
+    seen = () if training is None else training.targets
+    cards = selector.catalogue.values()
+    return tuple(
+        dict.fromkeys([*seen, *(card.name for card in cards if _BENCHMARK in card.benchmarks)])
+    )
+
+
+def expected_gains(
+    selector: TaskSelector, *, targets: Sequence[str], languages: Sequence[str]
+) -> ExpectedGains:
+    """Gains of every training candidate, and `direct`, for targets in languages.
+
+    Args:
+        selector: Fitted.
+        targets: Names with a card or seen in training.
+        languages: Canonical codes.
+
+    Raises:
+        ValueError: The selector is not fitted.
+    """
+    training = selector.training_
+    if training is None:
+        raise ValueError("expected_gains needs a fitted selector")
+    candidates = (*training.intermediates, DIRECT)
+    studies = list(training.encoder_by_study)
+    study = studies[0] if len(studies) == 1 else ""
+    protocol = {"study": study, "encoder": training.encoder_by_study.get(study, "")}
+    shape = (len(targets), len(languages), len(candidates))
+    gains, reasons = np.empty(shape), np.empty((len(GROUPS), *shape))
+    predictors = [selector.predictor_for(target) for target in targets]
+    step = max(_MOST_PAIRS // len(candidates), 1)
+    for predictor in {id(item): item for item in predictors}.values():
+        places = np.array([at for at, item in enumerate(predictors) if item is predictor])
+        for start in range(0, len(languages), step):
+            codes = languages[start : start + step]
+            queries = pd.DataFrame(
+                [(targets[at], code) for at in places for code in codes],
+                columns=["target", "language"],
+            ).assign(adaptation="", **protocol)
+            rows = candidate_rows(queries, candidates, selector.catalogue)
+            part = (len(places), len(codes), len(candidates))
+            here = slice(start, start + len(codes))
+            gains[places, here] = predictor.expected(rows).reshape(part)
+            reasons[:, places, here] = _by_group(predictor, rows).reshape(len(GROUPS), *part)
+    reasons -= reasons.mean(axis=-1, keepdims=True)
+    reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
+    radii = tuple(predictor.radius.radius for predictor in predictors)
+    return ExpectedGains(tuple(targets), tuple(languages), candidates, gains, reasons, radii)
+
+
+def _by_group(predictor: Predictor, rows: pd.DataFrame) -> Floats:
+    """Contributions summed by feature group, shape (n_groups, n_rows)."""
+    parts = predictor.contributions(rows)
+    groups = {feature.name: feature.groups for feature in FEATURES}
+    weights = np.zeros((len(GROUPS), parts.shape[1]))
+    for column, name in enumerate(parts.columns):
+        for group in groups[name]:
+            weights[GROUPS.index(group), column] = 1.0 / len(groups[name])
+    return np.asarray(weights @ parts.to_numpy(dtype=np.float64).T)

@@ -1,0 +1,199 @@
+"use strict";
+(async () => {
+  const page = JSON.parse(document.getElementById("page-data").textContent);
+  const element = (id) => document.getElementById(id);
+  const target = element("target"), search = element("language"), list = element("languages");
+  const status = element("ranking-status"), note = element("ranking-note");
+  if (typeof DecompressionStream === "undefined") {
+    note.textContent = "This browser is too old to choose here: the ranking shown is the first.";
+    return;
+  }
+  const unpack = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).arrayBuffer();
+  };
+  const languages = JSON.parse(new TextDecoder().decode(await unpack(page.languages)));
+  const view = new DataView(await unpack(page.numbers));
+  const [nTargets, nLanguages, nCandidates] =
+    [page.targets.length, page.computed.length, page.candidates.length];
+  const number = (plane, at, language, candidate) => page.scale * view.getInt16(
+    2 * (((plane * nTargets + at) * nLanguages + language) * nCandidates + candidate), true);
+  const points = (value) => {
+    const shown = Math.abs(value * 100).toFixed(2);
+    return (shown === "0.00" ? "+" : value < 0 ? "-" : "+") + shown;
+  };
+  const bin = (value, edges) => "bin" + edges.filter((edge) => value >= edge).length;
+  const cell = (text, kind, tag = "td") => {
+    const made = document.createElement(tag);
+    made.textContent = text;
+    if (kind) made.className = kind;
+    if (tag === "th") made.scope = "row";
+    return made;
+  };
+  const row = (cells) => {
+    const made = document.createElement("tr");
+    made.append(...cells);
+    return made;
+  };
+  const normal = (text) =>
+    text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+  const searched = languages.map(([code, name, family]) =>
+    ({code, name: normal(name), family: normal(family || "")}));
+  const label = (at) => `${languages[at][1]} (${languages[at][0]})`;
+  const state = {target: 0, language: languages.findIndex(([code]) => code === page.language)};
+
+  function gainsOf(at, language) {
+    const gains = page.candidates.map((_, candidate) => number(0, at, language, candidate));
+    const order = [...gains.keys()].sort((a, b) => gains[b] - gains[a] || a - b);
+    return {gains, order};
+  }
+
+  function showRanking() {
+    const [code, name, , standIn] = languages[state.language];
+    const chosen = page.targets[state.target];
+    const {gains, order} = gainsOf(state.target, standIn);
+    element("ranking").replaceChildren(...order.map((candidate, place) => {
+      const {name: task, cost} = page.candidates[candidate];
+      const direct = task === page.direct, gain = gains[candidate];
+      const interval = direct ? "0 by definition" : chosen.radius === null ? "none possible" :
+        `${points(gain - chosen.radius)} to ${points(gain + chosen.radius)}`;
+      const made = row([
+        cell(String(place + 1)), cell(task, "text", "th"), cell(points(gain), bin(gain, page.edges)),
+        cell(interval), cell(cost),
+        ...page.groups.map((_, group) => {
+          const reason = number(group + 1, state.target, standIn, candidate);
+          return direct ? cell("–") : cell(points(reason), bin(reason, page.edges));
+        }),
+      ]);
+      if (!place) made.className = "first";
+      return made;
+    }));
+    const best = page.candidates[order[0]].name;
+    status.textContent = `${chosen.name} in ${label(state.language)}: ` + (best === page.direct ?
+      "train directly, no intermediate is expected to help." :
+      `fine-tune first on ${best}, expected gain ${points(gains[order[0]])} points.`);
+    const command = `metaselect rank --target ${chosen.name} --language ${code}`;
+    const own = page.computed[standIn] === code;
+    const found = [...chosen.notes];
+    if (!own) {
+      const near = languages.findIndex((entry) => entry[0] === page.computed[standIn]);
+      found.push(`${name} has no gains of its own in this page: shown are those of its nearest ` +
+        `language that has, ${label(near)}. For its own: ${command}`);
+    } else if (!page.seen.includes(code)) {
+      found.push(`no training run in ${name}: extrapolated`);
+    }
+    note.replaceChildren(...found.map((text) => cell(text, "", "li")));
+  }
+
+  function mapSteps(gains) {
+    const low = Math.min(...gains), high = Math.max(...gains);
+    return [1, 2, 3, 4, 5, 6].map((step) => low + step * (high - low) / 7);
+  }
+
+  function showMap() {
+    const dots = document.querySelectorAll("#world .role-mark:last-child path");
+    const best = page.computed.map((_, language) => {
+      const {gains, order} = gainsOf(state.target, language);
+      return {language, candidate: order[0], gain: gains[order[0]]};
+    });
+    const steps = mapSteps(best.map(({gain}) => gain));
+    best.filter(({language}) => page.placed[language]).forEach(({gain}, at) => {
+      const colour = steps.filter((edge) => gain >= edge).length;
+      dots[at].setAttribute("fill", `var(--step${colour})`);
+    });
+    document.querySelectorAll("#world-legend b").forEach((words, at) => {
+      words.textContent = at === 0 ? `below ${points(steps[0])}` : at === steps.length ?
+        `${points(steps[at - 1])} and more` : `${points(steps[at - 1])} to ${points(steps[at])}`;
+    });
+    best.sort((a, b) => b.gain - a.gain);
+    element("world-table").replaceChildren(...best.map(({language, candidate, gain}) => row([
+      cell(`${page.names[language]} (${page.computed[language]})`, "text", "th"),
+      cell(page.candidates[candidate].name, "text"), cell(points(gain), bin(gain, page.edges)),
+    ])));
+    for (const place of document.querySelectorAll(".chosen-target")) {
+      place.textContent = page.targets[state.target].name;
+    }
+  }
+
+  function matches(text) {
+    const asked = normal(text.trim());
+    const score = ({code, name, family}) => !asked ? 4 : code === asked ? 0 : name === asked ? 1 :
+      name.startsWith(asked) ? 2 : name.includes(asked) ? 3 : family.startsWith(asked) ? 4 : 9;
+    return searched.map((entry, at) => [score(entry), at]).filter(([rank]) => rank < 9)
+      .sort((a, b) => a[0] - b[0] || a[1] - b[1]).slice(0, 40).map(([, at]) => at);
+  }
+
+  let open = [], active = -1;
+  function close() {
+    list.hidden = true;
+    search.setAttribute("aria-expanded", "false");
+    search.removeAttribute("aria-activedescendant");
+  }
+  function mark(place) {
+    active = place;
+    [...list.children].forEach((option, at) =>
+      option.setAttribute("aria-selected", String(at === place)));
+    if (place < 0 || !list.children[place]) return search.removeAttribute("aria-activedescendant");
+    search.setAttribute("aria-activedescendant", list.children[place].id);
+    list.children[place].scrollIntoView({block: "nearest"});
+  }
+  function suggest() {
+    open = matches(search.value);
+    list.replaceChildren(...open.map((at, place) => {
+      const option = cell(label(at), "", "li");
+      option.id = `language-${place}`;
+      option.setAttribute("role", "option");
+      option.addEventListener("mousedown", (event) => {
+        event.preventDefault();
+        choose(at);
+      });
+      return option;
+    }));
+    list.hidden = !open.length;
+    search.setAttribute("aria-expanded", String(open.length > 0));
+    element("language-count").textContent = open.length ? `${open.length} languages found` :
+      "No language of that name or code";
+    mark(open.length && search.value.trim() ? 0 : -1);
+  }
+  function choose(at) {
+    state.language = at;
+    search.value = label(at);
+    close();
+    showRanking();
+  }
+  search.addEventListener("focus", () => search.select());
+  search.addEventListener("input", suggest);
+  search.addEventListener("click", () => { if (list.hidden) { search.select(); } });
+  search.addEventListener("blur", () => {
+    close();
+    search.value = label(state.language);
+  });
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      if (list.hidden) {
+        if (search.value === label(state.language)) search.value = "";
+        suggest();
+        return;
+      }
+      const step = event.key === "ArrowDown" ? 1 : -1;
+      mark((active + step + open.length) % open.length);
+    } else if (event.key === "Enter" && !list.hidden && active >= 0) {
+      event.preventDefault();
+      choose(open[active]);
+    } else if (event.key === "Escape") {
+      close();
+      search.value = label(state.language);
+    }
+  });
+  target.addEventListener("change", () => {
+    state.target = Number(target.value);
+    showRanking();
+    showMap();
+  });
+  target.disabled = search.disabled = false;
+  search.value = label(state.language);
+  showRanking();
+  document.documentElement.dataset.ready = "true";
+})();

@@ -1,0 +1,160 @@
+"""The interactive ranking and the map: what the page's script chooses from, and its first view."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from metaselect.catalogue.languages import Language
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.console import points
+from metaselect.features.base import GROUPS
+from metaselect.report.charts import PAGE, world
+from metaselect.report.embedding import embedded_json, packed_json, packed_numbers
+from metaselect.report.expected import ExpectedGains, expected_gains, page_targets
+from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages, page_languages
+from metaselect.report.observed import colour_edges, map_edges, range_words
+from metaselect.selector import TaskSelector
+
+
+@dataclass(frozen=True, slots=True)
+class Rankings:
+    """Rankings of a page's targets in its languages.
+
+    Attributes:
+        grid: Gains and reasons.
+        languages: Languages that can be chosen and those computed.
+        costs: Training examples of each candidate, as text.
+        notes: What a reader should know of each target's rankings.
+        interval_words: What the intervals are.
+        start: Position of the language shown first.
+    """
+
+    grid: ExpectedGains
+    languages: PageLanguages
+    costs: tuple[str, ...]
+    notes: tuple[tuple[str, ...], ...]
+    interval_words: str
+    start: int
+
+    def context(self) -> dict[str, Any]:
+        """What the template needs."""
+        edges = colour_edges(self.grid.gains[..., :-1].ravel().tolist())
+        return {
+            "grid": self.grid,
+            "n_listed": len(self.languages.listed),
+            "groups": GROUPS,
+            "interval_words": self.interval_words,
+            "edges": edges,
+            "first": self._first(),
+            "world": Markup(self._world()),
+            "data": Markup(embedded_json(self._data(edges))),
+        }
+
+    def _first(self) -> dict[str, Any]:
+        """The ranking and the map's table as they stand before anything is chosen."""
+        grid, radius = self.grid, self.grid.radii[0]
+        gains = grid.gains[0, self.start]
+        rows = [
+            {
+                "name": grid.candidates[at],
+                "direct": grid.candidates[at] == DIRECT,
+                "gain": gains[at],
+                "interval": _interval(grid.candidates[at], gains[at], radius),
+                "cost": self.costs[at],
+                "reasons": grid.reasons[:, 0, self.start, at],
+            }
+            for at in grid.order(0, self.start)
+        ]
+        best = grid.best(0)
+        places = np.argsort(-grid.gains[0].max(axis=1), kind="stable")
+        computed = self.languages.computed
+        return {
+            "target": grid.targets[0],
+            "language": _label(computed[self.start]),
+            "notes": self.notes[0],
+            "rows": rows,
+            "steps": range_words(map_edges(grid.gains[0].max(axis=1).tolist())),
+            "world": [
+                {
+                    "language": _label(computed[at]),
+                    "name": grid.candidates[best[at]],
+                    "gain": grid.gains[0, at, best[at]],
+                }
+                for at in places
+            ],
+        }
+
+    def _world(self) -> str:
+        gains = self.grid.gains[0].max(axis=1).tolist()
+        return world(self.languages.computed, gains, edges=map_edges(gains), theme=PAGE)
+
+    def _data(self, edges: Sequence[float]) -> dict[str, Any]:
+        grid, computed = self.grid, self.languages.computed
+        planes = np.concatenate([grid.gains[None], grid.reasons])
+        numbers, scale = packed_numbers(planes)
+        listed = zip(self.languages.listed, self.languages.stand_in, strict=True)
+        entries = [[item.code, item.name, item.family, at] for item, at in listed]
+        targets = zip(grid.targets, grid.radii, self.notes, strict=True)
+        return {
+            "targets": [{"name": n, "radius": r, "notes": notes} for n, r, notes in targets],
+            "candidates": [
+                {"name": name, "cost": cost}
+                for name, cost in zip(grid.candidates, self.costs, strict=True)
+            ],
+            "direct": DIRECT,
+            "groups": GROUPS,
+            "edges": edges,
+            "scale": scale,
+            "language": computed[self.start].code,
+            "computed": [item.code for item in computed],
+            "names": [item.name for item in computed],
+            "placed": [item.place is not None for item in computed],
+            "seen": sorted(self.languages.seen),
+            "languages": packed_json(entries),
+            "numbers": numbers,
+        }
+
+
+def rankings_of(selector: TaskSelector) -> Rankings:
+    """Compute what a page's choosers need from a fitted selector."""
+    training = selector.training_
+    if training is None:
+        raise ValueError("rankings need a fitted selector")
+    targets = page_targets(selector)
+    n_cells = len(targets) * (len(training.intermediates) + 1)
+    languages = page_languages(
+        training.languages, n_most=min(MAX_LANGUAGES, max(MAX_CELLS // n_cells, 1))
+    )
+    codes = [item.code for item in languages.computed]
+    grid = expected_gains(selector, targets=targets, languages=codes)
+    radius = selector.predictor_for(targets[0]).radius
+    return Rankings(
+        grid=grid,
+        languages=languages,
+        costs=tuple(_cost(name, selector) for name in grid.candidates),
+        notes=tuple(tuple(selector.warnings(target=name, languages=[])) for name in targets),
+        interval_words=radius.describe(),
+        start=0,
+    )
+
+
+def _label(language: Language) -> str:
+    return f"{language.name} ({language.code})"
+
+
+def _interval(name: str, gain: float, radius: float | None) -> str:
+    if name == DIRECT:
+        return "0 by definition"
+    if radius is None:
+        return "none possible"
+    return f"{points(gain - radius)} to {points(gain + radius)}"
+
+
+def _cost(name: str, selector: TaskSelector) -> str:
+    if name == DIRECT:
+        return "none"
+    card = selector.catalogue.find(name)
+    return "unknown" if card is None or card.train_size is None else f"{card.train_size:,}"

@@ -1,0 +1,49 @@
+"""Where each number of a page comes from: the command that made it, and what from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from metaselect.runs.schema import table_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One row: a number of the page, the command behind it, its origin."""
+
+    number: str
+    command: str
+    origin: str
+
+
+def sources_of(
+    runs: pd.DataFrame,
+    evaluations: Sequence[Mapping[str, Any]],
+    ablations: Sequence[Mapping[str, Any]],
+) -> list[Source]:
+    """Every kind of number in a page with its source."""
+    table = f"runs table of {len(runs):,} scores, hash {table_hash(runs)}"
+    found = [
+        Source("observed gains, heat maps", "metaselect report --runs ...", table),
+        Source(
+            "expected gains, intervals, reasons, map",
+            "metaselect train --runs ... --out predictor",
+            "the predictor's folder; language facts from URIEL (lang2vec), cards for tasks",
+        ),
+    ]
+    found += [_judged("evaluation, calibration, noise ceiling", "evaluate", r) for r in evaluations]
+    return found + [_judged("ablation", "ablate", record) for record in ablations]
+
+
+def _judged(number: str, verb: str, record: Mapping[str, Any]) -> Source:
+    search = record["search"]
+    options = f"--protocol {record['protocol']} --trials {search['trials_per_fold']}"
+    origin = (
+        f"{record['n_queries']} queries in {record['n_clusters']} clusters; "
+        f"{search['trials']} settings tried, {search['pruned']} cut short; "
+        f"feature groups {', '.join(search['groups'])}"
+    )
+    command = f"metaselect {verb} --runs ... {options} --seed {search['seed']}"
+    return Source(f"{number}: {record['protocol']} left out", command, origin)
