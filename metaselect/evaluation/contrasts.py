@@ -75,8 +75,8 @@ def sign_flip(differences: Floats, *, seed: int) -> float:
         >>> sign_flip(np.array([1.0, 2.0, 3.0]), seed=0)  # 2 of the 8 patterns reach a mean of 2
         0.25
     """
-    if not len(differences) or not np.any(differences):
-        return 1.0
+    if len(differences) < 2 or not np.any(differences):
+        return 1.0  # of one difference, both signs reach as far
     result = stats.permutation_test(
         (differences,),
         lambda sample, axis: np.abs(np.mean(sample, axis=axis)),

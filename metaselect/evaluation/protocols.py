@@ -27,7 +27,7 @@ class OuterFold:
 
     Attributes:
         name: Units left out.
-        train: Prepared rows with gains.
+        train: Prepared rows with gains; `held_out` names the units to tune on.
         test: Prepared rows; `held_out` is emptied, since no history knows them.
     """
 
@@ -68,8 +68,15 @@ def outer_folds(rows: pd.DataFrame, *, protocol: Unit, seed: int) -> list[OuterF
             train = rows[~left_out]
         else:
             test, train = rows[left_out], rows[~left_out]
-        folds.append(OuterFold(" ".join(away), train, _rankable(test).assign(held_out=NEW)))
+        test = _rankable(test).assign(held_out=NEW)
+        folds.append(OuterFold(" ".join(away), _learnable(train), test))
     return folds
+
+
+def _learnable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Training rows; where one unit alone is left, targets' clusters are the units to tune on."""
+    units = rows.loc[rows["intermediate"] != DIRECT, "held_out"]
+    return rows if units.nunique() > 1 else rows.assign(held_out=rows["cluster"])
 
 
 def _rankable(rows: pd.DataFrame) -> pd.DataFrame:

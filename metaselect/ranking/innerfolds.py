@@ -49,7 +49,7 @@ class InnerFolds:
         if len(self.folds) < 2:
             raise MetaselectError(
                 "Tuning needs runs of at least two independent units (targets that share no "
-                f"training data, say), got {len(self.folds)}: add runs, or --trials 1."
+                f"training data, say), got {len(self.folds)}: add runs of others."
             )
 
     @cached_property

@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+
+from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.errors import MetaselectError
+from metaselect.evaluation.nested import Judging, evaluate
+from metaselect.evaluation.protocols import PROTOCOLS
+from metaselect.ranking.measures import MEASURES
+from metaselect.ranking.tuning import Plan
+from metaselect.runs.schema import check_runs
+from metaselect.runs.simulated import simulated_runs
+
+CATALOGUE = shipped_catalogue()
+TARGETS = ("xnli", "xquad", "mlqa", "udpos")
+
+
+@pytest.fixture(scope="module")
+def runs():
+    table = check_runs(simulated_runs(seed=0, noise=0.005), percent=False)
+    return table[table["target"].isin(TARGETS)].reset_index(drop=True)
+
+
+def _judging(protocol="target", *, rules=("random", "history", "mnli")):
+    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0)
+    groups = ("size", "affinity", "history")
+    return Judging(protocol, groups, plan, level=0.5, rules=rules, workers=1)
+
+
+@pytest.fixture(scope="module")
+def scored(runs):
+    return evaluate(runs, CATALOGUE, _judging(), ceiling=True)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_query_is_judged_under_every_protocol_by_every_method(runs, protocol):
+    lines = []
+    found = evaluate(runs, CATALOGUE, _judging(protocol), ceiling=False, progress=lines.append)
+    folds = found.queries["fold"].nunique()
+    assert lines[-1].startswith(f"{folds}/{folds} folds")
+    # 20 queries (6 + 5 + 4 + 5) of two encoders
+    by_method = found.queries.groupby("method")["query"].nunique()
+    assert by_method.to_dict() == dict.fromkeys(
+        ("random", "history", "mnli", "ranker", "oracle"), 40
+    ), protocol
+    assert found.queries[["regret@1", "gain@1", "hit@1"]].notna().all(axis=None)
+    assert found.methods.index[0] == "random"
+
+
+def test_the_oracle_loses_nothing_and_nobody_beats_it(scored):
+    methods = scored.methods
+    assert methods.loc["oracle", "regret@1"] == pytest.approx(0)
+    assert methods.loc["oracle", "hit@1"] == pytest.approx(1)
+    assert (methods["gain@1"] <= methods.loc["oracle", "gain@1"] + 1e-12).all()
+    # the ceiling chooses on half the seeds: between random and the oracle
+    assert 0 < methods.loc["ceiling", "regret@1"] < methods.loc["random", "regret@1"]
+
+
+def test_means_are_over_clusters_not_rows(scored):
+    assert set(scored.clusters["cluster"]) == {"mnli", "squad", "udpos"}
+    queries = scored.queries[scored.queries["method"] == "ranker"]
+    by_hand = np.mean(
+        [
+            queries.loc[queries["cluster"] == name, "gain@1"].mean()
+            for name in set(queries["cluster"])
+        ]
+    )
+    assert scored.methods.loc["ranker", "gain@1"] == pytest.approx(by_hand)
+    assert tuple(scored.methods.columns) == MEASURES
+
+
+def test_gain_and_regret_of_one_choice_sum_to_the_best_gain(scored):
+    best = scored.candidates.groupby("query")["gain"].max()
+    known = scored.queries[scored.queries["method"] != "ceiling"]
+    total = known["regret@1"] + known["gain@1"]
+    np.testing.assert_allclose(total, best.loc[known["query"]], atol=1e-12)
+
+
+def test_no_method_sees_the_gains_that_it_is_judged_on(runs, scored):
+    # xquad's and mlqa's scores turned upside down: what was expected of them stays the same
+    own = runs["target"].isin(["xquad", "mlqa"])
+    turned = runs.assign(score=runs["score"].where(~own, 1 - runs["score"]))
+    again = evaluate(turned, CATALOGUE, _judging(), ceiling=False)
+    first, second = (
+        table.candidates.query("cluster == 'squad'").set_index(["query", "intermediate"])
+        for table in (scored, again)
+    )
+    assert (first["gain"] + second["gain"]).abs().max() < 1e-9
+    np.testing.assert_allclose(first["expected"], second.loc[first.index, "expected"], atol=1e-12)
+
+
+@pytest.mark.slow
+def test_workers_change_nothing(runs, scored):
+    judging = _judging()
+    two = evaluate(
+        runs,
+        CATALOGUE,
+        Judging(judging.protocol, judging.groups, judging.plan, 0.5, judging.rules, workers=2),
+        ceiling=True,
+    )
+    np.testing.assert_array_equal(two.methods.to_numpy(), scored.methods.to_numpy())
+
+
+def test_mnli_is_no_rule_where_nobody_ran_it_and_the_ceiling_none_with_one_seed(runs):
+    poor = runs[(runs["intermediate"] != "mnli") & (runs["seed"] == 0)].reset_index(drop=True)
+    found = evaluate(poor, CATALOGUE, _judging(), ceiling=True)
+    assert set(found.unusable) == {"mnli", "ceiling"}
+    assert not {"mnli", "ceiling"} & set(found.methods.index)
+
+
+def test_a_table_without_a_choice_is_refused(runs):
+    alone = runs[runs["intermediate"] == "mnli"].reset_index(drop=True)
+    with pytest.raises(MetaselectError, match="nothing to rank"):
+        evaluate(alone, CATALOGUE, _judging(), ceiling=False)

@@ -1,0 +1,108 @@
+"""A made-up world with a known best ranking, from runs to the verdict, and that world shuffled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.evaluation.contrasts import contrast
+from metaselect.evaluation.nested import Judging, evaluate
+from metaselect.features.base import GROUPS
+from metaselect.ranking.tuning import Plan
+from metaselect.runs.gains import QUERY
+from metaselect.runs.schema import check_runs
+from metaselect.runs.simulated import simulated_runs, simulated_truth
+from metaselect.selector import TaskSelector
+
+CATALOGUE = shipped_catalogue()
+
+
+def _runs(*, seed=0):
+    return check_runs(simulated_runs(seed=seed, noise=0.01), percent=False)
+
+
+def _shuffled(runs, *, seed):
+    """The same scores, but within each query the names of candidates dealt out anew."""
+    random = np.random.default_rng(seed)
+    names = sorted(runs["intermediate"].unique())
+    parts = []
+    for _, own in runs.groupby(list(QUERY)):
+        dealt = dict(zip(names, random.permutation(names), strict=True))
+        parts.append(own.assign(intermediate=own["intermediate"].map(dealt)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _clusters(runs):
+    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0)
+    judging = Judging("target", GROUPS, plan, level=0.8, rules=["random"], workers=1)
+    return evaluate(runs, CATALOGUE, judging, ceiling=False).clusters
+
+
+def _against_random(clusters):
+    (found,) = contrast(
+        clusters, method="ranker", against=["random"], measures=["regret@1"], seed=0
+    )
+    return found
+
+
+def test_the_ranker_finds_what_is_best_in_targets_it_never_saw():
+    clusters = _clusters(_runs())
+    means = clusters.groupby("method")[["regret@1", "regret@3", "hit@1"]].mean()
+    found = _against_random(clusters)
+    # the whole 95 % interval over clusters lies below 0, and most of random's regret is gone
+    assert found.high < 0
+    assert found.p <= 0.01
+    assert means.loc["ranker", "regret@1"] < means.loc["random", "regret@1"] / 3
+    assert means.loc["ranker", "regret@3"] < means.loc["random", "regret@3"] / 3
+    assert means.loc["ranker", "hit@1"] > 0.4
+
+
+def test_shuffled_names_bring_the_ranker_down_to_random():
+    # names are exchangeable within a query, so a ranker that saw other queries alone expects
+    # random's regret exactly; two deals of 8 clusters make 16 independent differences, whose
+    # 95 % interval holds 0 and whose mean is far from what the true names give (about .016)
+    tables = [
+        _clusters(_shuffled(_runs(), seed=seed)).assign(
+            cluster=lambda table, seed=seed: table["cluster"] + str(seed)
+        )
+        for seed in range(2)
+    ]
+    found = _against_random(pd.concat(tables, ignore_index=True))
+    assert found.n_clusters >= 14
+    assert found.low < 0 < found.high
+    assert abs(found.difference) < 0.004
+    assert found.p > 0.05
+
+
+@pytest.fixture(scope="module")
+def selector():
+    return TaskSelector(n_trials=1, n_folds=2, level=0.7).fit(_runs())
+
+
+def test_rankings_of_all_known_targets_agree_with_the_truth(selector):
+    truth = simulated_truth()
+    truth = truth[truth["study"] == "simulated/encoder-base"]
+    taus = []
+    for target, own in truth.groupby("target"):
+        languages = own["language"].unique().tolist()
+        found = selector.rank(target=target, languages=languages, study="simulated/encoder-base")
+        both = own[["language", "intermediate", "gain"]].merge(
+            found[["language", "intermediate", "score"]], on=["language", "intermediate"]
+        )
+        taus += [
+            query[["gain", "score"]].corr(method="kendall").iloc[0, 1]
+            for _, query in both.groupby("language")
+        ]
+    assert len(taus) == 48
+    assert np.mean(taus) > 0.6  # random order has 0
+
+
+def test_harmful_worlds_put_direct_first():
+    # every score with an intermediate lowered by 10 points: nothing beats training directly
+    runs = _runs()
+    lowered = (runs["score"] - 0.1).clip(lower=0)
+    runs = runs.assign(score=runs["score"].where(runs["intermediate"] == "direct", lowered))
+    selector = TaskSelector(n_trials=1, n_folds=2).fit(runs)
+    found = selector.rank(target="mewslix", languages=["sw"])
+    assert found["intermediate"].iloc[0] == "direct"
+    assert (found["gain"].iloc[1:] < -0.03).all()
