@@ -1,9 +1,11 @@
 """Progress in lines that can be counted: what ended, how well, how long, how long to go."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from metaselect.catalogue.tasks import DIRECT
 from metaselect.harness.executors import Finished
+from metaselect.harness.grid import Plan, Run
 from metaselect.harness.stages import ScoreStage, Stage
 from metaselect.harness.workfolder import WorkFolder
 
@@ -11,21 +13,22 @@ from metaselect.harness.workfolder import WorkFolder
 class Progress:
     """Counts stages and foretells the rest from those of the same kind."""
 
-    def __init__(self, stages: Sequence[Stage], n_workers: int) -> None:
+    def __init__(self, stages: Sequence[Stage], n_workers: int, plan: Plan) -> None:
+        self._direct = direct_scorings(plan)
         self._left = {stage.key: stage for stage in stages}
         self._n_stages, self._n_workers = len(stages), n_workers
         self._taken: dict[type, list[float]] = {}
         self._started = time.perf_counter()
 
     def line(self, stage: Stage, finished: Finished, work: WorkFolder) -> str:
-        """A stage's line: `3/17 mnli→udpos seed 0  0.713  4m12s, 29m left`."""
+        """A stage's line: `3/17 mnli→udpos on udpos  0.713 (+0.018) over 38  4m12s, 29m left`."""
         self._left.pop(stage.key, None)
         self._taken.setdefault(type(stage), []).append(finished.wall_s)
         done = self._n_stages - len(self._left)
         elapsed = short_time(time.perf_counter() - self._started)
         left = short_time(self._seconds_left())
-        return f"{done}/{self._n_stages} {_name(stage)}  {_result(stage, finished, work)}  " \
-               f"{elapsed}, {left} left"  # fmt: skip
+        result = _result(stage, finished, work, self._direct)
+        return f"{done}/{self._n_stages} {_name(stage)}  {result}  {elapsed}, {left} left"
 
     def _seconds_left(self) -> float:
         known = [seconds for taken in self._taken.values() for seconds in taken]
@@ -58,13 +61,46 @@ def _name(stage: Stage) -> str:
     return f"{stage.label} seed {stage.seed}"
 
 
-def _result(stage: Stage, finished: Finished, work: WorkFolder) -> str:
+def _result(
+    stage: Stage, finished: Finished, work: WorkFolder, direct: Mapping[str, ScoreStage]
+) -> str:
     if finished.failure is not None:
         return f"FAILED: {finished.failure['reason']}"
     if not isinstance(stage, ScoreStage):
         english = work.read(work.stage(stage.key) / "result.json")["english_dev"]
         return "" if english is None else f"en {english:.3f}"
-    files = [work.language_file(stage.key, code) for code in stage.languages]
-    scores = [work.read(path)["score"] for path in files if path.is_file()]
-    mean = f"{sum(scores) / len(scores):.3f} over {len(scores)}" if scores else "no score"
-    return mean + (f", {len(finished.language_failures)} FAILED" * bool(finished.language_failures))
+    scores = _scores(stage, work)
+    text = f"{_mean(scores.values()):.3f}" if scores else "no score"
+    before = _scores(direct[stage.key], work) if stage.key in direct else {}
+    shared = set(scores) & set(before)
+    if shared:
+        gain = _mean(scores[code] - before[code] for code in shared)
+        text += f" ({gain:+.3f})"
+    text += f" over {len(scores)}"
+    n_failed = len(finished.language_failures)
+    return f"{text}, {n_failed} FAILED" if n_failed else text
+
+
+def _scores(stage: ScoreStage, work: WorkFolder) -> dict[str, float]:
+    files = {code: work.language_file(stage.key, code) for code in stage.languages}
+    return {code: work.read(path)["score"] for code, path in files.items() if path.is_file()}
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)
+
+
+def direct_scorings(plan: Plan) -> dict[str, ScoreStage]:
+    """The scoring without an intermediate that each other scoring is compared with."""
+
+    def cell(run: Run) -> tuple[str, ...]:
+        return (run.study, run.encoder, run.adaptation, run.target, str(run.seed))
+
+    direct = {cell(run): run.score_key for run in plan.runs if run.intermediate == DIRECT}
+    found: dict[str, ScoreStage] = {}
+    for run in plan.runs:
+        stage = plan.stages.get(direct.get(cell(run), ""))
+        if isinstance(stage, ScoreStage) and stage.key != run.score_key:
+            found[run.score_key] = stage
+    return found

@@ -90,7 +90,7 @@ def run_grid(
         state = Schedule(pending_stages(plan, shop))
         trackers = open_trackers(place.log_to, place.out, studies)
         ledger = _Ledger(
-            plan, shop, place, Progress(state.waiting, place.n_workers), trackers, report
+            plan, shop, place, Progress(state.waiting, place.n_workers, plan), trackers, report
         )
         executor: Executor = (
             Workers(shop, place.n_workers) if place.n_workers > 1 else InProcess(shop)

@@ -1,5 +1,6 @@
 """Whole grids on a tiny encoder: shared stages, resuming, failures, the table."""
 
+import re
 import resource
 from pathlib import Path
 
@@ -59,6 +60,9 @@ def test_a_finished_grid_gives_a_table_that_the_runs_reader_accepts(
     assert len(lines) == 1 + 2 * (4 + 5)
     assert lines[-1].startswith("19/19 ")
     assert lines[-1].endswith(", 0s left")
+    gains = [line for line in lines if line.split()[1].startswith("mnli+copa") and " on " in line]
+    assert len(gains) == 5
+    assert all(re.search(r"  [01]\.\d{3} \([+-]0\.\d{3}\) over 2  ", line) for line in gains), gains
     trained = pd.read_csv(result.table.with_name("trainings.csv"))
     # mnli+copa tells of both its tasks; then mnli, udpos, squad and copa after it and directly.
     assert len(trained) == 2 + 2 * 4
