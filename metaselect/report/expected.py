@@ -16,7 +16,7 @@ from metaselect.selector import TaskSelector
 
 Floats = npt.NDArray[np.float64]
 
-_MOST_PAIRS = 150  # of candidate and language at once: language distances cost their square
+_MOST_ROWS = 60_000  # at once: with features and contributions, about 100 MB
 _BENCHMARK = "xtreme_r"  # its targets are ranked for, whether or not training saw them
 
 
@@ -82,7 +82,7 @@ def expected_gains(
     shape = (len(targets), len(languages), len(candidates))
     gains, reasons = np.empty(shape), np.empty((len(GROUPS), *shape))
     predictors = [selector.predictor_for(target) for target in targets]
-    step = max(_MOST_PAIRS // len(candidates), 1)
+    step = max(_MOST_ROWS // (len(targets) * len(candidates)), 1)
     for predictor in {id(item): item for item in predictors}.values():
         places = np.array([at for at, item in enumerate(predictors) if item is predictor])
         for start in range(0, len(languages), step):

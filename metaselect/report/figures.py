@@ -6,7 +6,7 @@ from typing import Any
 
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
-from metaselect.report.judgements import whisker_rows
+from metaselect.report.judgements import ladder_rows, whisker_rows
 
 _FORMS = ("svg", "pdf")
 _TITLE = "difference in regret@1 (points)"
@@ -32,4 +32,4 @@ def _drawn(
     for number, record in enumerate(evaluations, start=1):
         yield f"contrasts-{number}", whisker_rows(record["contrasts"])
     for number, record in enumerate(ablations, start=1):
-        yield f"ladder-{number}", whisker_rows(record["contrasts"], against="random")
+        yield f"ladder-{number}", ladder_rows(record)

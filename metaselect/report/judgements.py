@@ -47,6 +47,19 @@ def whisker_rows(contrasts: Sequence[Record], *, against: str | None = None) -> 
     return frame.astype(dict.fromkeys(("difference", "low", "high"), "float64"))
 
 
+def ladder_rows(record: Record) -> pd.DataFrame:
+    """Rows of the ladder's chart: each arm minus random in regret@1, the oracle last.
+
+    The oracle has no regret, so its difference is random's regret, and its whisker is none.
+    """
+    rows = whisker_rows(record["contrasts"], against="random")
+    regret = record["arms"].get("random", {}).get(_MAIN)
+    if regret is None:
+        return rows
+    oracle = {"name": "oracle", "difference": -regret, "low": float("nan"), "high": float("nan")}
+    return pd.concat([rows, pd.DataFrame([oracle])], ignore_index=True)
+
+
 def evaluation_sentence(record: Record) -> str:
     """The main result: against random, and against the best simple rule."""
     found = {item["against"]: item for item in record["contrasts"] if item["measure"] == _MAIN}

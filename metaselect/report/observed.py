@@ -56,7 +56,8 @@ def mean_gains(gains: pd.DataFrame, *, by: str) -> pd.DataFrame:
 
     Every study weighs the same in a cell, and in a cell of a language every target does.
     """
-    cells = gains.groupby(["intermediate", by, "study", "target"])["gain"].mean()
+    keys = list(dict.fromkeys(["intermediate", by, "study", "target"]))
+    cells = gains.groupby(keys)["gain"].mean()
     means = cells.groupby(["intermediate", by, "study"]).mean()
     wide = means.groupby(["intermediate", by]).mean().unstack(by)
     order = wide.mean(axis=1).sort_values(ascending=False, kind="stable").index

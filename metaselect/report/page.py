@@ -25,6 +25,7 @@ from metaselect.report.judgements import (
     ceiling_sentence,
     direct_sentence,
     evaluation_sentence,
+    ladder_rows,
     title_of,
     whisker_rows,
 )
@@ -145,7 +146,7 @@ def _judged(content: ReportContent) -> dict[str, Any]:
             "record": record,
             "title": title_of(record),
             "sentence": ablation_sentence(record),
-            "svg": _whiskers(whisker_rows(record["contrasts"], against="random")),
+            "svg": _whiskers(ladder_rows(record)),
         }
         for record in content.ablations
     ]

@@ -1,0 +1,61 @@
+import pandas as pd
+import pytest
+
+from metaselect.report.observed import (
+    colour_bin,
+    colour_edges,
+    map_edges,
+    mean_gains,
+    observed_gains,
+    studies_of,
+)
+from metaselect.runs.schema import check_runs
+
+
+def _runs():
+    rows = [
+        # study, intermediate, target, language, score
+        ("a", "direct", "t", "sw", 0.50),
+        ("a", "mnli", "t", "sw", 0.60),  # +0.10
+        ("a", "direct", "t", "ta", 0.50),
+        ("a", "mnli", "t", "ta", 0.54),  # +0.04, so study a's mean on t is +0.07
+        ("b", "direct", "t", "sw", 0.50),
+        ("b", "mnli", "t", "sw", 0.51),  # +0.01, study b's mean: so t's is +0.04
+        ("b", "rte", "t", "sw", 0.48),  # -0.02
+        ("c", "rte", "u", "sw", 0.90),  # no direct: its gain is unknown
+    ]
+    names = ["study", "intermediate", "target", "language", "score"]
+    given = {"encoder": "e", "adaptation": "finetune", "metric": "accuracy", "seed": 0}
+    return check_runs(pd.DataFrame(rows, columns=names).assign(**given, source="s"), percent=False)
+
+
+def test_every_study_weighs_the_same_in_a_cell():
+    found = mean_gains(observed_gains(_runs()), by="target")
+    assert found.columns.tolist() == ["t"]
+    assert found["t"].to_dict() == pytest.approx({"mnli": 0.04, "rte": -0.02})
+
+
+def test_the_best_intermediate_comes_first_and_what_was_not_run_is_missing():
+    found = mean_gains(observed_gains(_runs()), by="language")
+    assert found.index.tolist() == ["mnli", "rte"]
+    assert found.loc["mnli", "sw"] == pytest.approx((0.10 + 0.01) / 2)
+    assert found.isna().sum().sum() == 1  # rte in ta
+
+
+def test_studies_are_counted_without_direct_as_an_intermediate():
+    found = {study.name: study for study in studies_of(_runs())}
+    assert [found[name].n_intermediates for name in "abc"] == [1, 2, 1]
+    assert found["a"].n_languages == 2
+
+
+def test_colours_step_symmetrically_around_no_gain():
+    edges = colour_edges([0.1, -0.1])
+    assert edges == tuple(-edge for edge in reversed(edges))
+    assert colour_bin(0.0, edges) == 3
+    assert colour_bin(1.0, edges) == 6
+    assert colour_bin(-1.0, edges) == 0
+
+
+def test_colours_of_gains_that_are_all_alike_still_have_edges():
+    assert len(set(colour_edges([0.0, 0.0]))) == 6
+    assert map_edges([0.02, 0.02]) == (0.02,) * 6
