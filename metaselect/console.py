@@ -1,15 +1,18 @@
 """What a person or a program sees: results on stdout, everything else on stderr."""
 
+import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout, on one line."""
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """One JSON object on stdout, on one line; other letters than ASCII's only if it takes them."""
+    takes_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    print(json.dumps(value, ensure_ascii=not takes_all, allow_nan=False))
 
 
 def print_table(
@@ -27,7 +30,8 @@ def print_table(
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(title=escape(title), title_justify="left", box=None, pad_edge=False)
+    print(title)  # not the table's own title, which is broken at the table's width
+    table = Table(box=None, pad_edge=False)
     for head in columns:
         right = head.startswith(">")
         table.add_column(head.removeprefix(">"), justify="right" if right else "left")
@@ -37,6 +41,16 @@ def print_table(
     console.print(table)
     if note:
         console.print(escape(note))
+
+
+def ready_streams() -> None:
+    """Make stdout and stderr take any text: closed ones swallow it, narrow encodings escape it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the shell, as with >&-
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(line: str) -> None:

@@ -16,8 +16,8 @@ def language_notes(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
     """Languages outside the training runs, without vectors, or with mostly imputed typology."""
     found = []
     known = {resolve_language(code).code for code in seen}
-    for code in dict.fromkeys(codes):
-        language = resolve_language(code)
+    asked = {language.code: language for language in map(resolve_language, codes)}
+    for language in asked.values():
         if language.code not in known:
             found.append(f"{language.code} ({language.name}): no training run in it, extrapolated")
         if language.note:
@@ -46,11 +46,15 @@ def candidate_notes(names: Sequence[str], seen: Collection[str], catalogue: Cata
     found = []
     new = [name for name in names if name not in seen]
     if new:
-        found.append(f"{len(new)} candidates have no training run: {_few(new)}")
+        found.append(f"{_counted(new)} no training run: {_few(new)}")
     without = [name for name in names if name not in catalogue]
     if without:
-        found.append(f"{len(without)} candidates have no task card: {_few(without)}")
+        found.append(f"{_counted(without)} no task card: {_few(without)}")
     return found
+
+
+def _counted(names: Sequence[str]) -> str:
+    return "1 candidate has" if len(names) == 1 else f"{len(names)} candidates have"
 
 
 def _few(names: Sequence[str]) -> str:

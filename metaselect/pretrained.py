@@ -36,7 +36,7 @@ def local_folder(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.md"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        line = str(error).splitlines()[0]
+        line = (str(error).splitlines() or [type(error).__name__])[0]
         raise MetaselectError(
             f"Neither a folder nor readable on the hub: {name} ({line})."
         ) from error

@@ -6,6 +6,7 @@ import sys
 import typer
 
 from metaselect.cli import ablate, evaluate, ls, rank, report, reproduce, run, runs, train
+from metaselect.console import ready_streams
 from metaselect.errors import MetaselectError
 
 app = typer.Typer(
@@ -32,6 +33,7 @@ app.command("reproduce")(reproduce.reproduce_command)
 
 def main() -> None:
     """Run a command; what a user can fix ends in one line and exit code 2."""
+    ready_streams()
     try:
         app()
     except MetaselectError as error:

@@ -4,7 +4,7 @@ from typing import Any
 
 from metaselect.cli import options
 from metaselect.cli.evaluate import Protocol, judging_of, save_record, show_measures
-from metaselect.cli.inputs import runs_from
+from metaselect.cli.inputs import check_out, runs_from
 from metaselect.console import points, print_json, print_table, say
 
 
@@ -31,6 +31,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.results import ablation_record
 
+    check_out(out, kind="ablation")
     catalogue = load_catalogue(tasks)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     judging = judging_of(protocol, trials, 0.8, seed, workers)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import runs_from
+from metaselect.cli.inputs import check_out, runs_from
 from metaselect.console import points, print_json, print_table, say, share
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -35,6 +35,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
+    check_out(out, kind="evaluation")
     catalogue = load_catalogue(tasks)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     judging = judging_of(protocol, trials, level, seed, workers)

@@ -1,9 +1,12 @@
-"""What most commands read: a runs table and task cards."""
+"""What most commands are given: a runs table, task cards, and a folder for results."""
 
+import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaselect.console import warn
+from metaselect.errors import MetaselectError
 from metaselect.shipped import SIMULATED, SIMULATED_WARNING, shipped_runs
 
 if TYPE_CHECKING:
@@ -42,11 +45,46 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     names = {*table["intermediate"], *table["target"]} - {DIRECT}
     without = sorted(name for name in names if name not in catalogue)
     if without:
-        found.append(
-            f"{len(without)} tasks have no card and are ranked on their runs alone: "
-            f"{_few(without)}. Add cards with --tasks."
+        tasks = (
+            "1 task has no card and is"
+            if len(without) == 1
+            else (f"{len(without)} tasks have no card and are")
         )
+        found.append(f"{tasks} ranked on runs alone: {_few(without)}. Add cards with --tasks.")
     return found
+
+
+def check_out(out: Path | None, *, kind: str) -> None:
+    """Refuse a folder for results before the work that fills it, not after.
+
+    Raises:
+        MetaselectError: It has no name of its own, cannot be made, or holds anything but a
+            finished folder of this kind, which a new one may replace.
+    """
+    if out is None:
+        return
+    if out.name in ("", ".."):
+        raise MetaselectError(f"--out {out} is no new folder: give it a name of its own.")
+    above = next(folder for folder in out.absolute().parents if folder.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise MetaselectError(f"--out {out} cannot be made in {above}: choose another folder.")
+    empty = not out.exists() or (out.is_dir() and not any(out.iterdir()))
+    if not empty and _kind_of(out) != kind:
+        raise MetaselectError(
+            f"{out} is there already and is not a finished {kind} folder: choose another --out, "
+            "or remove it."
+        )
+
+
+def _kind_of(folder: Path) -> str | None:
+    """What a finished folder holds by its manifest; None where there is none of ours."""
+    from metaselect.files import MANIFEST
+
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return str(content["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _few(names: list[str]) -> str:

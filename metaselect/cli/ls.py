@@ -20,6 +20,7 @@ def ls_command(
         str | None, typer.Option(help="Store of runs, for studies: a database URL.")
     ] = None,
     runs: options.Runs = None,
+    percent: options.Percent = False,
     as_json: options.Json = False,
 ) -> None:
     """List what metaselect knows.
@@ -33,7 +34,7 @@ def ls_command(
     elif what == "features":
         columns, items = _features()
     else:
-        columns, items = _studies(store, runs)
+        columns, items = _studies(store, runs, tasks, percent)
     if as_json:
         print_json({"items": items})
         return
@@ -80,8 +81,10 @@ def _features() -> tuple[list[str], list[dict[str, Any]]]:
     return ["name", "groups", "words", "unit", "missing"], items
 
 
-def _studies(store: str | None, runs: Path | None) -> tuple[list[str], list[dict[str, Any]]]:
-    from metaselect.catalogue.tasks import shipped_catalogue
+def _studies(
+    store: str | None, runs: Path | None, tasks: Path | None, percent: bool
+) -> tuple[list[str], list[dict[str, Any]]]:
+    from metaselect.catalogue.tasks import load_catalogue
     from metaselect.cli.inputs import runs_from
 
     if store is not None:
@@ -89,13 +92,14 @@ def _studies(store: str | None, runs: Path | None) -> tuple[list[str], list[dict
 
         table = RunsStore(store).studies()
     else:
-        rows = runs_from(runs, percent=False, catalogue=shipped_catalogue())
+        rows = runs_from(runs, percent=percent, catalogue=load_catalogue(tasks))
         grouped = rows.groupby(["study", "encoder", "adaptation"], as_index=False)
         table = grouped.agg(
-            runs=("score", "size"),
-            intermediates=("intermediate", "nunique"),
-            targets=("target", "nunique"),
-            languages=("language", "nunique"),
+            n_runs=("score", "size"),
+            n_intermediates=("intermediate", "nunique"),
+            n_targets=("target", "nunique"),
+            n_languages=("language", "nunique"),
+            n_seeds=("seed", "nunique"),
         )
     items: list[dict[str, Any]] = [
         {str(key): value for key, value in row.items()} for row in table.to_dict("records")

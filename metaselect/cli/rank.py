@@ -6,6 +6,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.console import points, print_json, print_table, warn
+from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +43,12 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.shipped import shipped_predictor
 
     goal = _objective(objective)
-    folder = predictor or str(shipped_predictor())
+    folder = str(shipped_predictor()) if predictor is None else predictor
     selector = TaskSelector.from_pretrained(folder, catalogue=load_catalogue(tasks))
-    codes = [code.strip() for code in language.split(",") if code.strip()]
-    names = None if candidates is None else [name.strip() for name in candidates.split(",")]
+    codes = _listed(language)
+    names = None if candidates is None else _listed(candidates)
+    if names == []:
+        raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
     table = selector.rank(target=target, languages=codes, candidates=names, study=study)
     notes = selector.warnings(target=target, languages=codes, candidates=names, study=study)
     warn(notes)
@@ -54,6 +57,11 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         print_json({**record, "warnings": notes})
     else:
         _show(record)
+
+
+def _listed(text: str) -> list[str]:
+    """The names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _objective(name: str) -> "Objective":

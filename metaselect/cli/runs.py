@@ -2,12 +2,18 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from metaselect.cli import options
 from metaselect.console import print_json, say
+from metaselect.errors import MetaselectError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaselect.runs.faults import RunsTableError
 
 app = typer.Typer(no_args_is_help=True, help="Import, export and check tables of runs.")
 
@@ -31,22 +37,21 @@ def import_command(
     """
     import pandas as pd
 
-    from metaselect.cli.inputs import is_language
-    from metaselect.errors import MetaselectError
-    from metaselect.runs.exchange import read_table
-    from metaselect.runs.schema import check_runs
+    from metaselect.runs.faults import RunsTableError
     from metaselect.runs.store import RunsStore
 
     tables = []
     for file in files:
-        try:
-            table = check_runs(read_table(file), percent=percent, known_language=is_language)
-        except MetaselectError as error:
-            raise MetaselectError(f"{file}: {error}") from error
+        table, _, faulty = _checked(file, percent)
+        if faulty is not None:
+            _refuse(faulty, f"{file}: ", {"rows": 0, "already": 0}, as_json)
         tables.append(table)
         say(f"{file}: {len(table):,} runs checked")
     whole = pd.concat(tables, ignore_index=True)
-    imported = RunsStore(store).add(whole)
+    try:
+        imported = RunsStore(store).add(whole)
+    except RunsTableError as error:
+        _refuse(error, "", {"rows": 0, "already": 0}, as_json)
     if as_json:
         print_json({"rows": imported.added, "already": imported.already, "errors": []})
     else:
@@ -67,7 +72,6 @@ def export_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect runs export ours.parquet --study ours
     """
-    from metaselect.errors import MetaselectError
     from metaselect.runs.exchange import write_runs
     from metaselect.runs.store import RunsStore
 
@@ -93,20 +97,36 @@ def validate_command(
 
     Example: metaselect runs validate mine.csv
     """
+    _, rows, faulty = _checked(file, percent)
+    if faulty is not None:
+        _refuse(faulty, "", {"rows": rows}, as_json)
+    if as_json:
+        print_json({"rows": rows, "errors": []})
+    else:
+        print(f"{file}: {rows:,} runs, no fault")
+
+
+def _checked(file: Path, percent: bool) -> "tuple[pd.DataFrame, int, RunsTableError | None]":
+    """A file's checked table, how many rows could be read, and what is wrong with them."""
+    import pandas as pd
+
     from metaselect.cli.inputs import is_language
     from metaselect.runs.exchange import read_table
     from metaselect.runs.faults import RunsTableError
     from metaselect.runs.schema import check_runs
 
-    raw = read_table(file)
+    raw = pd.DataFrame()
     try:
-        table = check_runs(raw, percent=percent, known_language=is_language)
+        raw = read_table(file)
+        return check_runs(raw, percent=percent, known_language=is_language), len(raw), None
     except RunsTableError as error:
-        if not as_json:
-            raise
-        print_json({"rows": len(raw), "errors": [asdict(fault) for fault in error.faults]})
-        raise typer.Exit(2) from error
-    if as_json:
-        print_json({"rows": len(table), "errors": []})
-    else:
-        print(f"{file}: {len(table):,} runs, no fault")
+        return raw, len(raw), error
+
+
+def _refuse(error: "RunsTableError", where: str, counts: dict[str, int], as_json: bool) -> NoReturn:
+    """End with exit code 2: every fault as JSON, or the first of them as text."""
+    if not as_json:
+        raise MetaselectError(f"{where}{error}") from error
+    say(f"metaselect: {where}{str(error).splitlines()[0]}")
+    print_json({**counts, "errors": [asdict(fault) for fault in error.faults]})
+    raise typer.Exit(2) from error

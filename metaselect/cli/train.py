@@ -1,12 +1,17 @@
 """`metaselect train`: tune and fit a predictor on transfer runs."""
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import runs_from
+from metaselect.cli.inputs import check_out, runs_from
 from metaselect.console import print_json, say
+from metaselect.errors import MetaselectError
+
+_CONNECT_S = 10  # a server that takes longer is not there
 
 
 def train_command(  # noqa: PLR0913 - a parameter an option
@@ -28,8 +33,10 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     Example: metaselect train --runs mine.csv --out my-predictor
     """
     from metaselect.catalogue.tasks import load_catalogue
-    from metaselect.selector import TaskSelector
+    from metaselect.selector import KIND, TaskSelector
 
+    check_out(out, kind=KIND)
+    check_storage(storage)
     catalogue = load_catalogue(tasks)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     selector = TaskSelector(
@@ -52,3 +59,53 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         )
     for unit, predictor in selector.predictors_.items():
         print(f"  new {unit}: {predictor.radius.describe()}")
+
+
+def check_storage(storage: str | None) -> None:
+    """Refuse a place where no search can be kept, before any work.
+
+    Raises:
+        MetaselectError: A database that cannot be used, or a file that is no journal of a search.
+    """
+    if storage is None:
+        return
+    if "://" in storage:
+        _check_database(storage)
+        return
+    path = Path(storage)
+    if path.is_dir():
+        raise MetaselectError(f"--storage {path} is a folder; a journal file is needed.")
+    if path.is_file() and not _is_journal(path):
+        raise MetaselectError(
+            f"--storage {path} is not the journal of a search: name a new file, or one that "
+            "metaselect train has made."
+        )
+
+
+def _is_journal(path: Path) -> bool:
+    """Whether a file is empty or starts like Optuna's journal: operations as JSON, one a line."""
+    with path.open("rb") as file:
+        line = file.readline(1 << 20)  # the first operation is short
+    try:
+        return not line or "op_code" in json.loads(line)
+    except (ValueError, TypeError):
+        return False
+
+
+def _check_database(url: str) -> None:
+    import sqlalchemy as sa
+
+    from metaselect.runs.database import transaction
+
+    try:
+        parsed = sa.make_url(url)
+        server = parsed.get_backend_name() == "postgresql"
+        connect = {"connect_timeout": _CONNECT_S} if server else {}
+        engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=connect)
+    except (sa.exc.SQLAlchemyError, ImportError, ValueError):  # its text may repeat a password
+        raise MetaselectError(
+            "Unusable --storage: allowed are a journal file, sqlite:///FILE and "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE (with metaselect[postgresql])."
+        ) from None
+    with transaction(engine, writes=False) as connection:
+        sa.inspect(connection).get_table_names()
