@@ -41,7 +41,9 @@ class TaskSelector:
     Args:
         n_trials: Settings that Optuna tries; 1 takes the defaults.
         n_folds: Inner folds.
-        n_best: Best settings whose models are averaged.
+        n_best: Best settings whose models are averaged, at most.
+        chance: Allowed probability that the search replaces the defaults although nothing beats
+            them; None asks for no proof.
         groups: Feature groups in use.
         level: Coverage asked of the gains' intervals.
         random_state: Seed of everything random.
@@ -64,6 +66,7 @@ class TaskSelector:
         n_trials: int = 30,
         n_folds: int = 4,
         n_best: int = 6,
+        chance: float | None = 0.05,
         groups: Sequence[Group] = GROUPS,
         level: float = 0.8,
         random_state: int = 0,
@@ -73,6 +76,7 @@ class TaskSelector:
         self.n_trials = n_trials
         self.n_folds = n_folds
         self.n_best = n_best
+        self.chance = chance
         self.groups = tuple(groups)
         self.level = level
         self.random_state = random_state
@@ -89,7 +93,14 @@ class TaskSelector:
         """
         from metaselect.ranking.tuning import Plan, fit_predictor
 
-        plan = Plan(self.n_trials, self.n_folds, self.n_best, self.random_state, self.storage)
+        plan = Plan(
+            n_trials=self.n_trials,
+            n_folds=self.n_folds,
+            n_best=self.n_best,
+            seed=self.random_state,
+            chance=self.chance,
+            storage=self.storage,
+        )
         gains = query_gains(runs)
         self.predictors_ = {}
         for unit in ("target", "family"):
@@ -242,7 +253,7 @@ class TaskSelector:
         return selector
 
     def _settings(self) -> dict[str, Any]:
-        names = ("n_trials", "n_folds", "n_best", "groups", "level", "random_state")
+        names = ("n_trials", "n_folds", "n_best", "chance", "groups", "level", "random_state")
         return {name: getattr(self, name) for name in names}
 
     def _fitted(self) -> Training:

@@ -61,7 +61,7 @@ def judging_of(
     return Judging(
         protocol=protocol,
         groups=GROUPS,
-        plan=Plan(n_trials=trials, n_folds=4, n_best=6, seed=seed),
+        plan=Plan(n_trials=trials, n_folds=4, n_best=6, seed=seed, chance=0.05),
         level=level,
         rules=tuple(RULES),
         workers=workers or default_workers(),

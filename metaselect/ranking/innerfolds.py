@@ -80,6 +80,10 @@ class InnerFolds:
         """Mean loss of a setting over clusters."""
         return self._loss(self.scores(settings), np.ones(len(self.rows), dtype=bool))
 
+    def losses_of(self, settings: Settings) -> dict[str, float]:
+        """Loss of a setting on each cluster."""
+        return self._losses(self.scores(settings), np.ones(len(self.rows), dtype=bool))
+
     def scores(self, settings: Settings) -> Floats:
         """Out-of-fold scores of a setting, shape (n_rows,)."""
         key = repr(settings)
@@ -105,8 +109,8 @@ class InnerFolds:
         )
         scores[away] = model.score(self.rows[away].assign(held_out=NEW), fixed=self.fixed)
 
-    def _loss(self, scores: Floats, among: npt.NDArray[np.bool_]) -> float:
-        """Mean over clusters of regret@1 and regret@3, halved, among some rows."""
+    def _losses(self, scores: Floats, among: npt.NDArray[np.bool_]) -> dict[str, float]:
+        """Regret@1 and regret@3, halved, among some rows: means of each cluster's queries."""
         gains = self.rows["gain"].to_numpy(dtype=np.float64)
         losses: dict[str, list[float]] = {}
         for places, cluster in self.queries:
@@ -114,4 +118,9 @@ class InnerFolds:
             if len(kept) > 1:
                 regrets = [regret_at(scores[kept], gains[kept], k=k) for k in (1, 3)]
                 losses.setdefault(cluster, []).append(float(np.mean(regrets)))
-        return float(np.mean([np.mean(values) for values in losses.values()])) if losses else 0.0
+        return {cluster: float(np.mean(values)) for cluster, values in losses.items()}
+
+    def _loss(self, scores: Floats, among: npt.NDArray[np.bool_]) -> float:
+        """Mean loss over clusters; 0 where no query has two rows among them."""
+        losses = self._losses(scores, among)
+        return float(np.mean(list(losses.values()))) if losses else 0.0

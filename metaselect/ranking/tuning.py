@@ -6,7 +6,7 @@ the work (SQLite locks under them).
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import optuna
 import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from scipy import stats
 
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.features.base import Group
@@ -39,8 +40,10 @@ class Plan:
     Attributes:
         n_trials: Settings tried, the defaults among them; 1 means the defaults alone.
         n_folds: Inner folds of whole units; fewer units than that make fewer folds.
-        n_best: Best trials whose models are averaged: inner folds are too few to trust one.
+        n_best: Best settings whose models are averaged, at most.
         seed: Of folds, sampler and trees.
+        chance: Allowed probability that a search replaces the defaults although nothing beats
+            them; None takes the best settings without asking for proof.
         storage: Journal file, or a database URL for Optuna; None keeps the search in memory.
     """
 
@@ -48,6 +51,7 @@ class Plan:
     n_folds: int
     n_best: int
     seed: int
+    chance: float | None
     storage: str | None = None
 
 
@@ -108,9 +112,31 @@ def _search(
         if progress is not None:
             progress(f"trial {n_tried + 1}/{plan.n_trials}  best {study.best_value:.4f}")
     done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    best = sorted(done, key=lambda trial: (trial.value, trial.number))[: plan.n_best]
+    best = sorted(done, key=lambda trial: (trial.value, trial.number))
     settings = [settings_of(trial.params, inner.groups) for trial in best]
-    return settings, n_tried, n_tried - len(done)
+    if plan.chance is not None:
+        settings = _proven(inner, settings, chance=plan.chance / n_tried)
+    return settings[: plan.n_best], n_tried, n_tried - len(done)
+
+
+def _proven(inner: InnerFolds, settings: Sequence[Settings], *, chance: float) -> list[Settings]:
+    """The settings that beat the defaults by more than the best of so many tries would by chance.
+
+    A paired t-test over clusters, one-sided, with Bonferroni's correction: a dozen targets cannot
+    tell good settings from lucky ones, and the lucky ones do worse on the next target. Where none
+    is proven, the defaults stand.
+    """
+    start = default_settings(inner.groups)
+    usual = inner.losses_of(start)
+    better = [item for item in settings if _beats(inner.losses_of(item), usual, chance=chance)]
+    return better or [start]
+
+
+def _beats(losses: Mapping[str, float], usual: Mapping[str, float], *, chance: float) -> bool:
+    gained = np.array([usual[cluster] - losses[cluster] for cluster in usual])
+    if len(gained) < 2 or gained.mean() <= 0 or not np.ptp(gained) > 0:
+        return False
+    return bool(stats.ttest_1samp(gained, 0.0, alternative="greater").pvalue < chance)
 
 
 def _enqueue_start(study: optuna.Study, groups: Sequence[Group]) -> None:

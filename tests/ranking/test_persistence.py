@@ -13,7 +13,7 @@ from metaselect.ranking.tuning import Plan, fit_predictor
 
 @pytest.fixture(scope="module")
 def predictor(simulated_rows, catalogue):
-    plan = Plan(n_trials=2, n_folds=2, n_best=2, seed=0)
+    plan = Plan(n_trials=2, n_folds=2, n_best=2, seed=0, chance=None)
     return fit_predictor(simulated_rows, catalogue=catalogue, groups=GROUPS, plan=plan, level=0.8)
 
 

@@ -13,7 +13,7 @@ from metaselect.ranking.searchspace import default_settings
 from metaselect.ranking.tuning import Plan, fit_predictor
 
 GROUPS = ("size", "affinity")
-PLAN = Plan(n_trials=5, n_folds=2, n_best=2, seed=4)
+PLAN = Plan(n_trials=5, n_folds=2, n_best=2, seed=4, chance=None)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,17 @@ def test_a_search_is_never_worse_than_the_defaults_and_counts_its_trials(rows, c
     assert len(predictor.models) == len(predictor.choices) == 2
     losses = [choice.loss for choice in predictor.choices]
     assert losses == sorted(losses)
+
+
+def test_a_search_keeps_the_defaults_unless_others_are_proven_better(rows, catalogue, unbroken):
+    defaults = _fit(rows, catalogue, replace(PLAN, n_trials=1))
+    strict = _fit(rows, catalogue, replace(PLAN, chance=0.0))
+    assert _chosen(strict) == _chosen(defaults)
+    assert strict.n_trials == 5
+    lenient = _fit(rows, catalogue, replace(PLAN, n_best=5, chance=5.0))  # p < 5 / 5 tries
+    assert all(choice.loss < defaults.choices[0].loss for choice in lenient.choices) or (
+        _chosen(lenient) == _chosen(defaults)
+    )
 
 
 def test_another_seed_gives_another_search(rows, catalogue, unbroken):
