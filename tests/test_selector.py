@@ -161,7 +161,7 @@ def test_a_second_fit_forgets_the_first():
 def test_runs_without_a_choice_are_refused():
     runs = _runs()
     alone = runs[runs["intermediate"] == "mnli"].reset_index(drop=True)
-    with pytest.raises(MetaselectError, match="nothing to learn from"):
+    with pytest.raises(MetaselectError, match="nothing to rank"):
         _selector().fit(alone)
 
 
