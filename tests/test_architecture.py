@@ -1,0 +1,198 @@
+"""The shape of the package: who may import whom, who owns which library, who writes files."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import metaselect
+
+ROOT = Path(metaselect.__file__).parent
+MODULES = {
+    ".".join(("metaselect", *path.relative_to(ROOT).with_suffix("").parts)): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+LAYERS = (  # each imports from itself and from those before it
+    ("errors", "seeding", "files", "console"),
+    ("catalogue",),
+    ("runs",),
+    ("harness",),
+    ("features",),
+    ("ranking",),
+    ("evaluation",),
+    ("pretrained", "notes", "objectives", "reasons", "shipped", "training", "selector", "planning"),
+    ("report",),
+    ("config", "config_defaults", "cli", "__main__"),
+)
+LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
+
+OWNERS = {  # library: modules that may import it, by prefix
+    **dict.fromkeys(
+        ("torch", "transformers", "datasets", "peft", "accelerate", "safetensors"),
+        ("metaselect.harness.", "metaselect.features.measured"),
+    ),
+    "lightgbm": ("metaselect.ranking.ranker", "metaselect.ranking.persistence"),
+    "optuna": ("metaselect.ranking.tuning",),
+    "sqlalchemy": ("metaselect.runs.store", "metaselect.runs.database"),
+    "pydantic": ("metaselect.config", "metaselect.catalogue.tasks"),
+}
+
+MAY_WRITE = "metaselect.files"
+NOT_OWNED = {  # exceptions, each a question that no owner answers yet
+    ("metaselect.cli.train", "sqlalchemy"),  # reads the storage's URL
+    ("metaselect.config_defaults", "torch"),  # asks whether there is a GPU
+}
+TO_A_TEMPORARY_PATH = {  # writers given a path by `files.replacing`, which puts it in place
+    "metaselect.catalogue.language_facts": {"write_text"},
+    "metaselect.catalogue.uriel": {"open ['xb']", "savez"},
+    "metaselect.harness.dynamics": {"open ['xb']", "savez_compressed"},
+    "metaselect.harness.tokens": {"open ['xb']", "savez"},
+    "metaselect.runs.exchange": {"open ['xb']", "to_csv"},
+}
+LONGEST = 350
+LONGER = {"metaselect.catalogue.tasks": 360}  # exceptions, with their own limits
+
+
+def _imports(tree):
+    """(imported module, imported name or None) of every import, inside functions too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative import"
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+def _part(module):
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def test_the_walk_meets_the_whole_package():
+    assert len(MODULES) >= 80
+    assert {"metaselect.selector", "metaselect.ranking.ranker", "metaselect.files"} <= set(MODULES)
+
+
+def test_every_module_belongs_to_a_layer():
+    parts = {_part(name) for name in MODULES} - {"__init__"}
+    assert parts <= set(LAYER_OF)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_from_its_own_layer_or_an_earlier_one(name):
+    own = LAYER_OF.get(_part(name))
+    for module, _ in _imports(TREES[name]):
+        if module.startswith("metaselect.") and own is not None:
+            assert LAYER_OF[_part(module)] <= own, f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nothing_imports_from_metaselect_itself(name):
+    assert all(module != "metaselect" for module, _ in _imports(TREES[name]))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_heavy_library_has_one_owner(name):
+    for module, _ in _imports(TREES[name]):
+        owners = OWNERS.get(module.split(".")[0])
+        if owners is not None and (name, module.split(".")[0]) not in NOT_OWNED:
+            assert name.startswith(owners), f"{name} imports {module}"
+
+
+def test_each_owned_library_is_imported_by_its_owner():
+    used = {module.split(".")[0] for tree in TREES.values() for module, _ in _imports(tree)}
+    assert {"torch", "transformers", "lightgbm", "optuna", "sqlalchemy", "pydantic"} <= used
+
+
+def _writes(tree):
+    """Line and words of every call that writes a file by itself."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func
+        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+        texts = [item.value for item in node.args if isinstance(item, ast.Constant)]
+        texts += [
+            item.value.value
+            for item in node.keywords
+            if item.arg == "mode" and isinstance(item.value, ast.Constant)
+        ]
+        modes = [text for text in texts if isinstance(text, str) and len(text) <= 3]
+        if name == "open" and any(set(mode) & set("wxa+") for mode in modes):
+            yield node.lineno, f"open {modes}"
+        of_path = isinstance(called, ast.Attribute) and name in ("write_text", "write_bytes")
+        to_path = name in ("to_csv", "to_parquet", "to_json", "to_pickle") and node.args
+        if of_path or to_path or name in ("savez", "savez_compressed", "tofile"):
+            yield node.lineno, name
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {MAY_WRITE}))
+def test_one_module_opens_files_for_writing(name):
+    allowed = TO_A_TEMPORARY_PATH.get(name, set())
+    found = [(line, words) for line, words in _writes(TREES[name]) if words not in allowed]
+    assert not found, f"{name}: {found}"
+
+
+@pytest.mark.parametrize("name", TO_A_TEMPORARY_PATH)
+def test_writers_beside_it_write_to_a_temporary_path_of_it(name):
+    called = {
+        ast.unparse(node.func) for node in ast.walk(TREES[name]) if isinstance(node, ast.Call)
+    }
+    assert called & {"replacing", "keep"}, "neither replacing nor keep is called here"
+    assert set(TO_A_TEMPORARY_PATH[name]) == {words for _, words in _writes(TREES[name])}
+
+
+def test_the_writing_module_is_seen_to_write():
+    assert any(words.startswith("open") for _, words in _writes(TREES[MAY_WRITE]))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_module_is_named_for_nothing(name):
+    assert not set(name.split(".")) & {"utils", "util", "common", "helpers", "misc"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_file_stays_small_and_says_what_it_is(name):
+    text = MODULES[name].read_text(encoding="utf-8")
+    assert text.count("\n") <= LONGER.get(name, LONGEST)
+    assert ast.get_docstring(TREES[name])
+
+
+def _imported_by(code):
+    script = f"import sys; {code}; print(' '.join(sys.modules))"
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+    return {name.split(".")[0] for name in found.stdout.split()}
+
+
+def test_importing_metaselect_alone_costs_nothing_heavy():
+    found = _imported_by("import metaselect")
+    heavy = {"pandas", "numpy", "lightgbm", "optuna", "sklearn", "scipy", "sqlalchemy", "pydantic"}
+    assert not found & heavy
+
+
+def test_everything_but_the_harness_works_without_torch():
+    modules = [
+        *("catalogue.tasks", "catalogue.languages", "runs.exchange", "runs.gains", "runs.store"),
+        *("features.registry", "features.table", "ranking.ranker", "ranking.tuning"),
+        *("ranking.baselines", "evaluation.nested", "selector"),
+    ]
+    found = _imported_by("; ".join(f"import metaselect.{module}" for module in modules))
+    assert {"pandas", "lightgbm", "optuna"} <= found
+    assert not found & {"torch", "transformers", "datasets", "peft", "accelerate"}
+
+
+def test_importing_the_package_leaves_logging_and_warnings_alone():
+    script = (
+        "import logging, warnings; before = len(warnings.filters);"
+        "import metaselect.errors, metaselect.files, metaselect.seeding;"
+        "root = logging.getLogger(); own = logging.getLogger('metaselect');"
+        "assert not root.handlers and not own.handlers and own.level == 0;"
+        "assert len(warnings.filters) == before"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
