@@ -29,13 +29,19 @@ def packed_json(value: Any) -> str:
     return _packed(json.dumps(value, allow_nan=False, separators=(",", ":")).encode())
 
 
-def packed_numbers(values: npt.NDArray[np.float64]) -> tuple[str, float]:
-    """Numbers as 16-bit multiples of a scale, compressed by gzip, in base64; and the scale.
+def packed_numbers(values: npt.NDArray[np.float64], *, step: float) -> tuple[str, float]:
+    """Numbers as 16-bit multiples of a step, all low bytes before all high ones.
 
-    They are rounded to 1/32,767 of the largest: for gains below 0.3, to a thousandth of a point.
+    Args:
+        values: Finite, any shape, taken in C order.
+        step: What they are rounded to, unless the largest needs a larger one to fit.
+
+    Returns:
+        The bytes, compressed by gzip, in base64; and the step.
     """
-    scale = max(float(np.abs(values).max(initial=0.0)), 1e-9) / _LARGEST
-    return _packed(np.rint(values / scale).astype("<i2").tobytes()), scale
+    scale = max(float(np.abs(values).max(initial=0.0)) / _LARGEST, step)
+    whole = np.rint(values / scale).astype("<i2").ravel()
+    return _packed(whole.view(np.uint8).reshape(-1, 2).T.tobytes()), scale
 
 
 def _packed(data: bytes) -> str:

@@ -19,7 +19,7 @@ from metaselect.catalogue.uriel import load_uriel
 MAX_LANGUAGES = 160
 """Enough for the 104 languages with known facts and 50 spread over the rest."""
 
-MAX_CELLS = 250_000
+MAX_CELLS = 500_000
 """Pairs of query and candidate: with their reasons, a page of about 3 MB."""
 
 Floats = npt.NDArray[np.float32]

@@ -14,11 +14,13 @@
     return new Response(stream).arrayBuffer();
   };
   const languages = JSON.parse(new TextDecoder().decode(await unpack(page.languages)));
-  const view = new DataView(await unpack(page.numbers));
+  const bytes = new Uint8Array(await unpack(page.numbers)), half = bytes.length / 2;
   const [nTargets, nLanguages, nCandidates] =
     [page.targets.length, page.computed.length, page.candidates.length];
-  const number = (plane, at, language, candidate) => page.scale * view.getInt16(
-    2 * (((plane * nTargets + at) * nLanguages + language) * nCandidates + candidate), true);
+  const number = (plane, at, language, candidate) => {
+    const place = ((plane * nTargets + at) * nLanguages + language) * nCandidates + candidate;
+    return page.scale * ((bytes[half + place] << 24 | bytes[place] << 16) >> 16);
+  };
   const points = (value) => {
     const shown = Math.abs(value * 100).toFixed(2);
     return (shown === "0.00" ? "+" : value < 0 ? "-" : "+") + shown;

@@ -18,6 +18,10 @@ from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages,
 from metaselect.report.observed import colour_edges, map_edges, range_words
 from metaselect.selector import TaskSelector
 
+_STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
+_SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
+_N_OTHERS = 40  # languages beside those of training, where these alone make a large page
+
 
 @dataclass(frozen=True, slots=True)
 class Rankings:
@@ -93,8 +97,8 @@ class Rankings:
 
     def _data(self, edges: Sequence[float]) -> dict[str, Any]:
         grid, computed = self.grid, self.languages.computed
-        planes = np.concatenate([grid.gains[None], grid.reasons])
-        numbers, scale = packed_numbers(planes)
+        reasons = np.round(grid.reasons, _SHOWN_DIGITS)
+        numbers, scale = packed_numbers(np.concatenate([grid.gains[None], reasons]), step=_STEP)
         listed = zip(self.languages.listed, self.languages.stand_in, strict=True)
         entries = [[item.code, item.name, item.family, at] for item, at in listed]
         targets = zip(grid.targets, grid.radii, self.notes, strict=True)
@@ -125,9 +129,8 @@ def rankings_of(selector: TaskSelector) -> Rankings:
         raise ValueError("rankings need a fitted selector")
     targets = page_targets(selector)
     n_cells = len(targets) * (len(training.intermediates) + 1)
-    languages = page_languages(
-        training.languages, n_most=min(MAX_LANGUAGES, max(MAX_CELLS // n_cells, 1))
-    )
+    n_most = max(min(MAX_LANGUAGES, MAX_CELLS // n_cells), len(training.languages) + _N_OTHERS)
+    languages = page_languages(training.languages, n_most=n_most)
     codes = [item.code for item in languages.computed]
     grid = expected_gains(selector, targets=targets, languages=codes)
     radius = selector.predictor_for(targets[0]).radius

@@ -97,7 +97,8 @@ def test_the_page_says_that_its_runs_are_simulated(page, content):
 
 def test_embedded_gains_are_those_that_rank_gives(content, data):
     shape = (1 + len(data["groups"]), *(len(data[k]) for k in ("targets", "computed")))
-    numbers = np.frombuffer(_unpacked(data["numbers"]), dtype="<i2")
+    bytes_ = np.frombuffer(_unpacked(data["numbers"]), dtype=np.uint8).reshape(2, -1)
+    numbers = (bytes_[1].astype("<u2") << 8 | bytes_[0]).view("<i2")  # low bytes first
     gains = numbers.reshape(*shape, len(data["candidates"]))[0] * data["scale"]
     names = [item["name"] for item in data["candidates"]]
     for target, language in (("xnli", "sw"), ("udpos", "cy"), ("tatoeba", "ja")):
