@@ -131,6 +131,7 @@
     list.hidden = true;
     search.setAttribute("aria-expanded", "false");
     search.removeAttribute("aria-activedescendant");
+    element("language-count").textContent = `${languages.length} languages to choose from`;
   }
   function mark(place) {
     active = place;
