@@ -33,7 +33,7 @@ def _shuffled(runs, *, seed):
 
 
 def _clusters(runs):
-    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0)
+    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None)
     judging = Judging("target", GROUPS, plan, level=0.8, rules=["random"], workers=1)
     return evaluate(runs, CATALOGUE, judging, ceiling=False).clusters
 

@@ -21,7 +21,7 @@ def runs():
 
 
 def _judging(protocol="target", *, rules=("random", "history", "mnli")):
-    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0)
+    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None)
     groups = ("size", "affinity", "history")
     return Judging(protocol, groups, plan, level=0.5, rules=rules, workers=1)
 
