@@ -34,6 +34,7 @@ from metaselect.report.observed import colour_bin, observed_gains, range_words, 
 from metaselect.report.rankings import rankings_of
 from metaselect.report.sources import sources_of
 from metaselect.runs.schema import table_hash
+from metaselect.runs.simulated import SOURCE as SIMULATED
 from metaselect.selector import TaskSelector
 
 KIND = "report"
@@ -121,6 +122,7 @@ def _rests_on(content: ReportContent) -> dict[str, Any]:
     ]
     return {
         "simulated": training.simulated,
+        "runs_simulated": bool((runs["source"] == SIMULATED).any()),
         "studies": studies,
         "facts": facts,
         "training": training,

@@ -1,8 +1,10 @@
 import base64
+import copy
 import gzip
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,6 +95,13 @@ def test_every_table_has_a_caption_and_every_control_a_label(parsed):
 def test_the_page_says_that_its_runs_are_simulated(page, content):
     assert "nothing in this page was measured" in page
     assert content.selector.training_.simulated
+
+
+def test_simulated_runs_beside_another_predictor_say_so_too(content):
+    selector = copy.copy(content.selector)
+    selector.training_ = replace(selector.training_, simulated=False)
+    text = page_html(ReportContent(content.runs, selector, (), ()))
+    assert "Some of the runs here are simulated" in text
 
 
 def test_embedded_gains_are_those_that_rank_gives(content, data):
