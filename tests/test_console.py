@@ -1,0 +1,113 @@
+import io
+import json
+import logging
+import sys
+
+import pytest
+
+from metaselect.console import (
+    log_to_stderr,
+    points,
+    print_json,
+    print_table,
+    ready_streams,
+    say,
+    share,
+    warn,
+)
+
+
+def _stdout(monkeypatch, encoding):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    return stream.buffer
+
+
+def test_json_is_one_line_on_stdout(capsys):
+    print_json({"items": ["a\nb", None, 0.5]})
+    out, err = capsys.readouterr()
+    assert (out, err) == ('{"items": ["a\\nb", null, 0.5]}\n', "")
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_json_never_has_what_json_has_no_word_for(capsys, number):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json({"gain": number})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [
+        ("utf-8", '["Yorùbá →"]\n'),
+        ("UTF8", '["Yorùbá →"]\n'),
+        ("ascii", '["Yor\\u00f9b\\u00e1 \\u2192"]\n'),
+        ("latin-1", '["Yor\\u00f9b\\u00e1 \\u2192"]\n'),
+    ],
+)
+def test_json_is_readable_in_every_encoding(monkeypatch, encoding, written):
+    buffer = _stdout(monkeypatch, encoding)
+    print_json(["Yorùbá →"])
+    assert buffer.getvalue().decode(encoding) == written
+    assert json.loads(written) == ["Yorùbá →"]
+
+
+def test_a_table_pipes_as_plain_text_with_its_title_unbroken(capsys):
+    title = "a title that is much longer than its narrow table [of one column]"
+    print_table(title, ["name", ">size"], [["[red]rte[/red]", "2"], ["mnli", "300"]], note="[end]")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == title
+    assert [line.rstrip() for line in lines[1:]] == [
+        "name            size",
+        "[red]rte[/red]     2",
+        "mnli             300",
+        "[end]",
+    ]
+
+
+def test_progress_and_warnings_go_to_stderr(capsys):
+    say("1/3 folds")
+    warn(["few runs", "no card"])
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "1/3 folds\nwarning: few runs\nwarning: no card\n"
+
+
+def test_streams_take_any_text_once_made_ready(monkeypatch):
+    buffer = _stdout(monkeypatch, "ascii")
+    monkeypatch.setattr(sys, "stderr", None)
+    ready_streams()
+    print("– and \udcff")
+    say("into nothing")
+    assert buffer.getvalue() == b"\\u2013 and \\udcff\n"
+    sys.stderr.close()
+
+
+def test_the_log_goes_to_stderr_only_when_asked(capsys):
+    logger = logging.getLogger("metaselect")
+    before = (list(logger.handlers), logger.level)
+    try:
+        log_to_stderr(verbose=False)
+        logging.getLogger("metaselect.runs").warning("slow")
+        logging.getLogger("metaselect.runs").info("detail")
+        log_to_stderr(verbose=True)
+        assert logger.level == logging.DEBUG
+        assert capsys.readouterr().err == "WARNING metaselect.runs: slow\n"
+    finally:
+        logger.handlers[:], level = before
+        logger.setLevel(level)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"),
+    [(0.0123, "+1.23"), (-0.5, "-50.00"), (0.0, "+0.00"), (None, "–"), (float("nan"), "–")],
+)
+def test_fractions_are_points_for_people(fraction, shown):
+    assert points(fraction) == shown
+
+
+@pytest.mark.parametrize(
+    ("fraction", "shown"), [(0.8, "80%"), (1.0, "100%"), (None, "–"), (float("nan"), "–")]
+)
+def test_shares_are_percent_for_people(fraction, shown):
+    assert share(fraction) == shown

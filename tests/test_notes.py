@@ -1,0 +1,73 @@
+import pytest
+
+from metaselect.catalogue.tasks import parse_cards, shipped_catalogue
+from metaselect.notes import candidate_notes, language_notes, target_notes
+
+CATALOGUE = shipped_catalogue()
+
+
+def test_a_language_seen_in_training_with_vectors_of_its_own_needs_no_note():
+    assert language_notes(["de"], seen=["de", "sw"]) == []
+
+
+def test_a_language_outside_the_training_runs_is_extrapolated():
+    assert language_notes(["de"], seen=["sw"]) == [
+        "de (German): no training run in it, extrapolated"
+    ]
+
+
+def test_a_language_is_seen_under_any_of_its_codes():
+    assert language_notes(["deu"], seen=["de"]) == []
+    assert language_notes(["de"], seen=["deu"]) == []
+
+
+def test_vectors_of_another_code_are_told():
+    assert language_notes(["sw"], seen=["sw"]) == ["sw: vectors of swh (Swahili)"]
+
+
+def test_a_language_asked_twice_is_told_once():
+    once = language_notes(["sw"], seen=["de"])
+    assert len(once) == 2
+    assert language_notes(["sw", "swh", "sw"], seen=["de"]) == once
+
+
+def test_imputed_and_missing_grammar_are_told():
+    (_, imputed) = language_notes(["nan"], seen=["de"])
+    assert imputed.startswith("nan: ")
+    assert imputed.endswith("% of its grammar features are imputed")
+
+
+@pytest.mark.parametrize(
+    ("target", "seen", "notes"),
+    [
+        ("xnli", ["xnli"], []),
+        ("xquad", ["mlqa"], []),  # both train on SQuAD
+        ("xnli", ["xquad"], ["xnli: no training run on it, judged by other targets"]),
+        (
+            "ours",
+            ["ours"],
+            ["ours has no task card: ranked on its runs alone (add one with --tasks)"],
+        ),
+    ],
+)
+def test_a_target_that_training_did_not_see_is_told(target, seen, notes):
+    assert target_notes(target, seen, CATALOGUE) == notes
+
+
+def test_candidates_that_nobody_tried_or_described_are_counted():
+    assert candidate_notes(["mnli"], ["mnli"], CATALOGUE) == []
+    assert candidate_notes(["mnli", "ours"], ["mnli"], CATALOGUE) == [
+        "1 candidate has no training run: ours",
+        "1 candidate has no task card: ours",
+    ]
+    names = [f"ours_{number}" for number in range(7)]
+    assert candidate_notes(names, [], CATALOGUE) == [
+        "7 candidates have no training run: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
+        "7 candidates have no task card: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
+    ]
+
+
+def test_an_own_card_ends_the_note():
+    text = '[ours]\ntitle = "Ours"\nkind = "nli"\nhead = "classification"\nmetric = "f1"\n'
+    catalogue = type(CATALOGUE)([*CATALOGUE.values(), *parse_cards(text, where="own.toml")])
+    assert candidate_notes(["ours"], ["ours"], catalogue) == []

@@ -1,0 +1,41 @@
+import pandas as pd
+
+from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.files import read_manifest
+from metaselect.runs.schema import check_runs
+from metaselect.selector import KIND, SCHEMA, TaskSelector
+from metaselect.shipped import SIMULATED, SIMULATED_WARNING, shipped_predictor, shipped_runs
+
+
+def test_the_shipped_runs_are_a_sound_table_that_says_it_is_simulated():
+    table = shipped_runs()
+    assert len(check_runs(table, percent=False)) == 3744  # 2 x 48 queries x 13 candidates x 3 seeds
+    assert set(table["source"]) == {SIMULATED}
+    assert table["study"].str.startswith("simulated/").all()
+    assert "nothing here was measured" in SIMULATED_WARNING
+
+
+def test_the_shipped_runs_are_the_same_every_time():
+    pd.testing.assert_frame_equal(shipped_runs(), shipped_runs())
+
+
+def test_every_shipped_task_has_a_card():
+    table = shipped_runs()
+    names = {*table["intermediate"], *table["target"]} - {"direct"}
+    assert len(names) == 22
+    assert names <= set(shipped_catalogue())
+
+
+def test_the_shipped_predictor_was_trained_on_the_shipped_runs():
+    folder = shipped_predictor()
+    assert read_manifest(folder, kind=KIND, schema=SCHEMA).made_by["n_runs"] == len(shipped_runs())
+    training = TaskSelector.from_pretrained(folder).training_
+    assert training is not None
+    assert training.simulated
+    assert set(training.encoder_by_study) == set(shipped_runs()["study"])
+
+
+def test_the_shipped_predictor_warns_that_it_is_simulated():
+    selector = TaskSelector.from_pretrained(shipped_predictor())
+    told = selector.warnings(target="xnli", languages=["sw"])
+    assert any("simulated" in line for line in told)
