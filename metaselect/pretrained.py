@@ -3,14 +3,20 @@
 from pathlib import Path
 
 from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.files import MANIFEST
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
 
 
 def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder that holds a file which can run code when it is read."""
+    """Refuse a folder that holds a file which can run code when it is read.
+
+    A folder without a manifest is no predictor, may be anything (`/`, a home), and is not searched.
+    """
+    if not (folder / MANIFEST).is_file():
+        return
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix in _PICKLES or _starts_like_a_pickle(path)):
+        if path.is_file() and (path.suffix.lower() in _PICKLES or _starts_like_a_pickle(path)):
             raise MetaselectError(
                 f"{path} looks like a pickle, which can run code when read: refused. Predictor "
                 "folders hold JSON and text only."
