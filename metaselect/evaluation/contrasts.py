@@ -61,7 +61,7 @@ def contrast(
             found.append(
                 Contrast(method, other, measure, mean, low, high, p, p_holm=p, n_clusters=len(away))
             )
-    return _holm(found)
+    return holm(found)
 
 
 def sign_flip(differences: Floats, *, seed: int) -> float:
@@ -97,8 +97,8 @@ def _interval(differences: Floats) -> tuple[float, float]:
     return float(mean - half), float(mean + half)
 
 
-def _holm(contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """Holm's step-down correction over one family of contrasts."""
+def holm(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Holm's step-down correction over one family of contrasts (Holm 1979)."""
     order = sorted(range(len(contrasts)), key=lambda place: contrasts[place].p)
     corrected, highest = [0.0] * len(contrasts), 0.0
     for rank, place in enumerate(order):

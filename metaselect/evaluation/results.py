@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.evaluation.contrasts import contrast
+from metaselect.evaluation.contrasts import Contrast, contrast, holm
 from metaselect.evaluation.nested import Judging, Scored
 from metaselect.ranking.measures import MEASURES
 
@@ -22,7 +22,7 @@ def evaluation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
     rivals = [name for name in scored.methods.index if name not in _NOT_RIVALS]
     return {
         **_head(scored, judging),
-        "contrasts": _contrasts(scored, "ranker", rivals, judging.plan.seed),
+        "contrasts": _as_json(_contrasts(scored, "ranker", rivals, judging)),
         "intervals": interval_coverage(scored, level=judging.level),
         "direct": direct_choices(scored),
     }
@@ -32,9 +32,6 @@ def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
     """The record of an ablation: arms with their measures, and their contrasts."""
     head = _head(scored, judging)
     names = [name for name in scored.methods.index if name not in ("oracle", "random")]
-    against_random = [
-        item for name in names for item in _contrasts(scored, name, ["random"], judging.plan.seed)
-    ]
     steps = [
         ("+difficulty", "history"),
         ("+language", "history"),
@@ -42,13 +39,10 @@ def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
         ("+both", "+difficulty"),
         ("all", "+both"),
         ("all", "shuffled languages"),
+        *((name, "random") for name in names),
     ]
-    between = [
-        item
-        for name, other in steps
-        for item in _contrasts(scored, name, [other], judging.plan.seed)
-    ]
-    return {"arms": head.pop("methods"), **head, "contrasts": [*between, *against_random]}
+    found = [item for pair in steps for item in _contrasts(scored, pair[0], [pair[1]], judging)]
+    return {"arms": head.pop("methods"), **head, "contrasts": _as_json(holm(found))}
 
 
 def interval_coverage(scored: Scored, *, level: float) -> dict[str, Any]:
@@ -109,14 +103,21 @@ def _measures(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 
 def _contrasts(
-    scored: Scored, method: str, against: Sequence[str], seed: int
-) -> list[dict[str, Any]]:
-    found = contrast(
-        scored.clusters, method=method, against=against, measures=_CONTRASTED, seed=seed
+    scored: Scored, method: str, against: Sequence[str], judging: Judging
+) -> list[Contrast]:
+    return contrast(
+        scored.clusters,
+        method=method,
+        against=against,
+        measures=_CONTRASTED,
+        seed=judging.plan.seed,
     )
+
+
+def _as_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
     return [
         {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
-        for row in map(asdict, found)
+        for row in map(asdict, contrasts)
     ]
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.linear_model import Ridge
 
 from metaselect.ranking.relevance import centred, usual_spread
 
@@ -69,6 +68,8 @@ def fit_linear(
         weights: Weight of each row, 1 / variance in gain units.
         spread: Standard deviation of slopes, in usual spreads of gains within a query.
     """
+    from sklearn.linear_model import Ridge  # ranking with a saved predictor does not need it
+
     names: Sequence[str] = list(table.columns)
     if not names:
         return LinearGain((), (), (), ())
