@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+_MOST_FITTED = 500  # rows: fitting the 8,000 languages to a terminal takes seconds
+
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout, on one line; other letters than ASCII's only if it takes them."""
@@ -18,7 +20,7 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, note: str = ""
 ) -> None:
-    """A table on stdout: plain text where stdout is not a terminal, so that it pipes well.
+    """A table on stdout: in lines that are never broken where stdout is not a terminal.
 
     Args:
         title: Above the table.
@@ -26,21 +28,45 @@ def print_table(
         rows: Cells as text, one sequence a row.
         note: A line below.
     """
+    print(title)  # not as a part of the table, which would break it at the table's width
+    if sys.stdout.isatty() and len(rows) <= _MOST_FITTED:
+        _print_fitted(columns, rows)
+    else:
+        _print_aligned(columns, rows)
+    if note:
+        print(note)
+
+
+def _print_fitted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns that share the terminal's width; long cells are broken."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    print(title)  # not the table's own title, which is broken at the table's width
     table = Table(box=None, pad_edge=False)
     for head in columns:
         right = head.startswith(">")
         table.add_column(head.removeprefix(">"), justify="right" if right else "left")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(table)
-    if note:
-        console.print(escape(note))
+    Console().print(table)
+
+
+def _print_aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell, one line a row."""
+    from rich.cells import cell_len
+
+    right = [head.startswith(">") for head in columns]
+    lines = [[head.removeprefix(">") for head in columns], *rows]
+    lengths = [[cell_len(cell) for cell in line] for line in lines]
+    widths = [max(column) for column in zip(*lengths, strict=True)]
+    for line, own in zip(lines, lengths, strict=True):
+        cells = zip(line, own, widths, right, strict=True)
+        padded = [
+            " " * (width - length) * at_right + cell + " " * (width - length) * (not at_right)
+            for cell, length, width, at_right in cells
+        ]
+        print("  ".join(padded).rstrip())
 
 
 def ready_streams() -> None:

@@ -65,6 +65,33 @@ def test_a_table_pipes_as_plain_text_with_its_title_unbroken(capsys):
     ]
 
 
+def test_long_cells_are_not_broken_where_programs_read(capsys):
+    print_table("t", ["why", "n"], [["word " * 100 + "end", "1"]])
+    assert capsys.readouterr().out.splitlines()[2] == "word " * 100 + "end  1"
+
+
+def test_wide_letters_keep_columns_in_line(capsys):
+    print_table("t", ["name", "code"], [["한국어", "ko"], ["German", "de"]])  # two cells a letter
+    assert capsys.readouterr().out.splitlines()[1:] == ["name    code", "한국어  ko", "German  de"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("n_rows", "longest"), [(2, 40), (1000, 99)])
+def test_a_terminal_gets_a_table_that_fits_unless_it_is_endless(monkeypatch, n_rows, longest):
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "dumb")  # no bold heads
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    print_table("t", ["why"], [["[b]word " * 12 + "end"]] * n_rows)  # 8 * 12 + 3 letters
+    assert max(map(len, terminal.getvalue().splitlines())) <= longest
+    assert terminal.getvalue().count("end") == n_rows
+    assert "[b]word" in terminal.getvalue()
+
+
 def test_progress_and_warnings_go_to_stderr(capsys):
     say("1/3 folds")
     warn(["few runs", "no card"])
