@@ -326,12 +326,10 @@ def test_equal_gains_teach_nothing(refused_line, runs, place):
     assert "different gains" in refused_line(*_asked("train", "equal.csv"))
 
 
-@pytest.mark.parametrize("protocol", ["target", "family"])
-def test_a_table_without_direct_runs_is_judged_by_differences(call, runs, place, protocol):
+def test_a_table_without_direct_runs_is_judged_by_differences(call, runs, place):
     runs[runs["intermediate"] != "direct"].to_csv("runs.csv", index=False)
     done = call(
         *("evaluate", "--runs", "runs.csv", "--workers", "1", "--trials", "1", "--json"),
-        *("--protocol", protocol),
     )
     assert done.code == 0
     assert done.json["intervals"]["coverage"] is None

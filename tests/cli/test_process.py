@@ -119,3 +119,16 @@ def test_a_stopped_search_goes_on_where_it_was(runs_file, place):
     assert done.returncode == 0
     assert done.stderr.count("trial 1/3") == 1  # of the second search; the first went on at 3
     assert done.stderr.count("trial 2/3") == 1
+
+
+def test_a_hub_that_cannot_be_reached_is_one_line(place):
+    pytest.importorskip("huggingface_hub", reason="comes with the harness")
+    done = _run(
+        *("rank", "--predictor", "nobody/nothing", "--target", "xnli", "--language", "sw"),
+        HF_HUB_OFFLINE="1",
+        HF_HOME=str(place / "cache"),
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    told = "metaselect: Neither a folder nor readable on the hub: nobody/nothing ("
+    assert done.stderr.startswith(told)
+    assert done.stderr.count("\n") == 1
