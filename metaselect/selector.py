@@ -200,6 +200,11 @@ class TaskSelector:
         radius = self.predictor_for(target).radius
         return found if radius.radius is not None else [*found, radius.describe()]
 
+    @property
+    def simulated(self) -> bool:
+        """Whether it learnt from simulated runs, so that what it says must be marked."""
+        return self._fitted().simulated
+
     def predictor_for(self, target: str) -> Predictor:
         """The predictor that fits a target: for targets seen in training, or for new ones."""
         training = self._fitted()

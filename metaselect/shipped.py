@@ -13,7 +13,6 @@ from metaselect.errors import MetaselectError
 if TYPE_CHECKING:
     import pandas as pd
 
-SIMULATED = "simulated"
 SIMULATED_WARNING = (
     "simulated runs: nothing here was measured. Give your own with --runs (see the README)."
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.runs.simulated import SOURCE
+from metaselect.runs.simulated import is_simulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def training_of(runs: pd.DataFrame) -> Training:
         intermediates=tuple(sorted(set(runs["intermediate"]) - {DIRECT})),
         targets=tuple(sorted(set(runs["target"]))),
         languages=tuple(sorted(set(runs["language"]))),
-        simulated=bool((runs["source"] == SOURCE).any()),
+        simulated=is_simulated(runs),
     )
 
 

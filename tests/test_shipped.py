@@ -3,14 +3,15 @@ import pandas as pd
 from metaselect.catalogue.tasks import shipped_catalogue
 from metaselect.files import read_manifest
 from metaselect.runs.schema import check_runs
+from metaselect.runs.simulated import SOURCE
 from metaselect.selector import KIND, SCHEMA, TaskSelector
-from metaselect.shipped import SIMULATED, SIMULATED_WARNING, shipped_predictor, shipped_runs
+from metaselect.shipped import SIMULATED_WARNING, shipped_predictor, shipped_runs
 
 
 def test_the_shipped_runs_are_a_sound_table_that_says_it_is_simulated():
     table = shipped_runs()
     assert len(check_runs(table, percent=False)) == 3744  # 2 x 48 queries x 13 candidates x 3 seeds
-    assert set(table["source"]) == {SIMULATED}
+    assert set(table["source"]) == {SOURCE}
     assert table["study"].str.startswith("simulated/").all()
     assert "nothing here was measured" in SIMULATED_WARNING
 

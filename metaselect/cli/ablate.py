@@ -3,7 +3,7 @@
 from typing import Any
 
 from metaselect.cli import options
-from metaselect.cli.evaluate import Protocol, judging_of, save_record, show_measures
+from metaselect.cli.evaluate import Protocol, headline, judging_of, save_record, show_measures
 from metaselect.cli.inputs import check_out, runs_from
 from metaselect.console import points, print_json, print_table, say
 
@@ -47,8 +47,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 def show_ablation(record: dict[str, Any]) -> None:
     """An ablation as tables for people."""
     show_measures(
-        f"{record['protocol']} left out: {record['n_queries']} queries, "
-        f"{record['n_clusters']} clusters (means over clusters)",
+        headline(record),
         record["arms"],
     )
     rows = [

@@ -82,8 +82,7 @@ def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None
 def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
     show_measures(
-        f"{record['protocol']} left out: {record['n_queries']} queries, "
-        f"{record['n_clusters']} clusters of targets (means over clusters)",
+        headline(record),
         record["methods"],
     )
     for name, reason in record["not_applicable"].items():
@@ -106,6 +105,15 @@ def show_evaluation(record: dict[str, Any]) -> None:
     print(
         f"\nIntervals of gains: asked {share(covered['level'])}, covered "
         f"{share(covered['coverage'])}, half-width {points(covered['half_width'])} points"
+    )
+
+
+def headline(record: dict[str, Any]) -> str:
+    """What a record's table shows, and whether its runs were simulated."""
+    return (
+        f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out: "
+        f"{record['n_queries']} queries, {record['n_clusters']} clusters of targets "
+        "(points; means over clusters)"
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from metaselect.console import warn
 from metaselect.errors import MetaselectError
-from metaselect.shipped import SIMULATED, SIMULATED_WARNING, shipped_runs
+from metaselect.shipped import SIMULATED_WARNING, shipped_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +38,9 @@ def is_language(code: str) -> bool:
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
     from metaselect.catalogue.tasks import DIRECT
+    from metaselect.runs.simulated import is_simulated
 
-    found = []
-    if (table["source"] == SIMULATED).any():
-        found.append(SIMULATED_WARNING)
+    found = [SIMULATED_WARNING] if is_simulated(table) else []
     names = {*table["intermediate"], *table["target"]} - {DIRECT}
     without = sorted(name for name in names if name not in catalogue)
     if without:

@@ -56,7 +56,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     if as_json:
         print_json({**record, "warnings": notes})
     else:
-        _show(record)
+        _show(record, simulated=selector.simulated)
 
 
 def _listed(text: str) -> list[str]:
@@ -104,12 +104,12 @@ def _entries(rows: "pd.DataFrame", top: int | None) -> list[dict[str, Any]]:
     ]
 
 
-def show_ranking(table: "pd.DataFrame", *, target: str) -> None:
+def show_ranking(table: "pd.DataFrame", *, target: str, simulated: bool) -> None:
     """A ranking in one language, from Python, as a table for people."""
-    _show(_record(table, target, "mean", None))
+    _show(_record(table, target, "mean", None), simulated=simulated)
 
 
-def _show(record: dict[str, Any]) -> None:
+def _show(record: dict[str, Any], *, simulated: bool) -> None:
     where = record.get("language") or ", ".join(record["languages"])
     goal = f" ({record['objective']} over languages)" if "objective" in record else ""
     rows = [
@@ -123,4 +123,5 @@ def _show(record: dict[str, Any]) -> None:
         for place, entry in enumerate(record["ranking"], start=1)
     ]
     heads = [">", "fine-tune first on", ">gain (points)", ">interval", "why"]
-    print_table(f"{record['target']} in {where}{goal}", heads, rows)
+    mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
+    print_table(f"{record['target']} in {where}{goal}{mark}", heads, rows)

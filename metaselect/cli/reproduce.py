@@ -81,9 +81,11 @@ def answer(evaluation: dict[str, Any], ablation: dict[str, Any]) -> list[str]:
         for name, row in evaluation["methods"].items()
         if name not in ("ranker", "oracle", "ceiling", "random")
     }
+    where = "On simulated runs" if evaluation["simulated"] else "On these runs"
     best = min(simple, key=lambda name: simple[name])
     return [
-        f"Against random choice, the ranker changes regret@1 by {_told(against['random'])}.",
+        f"{where}, the ranker changes regret@1 against random choice by "
+        f"{_told(against['random'])}.",
         f"Against the best simple rule ({best}), it changes regret@1 by {_told(against[best])}.",
         "Difficulty, language and diversity features together change it by "
         f"{_told(steps['+both', 'history'])} beyond size and history.",
@@ -104,4 +106,5 @@ def _show_ranking(selector: Any) -> None:
     if target not in selector.catalogue:
         return
     for code in languages:
-        show_ranking(selector.rank(target=target, languages=[code], top=4), target=target)
+        ranking = selector.rank(target=target, languages=[code], top=4)
+        show_ranking(ranking, target=target, simulated=selector.simulated)

@@ -15,6 +15,7 @@ from metaselect.evaluation.nested import Judging, Scored, evaluate_rows
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.table import prepare, rankable
 from metaselect.runs.gains import query_gains
+from metaselect.runs.simulated import is_simulated
 from metaselect.seeding import derive_seed
 
 Progress = Callable[[str], None]
@@ -86,6 +87,7 @@ def ablate(
         queries=pd.concat([item.queries for item in found], ignore_index=True),
         n_trials=sum(item.n_trials for item in found),
         n_pruned=sum(item.n_pruned for item in found),
+        simulated=is_simulated(runs),
     )
 
 

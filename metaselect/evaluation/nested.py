@@ -23,6 +23,7 @@ from metaselect.ranking.baselines import RULES
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.tuning import Plan, fit_predictor
 from metaselect.runs.gains import query_gains
+from metaselect.runs.simulated import is_simulated
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -37,6 +38,7 @@ class Scored:
         candidates: One row for each test candidate: query, intermediate, gain, expected, radius.
         n_pruned: Trials that searches cut short, of n_trials in all.
         unusable: Methods that could not be applied, with the reason.
+        simulated: Whether runs behind them are simulated.
     """
 
     queries: pd.DataFrame
@@ -44,6 +46,7 @@ class Scored:
     n_trials: int
     n_pruned: int
     unusable: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
 
     @property
     def clusters(self) -> pd.DataFrame:
@@ -101,6 +104,7 @@ def evaluate(
     """
     rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
     scored = evaluate_rows(rows, catalogue, judging, progress=progress)
+    scored = replace(scored, simulated=is_simulated(runs))
     if not ceiling:
         return scored
     halves = noise_ceiling(

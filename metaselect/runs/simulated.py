@@ -57,6 +57,11 @@ _DISTANCE_LOSS = 0.25  # of the direct score, from English to the farthest langu
 _SHARED_NOISE = 0.010  # sd over seeds, the same for all candidates of a query: pairing removes it
 
 
+def is_simulated(runs: pd.DataFrame) -> bool:
+    """Whether any row of a checked runs table is simulated, so that results must say so."""
+    return bool((runs["source"] == SOURCE).any())
+
+
 def simulated_truth() -> pd.DataFrame:
     """The true gain of every candidate of every simulated query.
 
