@@ -107,7 +107,7 @@ def sealed_folder(
     Raises:
         MetaselectError: `folder` is a file, or holds something that no command of ours made.
     """
-    if folder.exists() and not _replaceable(folder):
+    if folder.exists() and not _replaceable(folder, kind):
         raise MetaselectError(
             f"{folder} is there already and is not a finished {kind} folder: choose another --out, "
             "or remove it."
@@ -127,8 +127,17 @@ def sealed_folder(
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / MANIFEST).is_file() or not any(folder.iterdir()))
+def _replaceable(folder: Path, kind: str) -> bool:
+    return folder.is_dir() and (kind_of(folder) == kind or not any(folder.iterdir()))
+
+
+def kind_of(folder: Path) -> str | None:
+    """What a finished folder holds by its manifest; None where there is none of ours."""
+    try:
+        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return str(content["kind"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:

@@ -35,7 +35,7 @@ def main() -> None:
     """Run a command; what a user can fix ends in one line and exit code 2."""
     ready_streams()
     try:
-        app()
+        app(prog_name="metaselect")
     except MetaselectError as error:
         sys.exit(_told(str(error), code=2))
     except BrokenPipeError:

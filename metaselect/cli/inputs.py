@@ -1,12 +1,12 @@
 """What most commands are given: a runs table, task cards, and a folder for results."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaselect.console import warn
 from metaselect.errors import MetaselectError
+from metaselect.files import kind_of
 from metaselect.shipped import SIMULATED_WARNING, shipped_runs
 
 if TYPE_CHECKING:
@@ -68,22 +68,11 @@ def check_out(out: Path | None, *, kind: str) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise MetaselectError(f"--out {out} cannot be made in {above}: choose another folder.")
     empty = not out.exists() or (out.is_dir() and not any(out.iterdir()))
-    if not empty and _kind_of(out) != kind:
+    if not empty and kind_of(out) != kind:
         raise MetaselectError(
             f"{out} is there already and is not a finished {kind} folder: choose another --out, "
             "or remove it."
         )
-
-
-def _kind_of(folder: Path) -> str | None:
-    """What a finished folder holds by its manifest; None where there is none of ours."""
-    from metaselect.files import MANIFEST
-
-    try:
-        content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        return str(content["kind"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _few(names: list[str]) -> str:

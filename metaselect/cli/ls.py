@@ -90,7 +90,7 @@ def _studies(
     if store is not None:
         from metaselect.runs.store import RunsStore
 
-        table = RunsStore(store).studies()
+        table = RunsStore(store, make=False).studies()
     else:
         rows = runs_from(runs, percent=percent, catalogue=load_catalogue(tasks))
         grouped = rows.groupby(["study", "encoder", "adaptation"], as_index=False)

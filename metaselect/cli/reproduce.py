@@ -8,7 +8,7 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
 from metaselect.cli.evaluate import judging_of, save_record, show_evaluation
-from metaselect.cli.inputs import runs_from
+from metaselect.cli.inputs import check_out, runs_from
 from metaselect.console import points, print_json, say
 
 _RANKED = ("xnli", ("sw", "ta", "cy"))  # a seen target in languages near and far, one never seen
@@ -35,6 +35,8 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.report.page import ReportContent, write_report
     from metaselect.selector import TaskSelector
 
+    for kind in ("predictor", "evaluation", "ablation", "report"):
+        check_out(out / kind, kind=kind)
     catalogue = load_catalogue(tasks)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     say("1/4 train")

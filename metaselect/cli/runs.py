@@ -75,7 +75,9 @@ def export_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.runs.exchange import write_runs
     from metaselect.runs.store import RunsStore
 
-    table = RunsStore(store).read(study=study, encoder=encoder, target=target, language=language)
+    table = RunsStore(store, make=False).read(
+        study=study, encoder=encoder, target=target, language=language
+    )
     if not len(table):
         raise MetaselectError(
             f"{store} has no such runs: see metaselect ls studies --store {store}"

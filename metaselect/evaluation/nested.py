@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.errors import MetaselectError
 from metaselect.evaluation.ceiling import noise_ceiling
 from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.protocols import OuterFold, outer_folds
@@ -162,10 +163,15 @@ def _folds(rows: pd.DataFrame, judging: Judging) -> list[OuterFold]:
     Only there is training directly a choice; the others still serve as training rows.
     """
     folds = outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed)
-    if not any(fold.test["absolute"].any() for fold in folds):
-        return folds
-    kept = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
-    return [fold for fold in kept if len(fold.test)]
+    if any(fold.test["absolute"].any() for fold in folds):
+        folds = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
+    kept = [fold for fold in folds if len(fold.test)]
+    if not kept:
+        raise MetaselectError(
+            f"Protocol {judging.protocol!r} leaves no query with two candidates to choose among: "
+            "add runs of more intermediates, or `direct` runs."
+        )
+    return kept
 
 
 def _score_fold(

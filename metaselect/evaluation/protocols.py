@@ -18,6 +18,7 @@ _WHAT = {
     "intermediate": "intermediates that share no data",
     "encoder": "encoders",
 }
+_NUMBER = {2: "two", 3: "three"}
 _INTERMEDIATE_FOLDS = 3  # enough candidates in each to choose among, enough left to learn from
 
 
@@ -49,15 +50,16 @@ def outer_folds(rows: pd.DataFrame, *, protocol: Unit, seed: int) -> list[OuterF
         seed: Of the partition of intermediates.
 
     Raises:
-        MetaselectError: Fewer than two units.
+        MetaselectError: Too few units.
     """
     units = rows["held_out"].to_numpy(dtype=object)
     candidates = (rows["intermediate"] != DIRECT).to_numpy(dtype=bool)
     known = sorted(set(units[candidates]))
-    if len(known) < 2:
+    needed = 3 if protocol == "target" else 2  # two targets are left to tune on
+    if len(known) < needed:
         raise MetaselectError(
-            f"Protocol {protocol!r} needs runs of at least two {_WHAT[protocol]}, got "
-            f"{len(known)}: choose another --protocol or add runs."
+            f"Protocol {protocol!r} needs runs of at least {_NUMBER[needed]} {_WHAT[protocol]}, "
+            f"got {len(known)}: choose another --protocol or add runs."
         )
     count = min(_INTERMEDIATE_FOLDS, len(known)) if protocol == "intermediate" else len(known)
     folds = []

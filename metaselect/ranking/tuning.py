@@ -167,7 +167,7 @@ def _radius(inner: InnerFolds, choices: Sequence[Choice], level: float) -> Confo
 
 
 def _open_study(inner: InnerFolds, plan: Plan) -> optuna.Study:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # a stopped trial warns with a traceback
     return optuna.create_study(
         study_name=f"metaselect-{_fingerprint(inner, plan)}",
         storage=_storage(plan.storage),

@@ -55,16 +55,24 @@ INCOMING = sa.Table("incoming_runs", sa.MetaData(), *_columns(), prefixes=["TEMP
 """Rows of one import, seen by its connection alone."""
 
 
-def open_database(url: str) -> sa.Engine:
-    """An engine whose tables are there, made if need be.
+def open_database(url: str, *, make: bool) -> sa.Engine:
+    """An engine whose tables are there.
+
+    Args:
+        url: Of the database.
+        make: Make what is missing; otherwise a store that is not there is refused.
 
     Raises:
-        MetaselectError: A URL of another kind, a database that cannot be used, or one whose
-            tables are another program's or a newer metaselect's.
+        MetaselectError: A URL of another kind, a database that cannot be used, one without our
+            tables, or one whose tables are another program's or a newer metaselect's.
     """
     engine = _engine(url)
+    if not make and engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
+        raise MetaselectError(_no_store(engine))
     with transaction(engine, writes=False) as connection:
         version = _version(connection)
+    if version is None and not make:
+        raise MetaselectError(_no_store(engine))
     if version is None:
         with transaction(engine, writes=True) as connection:
             if _version(connection) is None:  # another process may have been faster
@@ -76,6 +84,10 @@ def open_database(url: str) -> sa.Engine:
             f"one knows {SCHEMA}): update metaselect with pip install -U metaselect."
         )
     return engine
+
+
+def _no_store(engine: sa.Engine) -> str:
+    return f"There is no store at {shown_url(engine)}: metaselect runs import makes one."
 
 
 @contextmanager

@@ -39,14 +39,15 @@ class RunsStore:
     Args:
         url: `sqlite:///runs.db` (a relative path; four slashes for an absolute one), or
             `postgresql+psycopg://user:password@host/database`.
+        make: Make the store where there is none; readers leave it be.
 
     Raises:
         MetaselectError: A URL of another kind, a server or file that cannot be used, or a store
             made by a newer metaselect. A password is never shown.
     """
 
-    def __init__(self, url: str) -> None:
-        self._engine = open_database(url)
+    def __init__(self, url: str, *, make: bool = True) -> None:
+        self._engine = open_database(url, make=make)
 
     def __str__(self) -> str:
         return shown_url(self._engine)

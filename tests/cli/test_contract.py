@@ -248,7 +248,8 @@ def test_other_protocols_are_judged_too(call, runs_file, protocol):
 def test_people_get_tables_of_an_evaluation(call, runs_file, place):
     done = call("evaluate", "--runs", runs_file, *ONE)
     lines = done.out.splitlines()
-    assert lines[0] == "target left out: 9 queries, 3 clusters of targets (means over clusters)"
+    shown = "target left out: 9 queries, 3 clusters of targets (points; means over clusters)"
+    assert lines[0] == f"SIMULATED RUNS, {shown}"
     assert {line.split()[0] for line in lines if line.strip()} >= METHODS
     assert "warning: simulated runs" in done.err
     assert not list(place.iterdir())
@@ -312,7 +313,7 @@ def test_rank_keeps_to_the_candidates_and_the_top(call, predictor):
 def test_rank_works_out_of_the_box_and_says_it_is_simulated(call):
     done = call("rank", "--target", "xnli", "--language", "sw")
     assert done.code == 0
-    assert done.out.splitlines()[0] == "xnli in sw"
+    assert done.out.splitlines()[0] == "xnli in sw, by a predictor of SIMULATED RUNS"
     assert "simulated" in done.err
 
 

@@ -103,7 +103,6 @@ def test_ctrl_c_leaves_nothing_behind(runs_file, place, command):
     assert not list(place.iterdir())
 
 
-@pytest.mark.xfail(strict=False, reason="Optuna logs the stopped trial with its traceback")
 def test_ctrl_c_shows_no_traceback(runs_file, place):
     arguments, after = COMMANDS["train"]
     _, _, err = _stopped([*arguments, "--runs", runs_file], after=after)
