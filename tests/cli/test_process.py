@@ -79,14 +79,23 @@ def _stopped(arguments, *, after):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a group of its own, as a terminal's foreground job is
+        preexec_fn=_interruptible,
     )
     assert process.stderr is not None
     for line in process.stderr:
         if after in line:
             break
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=120)
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
     return process.returncode, out, err
+
+
+def _interruptible():
+    """A job in the background of a script ignores Ctrl-C, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 COMMANDS = {

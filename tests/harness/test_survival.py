@@ -40,7 +40,13 @@ def start(config: GridConfig, folder: Path, out: Path) -> subprocess.Popen[str]:
         [sys.executable, str(script), str(path), "--out", str(out), "--json"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
+        preexec_fn=interruptible,
     )  # fmt: skip
+
+
+def interruptible() -> None:
+    """A job in the background of a script ignores Ctrl-C, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def stages_done(out: Path) -> int:
