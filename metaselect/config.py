@@ -67,6 +67,7 @@ class TrainingPart(_Part):
     temperature: float | None = Field(None, gt=0)
     lora_rank: int | None = Field(None, ge=1)
     lora_alpha: int | None = Field(None, ge=1)
+    freeze_embeddings: bool | None = None
     after: list[str] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
@@ -129,6 +130,7 @@ class GridConfig(_Part):
     threads: int = Field(1, ge=1)
     inference_tokens: int = Field(8192, ge=8)
     compile: bool = False
+    precision: str = Field("auto", pattern=r"^(auto|float32|bfloat16)$")
     disk_gb: float | None = Field(None, gt=0)
     log_to: list[TrackerName] = []
     budgets: list[BudgetPart] = []

@@ -8,13 +8,14 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue, Head
 from metaselect.config import HUB, ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.grid import Budget, Grid
-from metaselect.harness.recipe import Limits, Machine, Recipe, Testing
+from metaselect.harness.recipe import Limits, Machine, Precision, Recipe, Testing
 
 _TRAINING: Mapping[str, Any] = {
     "max_length": 128, "query_length": 96, "stride": 64, "max_answer_length": 30,
     "train_rows": None, "validation_rows": 200, "epochs": 3.0, "batch_examples": 32,
     "learning_rate": 3e-5, "warmup": 0.1, "weight_decay": 0.01, "clip_norm": 1.0,
     "checkpoint": "last", "n_snapshots": 5, "temperature": 0.05, "lora_rank": 8, "lora_alpha": 16,
+    "freeze_embeddings": False,
 }  # fmt: skip
 """XTREME's and jiant's reference settings (lengths, epochs, batch, rate, warm-up, clip)."""
 
@@ -57,15 +58,22 @@ def data_folder(config: GridConfig, *, base: Path) -> Path | None:
 
 
 def resolve_machine(config: GridConfig) -> Machine:
-    """Where to run; `auto` is the GPU if there is one."""
+    """Where to run; `auto` is the GPU if there is one, in bfloat16; a CPU counts in float32.
+
+    On a CPU bfloat16 must be asked for: it doubles the speed of one with its instructions, and is
+    three times slower on one without.
+    """
     import torch
 
     device = config.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision: Precision = "float32"
+    if config.precision == "bfloat16" or (config.precision == "auto" and device != "cpu"):
+        precision = "bfloat16"
     return Machine(
         device=device, threads=config.threads, inference_tokens=config.inference_tokens,
-        compile=config.compile,
+        compile=config.compile, precision=precision,
     )  # fmt: skip
 
 

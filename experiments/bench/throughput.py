@@ -109,10 +109,14 @@ def make_arms(
         limits=limits, train_rows=None, validation_rows=0, steps=None, epochs=1.0,
         batch_tokens=batch_tokens, batch_examples=None, learning_rate=3e-5, warmup=0.1,
         weight_decay=0.01, clip_norm=1.0, checkpoint="last", n_snapshots=1, temperature=0.05,
-        lora_rank=8, lora_alpha=16,
+        lora_rank=8, lora_alpha=16, freeze_embeddings=False,
     )  # fmt: skip
     machine = Machine(
-        device=arguments.device, threads=arguments.threads, inference_tokens=8192, compile=False
+        device=arguments.device,
+        threads=arguments.threads,
+        inference_tokens=8192,
+        compile=False,
+        precision="float32" if arguments.device == "cpu" else "bfloat16",
     )
 
     def ours() -> tuple[float, float]:

@@ -102,6 +102,12 @@ def body_of(model: torch.nn.Module) -> torch.nn.Module:
     return body if isinstance(body, torch.nn.Module) else model
 
 
+def freeze_embeddings(model: torch.nn.Module) -> None:
+    """Keep a model's word embeddings as they are while the rest trains."""
+    body: Any = body_of(model)
+    body.get_input_embeddings().weight.requires_grad_(False)
+
+
 def share_body(first: torch.nn.Module, other: torch.nn.Module) -> None:
     """Give the other model the first one's body, so that both train it.
 

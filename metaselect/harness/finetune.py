@@ -195,7 +195,7 @@ class _Stepper:
     ) -> tuple[int, np.ndarray, Outcome]:
         leg = self._legs[which]
         batch = padded_batch(leg.encoded, part, tokenizer=self._tokenizer, machine=self._machine)
-        with autocast(self._machine.device):
+        with autocast(self._machine):
             tensors = to_tensors(batch, leg.model, self._machine.device)
             out = leg.head.train(leg.model, tensors, temperature=self._recipe.temperature)
         (out.loss_sum / self._weight(which, whole)).backward()  # type: ignore[no-untyped-call]

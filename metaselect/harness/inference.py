@@ -60,7 +60,7 @@ class Predictor:
         sizes = encoded.lengths * encoded.width
         for index in inference_batches(sizes, batch_tokens=self.machine.inference_tokens):
             batch = padded_batch(encoded, index, tokenizer=self.tokenizer, machine=self.machine)
-            with torch.inference_mode(), autocast(self.machine.device):
+            with torch.inference_mode(), autocast(self.machine):
                 out = forward(self.model, to_tensors(batch, self.model, self.machine.device))
             yield batch, tuple(item.float().cpu().numpy() for item in out)
 
@@ -90,10 +90,13 @@ def to_tensors(batch: Batch, model: torch.nn.Module, device: str) -> Tensors:
     )
 
 
-def autocast(device: str) -> AbstractContextManager[Any]:
-    """bf16 on a GPU; float32 on a CPU, where bf16 without its hardware is three times slower."""
-    on_gpu = device.startswith("cuda")
-    return torch.autocast("cuda", dtype=torch.bfloat16, enabled=on_gpu)
+def autocast(machine: Machine) -> AbstractContextManager[Any]:
+    """Matrix products in the machine's precision."""
+    return torch.autocast(
+        machine.device.partition(":")[0],
+        dtype=torch.bfloat16,
+        enabled=machine.precision == "bfloat16",
+    )
 
 
 def _on(values: np.ndarray, device: str) -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 Adaptation = Literal["finetune", "lora"]
 Checkpoint = Literal["last", "average", "best-english"]
 Pooling = Literal["mean", "first"]
+Precision = Literal["float32", "bfloat16"]
 TrackerName = Literal["tensorboard", "mlflow"]
 
 
@@ -49,6 +50,8 @@ class Recipe:
         temperature: Of the in-batch softmax of dual encoders.
         lora_rank: Rank of LoRA's matrices.
         lora_alpha: Scale of LoRA's update.
+        freeze_embeddings: Whether the word embeddings keep their pretrained values; words of
+            languages that the English rows lack stay aligned with those that they have.
     """
 
     limits: Limits
@@ -67,6 +70,7 @@ class Recipe:
     temperature: float
     lora_rank: int
     lora_alpha: int
+    freeze_embeddings: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +105,14 @@ class Machine:
         threads: Torch threads of one worker.
         inference_tokens: Padded tokens a batch without gradients.
         compile: Whether torch.compile is used; pays on a GPU with many steps only.
+        precision: Of matrix products; weights and sums stay in float32.
     """
 
     device: str
     threads: int
     inference_tokens: int
     compile: bool
+    precision: Precision
 
 
 def as_json(value: Any) -> dict[str, Any]:

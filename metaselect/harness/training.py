@@ -107,6 +107,8 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
         if stage.parent is not None:
             load = encoders.load_all if stage.teaching.keep_head else encoders.load_body
             load(model, shop.work.weights(stage.parent))
+        if stage.recipe.freeze_embeddings:
+            encoders.freeze_embeddings(model)
         if legs:
             encoders.share_body(legs[0].model, model)
         legs.append(Leg(model, head, training_rows(stage, card, shop, tokenizer)))
