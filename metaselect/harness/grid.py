@@ -42,6 +42,7 @@ class Grid:
     Attributes:
         encoders, adaptations, intermediates, targets, seeds, budgets: The axes. An intermediate
             is `direct`, a task, or several tasks joined by `+`.
+        cells: Pairs of intermediate and target that alone are run; None runs the whole cross.
     """
 
     encoders: tuple[Encoder, ...]
@@ -49,7 +50,14 @@ class Grid:
     intermediates: tuple[str, ...]
     targets: tuple[str, ...]
     seeds: tuple[int, ...]
+    cells: tuple[tuple[str, str], ...] | None
     budgets: tuple[Budget, ...]
+
+    def targets_of(self, intermediate: str) -> tuple[str, ...]:
+        """The targets that an intermediate is run on."""
+        if self.cells is None:
+            return self.targets
+        return tuple(target for target in self.targets if (intermediate, target) in self.cells)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +111,10 @@ def plan_grid(grid: Grid, naming: Naming) -> Plan:
     runs: list[Run] = []
     stages: dict[str, Stage] = {}
     for cell in _cells(grid):
-        stages |= {stage.key: stage for stage in cell.before(naming)}
-        for target in grid.targets:
+        targets = grid.targets_of(cell.intermediate)
+        if targets:
+            stages |= {stage.key: stage for stage in cell.before(naming)}
+        for target in targets:
             found = cell.target_stages(target, naming)
             stages |= {stage.key: stage for stage in found if stage.key not in stages}
             runs.append(cell.run(target, naming.catalogue[target], found[-1]))

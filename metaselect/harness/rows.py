@@ -154,6 +154,8 @@ def _question(card: TaskCard, layout: Layout, raw: Mapping[str, Any], index: int
     starts = tuple(int(start) for start in answers["answer_start"])
     if len(texts) != len(starts):
         raise ValueError(f"{len(texts)} answers but {len(starts)} offsets")
+    if texts and not any(text.strip() for text in texts):
+        raise ValueError("blank answer (withheld); one without an answer has an empty list")
     key = str(cell(raw, layout.groups)) if layout.groups else str(index)
     return Question(key, question, context, texts, starts)
 
