@@ -20,18 +20,15 @@ other table is a task:
     fact_sources = {train_size = "glue_infos", hub = "harness"}
 """
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from metaselect.errors import MetaselectError, UnknownName
+from metaselect.catalogue.measured import Measured
+from metaselect.errors import UnknownName
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    pass
 
 DIRECT = "direct"
 """The candidate that stands for no intermediate task."""
@@ -208,10 +205,15 @@ class TaskCard:
 
 
 class Catalogue(Mapping[str, TaskCard]):
-    """Task cards by name; an unknown name is an error that lists the nearest ones."""
+    """Task cards by name; an unknown name is an error that lists the nearest ones.
 
-    def __init__(self, cards: Iterable[TaskCard]) -> None:
+    Attributes:
+        measured: What was measured of tasks and languages, beside what their cards say.
+    """
+
+    def __init__(self, cards: Iterable[TaskCard], measured: Measured | None = None) -> None:
         self._cards = {card.name: card for card in cards}
+        self.measured = Measured() if measured is None else measured
 
     def __getitem__(self, name: str) -> TaskCard:
         try:
@@ -252,100 +254,3 @@ class Catalogue(Mapping[str, TaskCard]):
         if card is None:
             return name
         return card.train_task or (card.kind if card.train_size == 0 else name)
-
-
-@cache
-def shipped_catalogue() -> Catalogue:
-    """The cards that come with the package."""
-    folder = resources.files("metaselect.catalogue") / "cards"
-    files = sorted((item for item in folder.iterdir()), key=lambda item: item.name)
-    return Catalogue(
-        card
-        for item in files
-        if item.name.endswith(".toml")
-        for card in parse_cards(item.read_text(encoding="utf-8"), where=item.name)
-    )
-
-
-def load_catalogue(extra: Path | None) -> Catalogue:
-    """The shipped cards, with a user's own file of cards added; theirs win on the same name.
-
-    Raises:
-        MetaselectError: The file is missing or broken; every fault is named.
-    """
-    shipped = shipped_catalogue()
-    if extra is None:
-        return shipped
-    try:
-        text = extra.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MetaselectError(f"Cannot read task cards from {extra}: {error}.") from error
-    return Catalogue([*shipped.values(), *parse_cards(text, where=str(extra))])
-
-
-def parse_cards(text: str, *, where: str) -> list[TaskCard]:
-    """Read the cards of one TOML text; `where` names it in errors.
-
-    Raises:
-        MetaselectError: Not TOML, or cards with unknown fields, wrong types, unknown sources or
-            unsafe names, all listed.
-    """
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise MetaselectError(f"{where} is not TOML: {error}.") from error
-    sources = tables.pop("sources", {})
-    faults: list[str] = []
-    if not isinstance(sources, dict):
-        faults.append("[sources] is a table of key = text")
-        sources = {}
-    cards: list[TaskCard] = []
-    for name, table in tables.items():
-        card = _parse_card(name, table, sources, faults)
-        if card is not None:
-            cards.append(card)
-    if faults:
-        raise MetaselectError(f"{where}: " + "; ".join(faults))
-    return cards
-
-
-def _parse_card(
-    name: str, table: Any, sources: Mapping[str, str], faults: list[str]
-) -> TaskCard | None:
-    from pydantic import ValidationError
-
-    if not _is_safe(name):
-        faults.append(
-            f"[{name}]: task names start with a letter or digit, use letters, digits, '.', '_', "
-            f"'-', '+' only, have at most 100 characters, and are not {DIRECT!r}"
-        )
-        return None
-    if not isinstance(table, dict):
-        faults.append(f"{name}: every top-level entry is a table of one task")
-        return None
-    if "name" in table:
-        faults.append(f"[{name}] name: the table's own name is the task's")
-        return None
-    try:
-        card = _card_reader().validate_python({"name": name, **table})
-    except ValidationError as error:
-        faults += [
-            f"[{name}] {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors()
-        ]
-        return None
-    named = {*card.fact_sources.values(), *(score.source for score in card.scores)}
-    faults += [f"[{name}]: source {key!r} is not in [sources]" for key in named - set(sources)]
-    return card
-
-
-@cache
-def _card_reader() -> "TypeAdapter[TaskCard]":
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(TaskCard)
-
-
-def _is_safe(name: str) -> bool:
-    allowed = name.isascii() and all(char.isalnum() or char in "._-+" for char in name)
-    return allowed and name[:1].isalnum() and name != DIRECT and len(name) <= 100

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.catalogue.tasks import TaskCard, shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.tasks import TaskCard
 
 CARDS = shipped_catalogue()
 PACK = Path(os.environ.get("METASELECT_PACK", Path(__file__).parents[3] / "shared" / "pack"))

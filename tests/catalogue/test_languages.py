@@ -3,13 +3,13 @@ import sys
 
 import pytest
 
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.languages import (
     find_language,
     matching_code,
     resolve_language,
     shipped_languages,
 )
-from metaselect.catalogue.tasks import shipped_catalogue
 from metaselect.errors import UnknownName
 
 

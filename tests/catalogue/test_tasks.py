@@ -1,6 +1,7 @@
 import pytest
 
-from metaselect.catalogue.tasks import Catalogue, Layout, load_catalogue, parse_cards
+from metaselect.catalogue.cardfiles import load_catalogue, parse_cards
+from metaselect.catalogue.tasks import Catalogue, Layout
 from metaselect.errors import MetaselectError, UnknownName
 
 CARD = """
