@@ -18,8 +18,12 @@ from metaselect.catalogue.tasks import Catalogue
 if TYPE_CHECKING:
     from metaselect.features.history import History
 
-Group = Literal["size", "difficulty", "language", "diversity", "affinity", "history"]
-GROUPS: tuple[Group, ...] = ("size", "difficulty", "language", "diversity", "affinity", "history")
+Group = Literal["size", "difficulty", "language", "diversity", "affinity", "history", "measured"]
+DEFAULT_GROUPS: tuple[Group, ...] = (
+    "size", "difficulty", "language", "diversity", "affinity", "history"
+)  # fmt: skip
+GROUPS: tuple[Group, ...] = (*DEFAULT_GROUPS, "measured")
+"""All groups. A measured feature belongs to `measured` and to the group of what it says."""
 Floats = npt.NDArray[np.float64]
 
 _SPARSE = 4  # possible keys for each row beyond which a table of all of them costs too much
@@ -49,7 +53,8 @@ class Feature:
 
     Attributes:
         name: Unique, snake_case, with its unit where it has one.
-        groups: Groups that it belongs to; a product belongs to both of its factors' groups.
+        groups: Groups that it belongs to: a product to both of its factors', a measured feature to
+            `measured` too. It goes when any of them goes.
         keys: Columns that it is a function of, among study, encoder, intermediate, target,
             language, family.
         words: What it says, for reasons shown to people ("training size of the intermediate").

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from metaselect.features import affinity, difficulty, diversity, history, language, size
 from metaselect.features.base import Feature, Group
+from metaselect.features.measured import records
 from metaselect.features.products import products_of
 
 _SINGLE = (
@@ -13,6 +14,7 @@ _SINGLE = (
     *diversity.FEATURES,
     *affinity.FEATURES,
     *history.FEATURES,
+    *records.RANKED,
 )
 
 # What an intermediate asks, times how far the language is and how much the encoder saw of it:
@@ -29,6 +31,11 @@ _PRODUCTS = (
     ("error_intermediate", "syntactic_distance"),
     ("same_kind", "syntactic_distance"),
     ("same_head", "syntactic_distance"),
+    ("log_size_intermediate", "fertility"),
+    ("unlearnt_share_intermediate", "syntactic_distance"),
+    ("unlearnt_share_intermediate", "log_pretraining_gib"),
+    ("word_order_reliance_intermediate", "syntactic_distance"),
+    ("same_head", "target_doubt"),
 )
 
 FEATURES: tuple[Feature, ...] = (*_SINGLE, *products_of(_SINGLE, _PRODUCTS))

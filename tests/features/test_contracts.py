@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.measured import Value
+from metaselect.catalogue.tasks import Catalogue
 from metaselect.features.base import GROUPS, World, compute
 from metaselect.features.history import History
+from metaselect.features.measured.records import MEASURES
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import candidate_rows, prepare
 from metaselect.ranking.searchspace import DEFAULT_POOLING
@@ -20,10 +23,24 @@ KEYS = {
 }
 
 
+def some_of_every_measure():
+    """A value of every measure, near the end of its range, of what it is of."""
+    places = {
+        "task": [("mnli", "", ""), ("xnli", "", "")], "pair": [("mnli", "xnli", "")],
+        "task in language": [("mnli", "", "sw")], "target in language": [("xnli", "", "sw")],
+        "language": [("", "", "sw")],
+    }  # fmt: skip
+    for measure in MEASURES:
+        value = measure.low + 0.9 * (measure.high - measure.low)
+        for place in places[measure.of]:
+            yield Value(measure.name, "e", *place, value, 1.0)
+
+
 @pytest.fixture(scope="module")
 def world():
     runs = check_runs(simulated_runs(seed=0, noise=0.01), percent=False)
-    catalogue = shipped_catalogue()
+    cards = shipped_catalogue()
+    catalogue = Catalogue(cards.values(), cards.measured.joined(some_of_every_measure()))
     rows = prepare(query_gains(runs), catalogue, unit="target")
     # one unit of all: every effect is kept
     whole = History.fit(rows.assign(held_out=""), pooling=DEFAULT_POOLING, leave_out=False)

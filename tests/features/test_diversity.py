@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.features.base import World, compute
 from metaselect.features.diversity import FEATURES, diversity_of
 

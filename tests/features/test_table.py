@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.features.base import GROUPS, World, compute
 from metaselect.features.registry import features_of
 from metaselect.features.table import NEW, candidate_rows, prepare, source_groups

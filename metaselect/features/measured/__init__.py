@@ -1,0 +1,1 @@
+"""What is measured of tasks and languages with an encoder and data, where cards say nothing."""

@@ -1,0 +1,201 @@
+"""What is to be measured, as jobs: each named by all that its values depend on."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from metaselect.features.measured import spoken
+from metaselect.features.measured.bench import Bench
+from metaselect.features.measured.records import BY_NAME, MEASURES, Of
+from metaselect.harness import encoders
+from metaselect.harness.corpora import Split
+from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.stages import stage_key
+
+CODE_VERSION = 1
+"""Raise it with any change that moves a measured value, so that old ones are not taken for new."""
+
+Kind = Literal[
+    "data",
+    "frozen",
+    "surprise",
+    "learning",
+    "likeness",
+    "transfer",
+    "language",
+    "task in language",
+    "doubt",
+]
+
+NAMES: Mapping[Kind, tuple[str, ...]] = {
+    "data": ("label_entropy", "log_text_length", "type_token_ratio"),
+    "frozen": ("probe_difficulty", "neighbour_difficulty", "description_length"),
+    "surprise": ("pseudo_perplexity",),
+    "learning": (
+        "unlearnt_share", "low_confidence", "variability", "incorrectness", "forgetting",
+        "word_order_reliance",
+    ),
+    "likeness": ("text_similarity", "vocabulary_overlap"),
+    "transfer": (
+        "task_similarity", "logme", "h_score", "nleep", "transrate", "gbc", "linear_transfer",
+        "neighbour_transfer",
+    ),
+    "language": ("fertility", "unknown_share"),
+    "task in language": ("subword_overlap", "alignment", "drift"),
+    "doubt": ("target_doubt",),
+}  # fmt: skip
+"""Measures that come out of one job of each kind together."""
+
+NEEDS_TUNED: tuple[Kind, ...] = ("learning", "transfer", "task in language", "doubt")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One pass that gives a few values.
+
+    Attributes:
+        kind: What is done.
+        task, target, language: What it is of; "" where that does not matter.
+        key: Name: hash of code version, data, encoder and what it is of.
+    """
+
+    kind: Kind
+    task: str
+    target: str
+    language: str
+    key: str
+
+    @property
+    def label(self) -> str:
+        """For people."""
+        return " ".join(filter(None, (self.kind, self.task, self.target, self.language)))
+
+    @property
+    def seconds(self) -> float:
+        """What it is likely to cost on one core, from the measures' records."""
+        times = [BY_NAME[name].seconds for name in NAMES[self.kind]]
+        return max(times) if self.kind == "learning" else sum(times)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What is to be measured.
+
+    Attributes:
+        tasks: Intermediates, and tasks whose difficulty is asked.
+        targets: Targets.
+        languages: Codes; None measures each target in the languages that it has.
+        measures: Names of measures.
+    """
+
+    tasks: Sequence[str]
+    targets: Sequence[str]
+    languages: Sequence[str]
+    measures: Sequence[str]
+
+
+def plan_jobs(bench: Bench, wish: Wish) -> list[Job]:
+    """Jobs that give the measures wished for, in an order that reuses tuned models.
+
+    A target of a pair is measured where it has English training rows; a language where some task
+    has text of it.
+    """
+    kinds = [kind for kind, names in NAMES.items() if set(names) & set(wish.measures)]
+    everything = list(dict.fromkeys((*wish.tasks, *wish.targets)))
+    trained = [name for name in everything if bench.source(name) is not None]
+    tasks = [name for name in wish.tasks if name in trained]
+    targets = [name for name in wish.targets if name in trained]
+    learnable = [name for name in trained if has_head(bench, name)]
+    jobs: list[Job] = []
+    namer = Namer(bench)
+    for kind in kinds:
+        if kind in ("data", "frozen", "surprise"):
+            jobs += [namer.job(kind, task=name) for name in trained]
+        elif kind == "learning":
+            jobs += [namer.job(kind, task=name) for name in learnable]
+        elif kind in ("likeness", "transfer"):
+            jobs += [
+                namer.job(kind, task=task, target=target) for task in tasks for target in targets
+            ]
+        elif kind == "language":
+            jobs += [namer.job(kind, language=code) for code in wish.languages]
+        elif kind == "task in language":
+            jobs += [
+                namer.job(kind, task=task, language=code)
+                for task in tasks
+                for code in wish.languages
+            ]
+        else:
+            jobs += [
+                namer.job(kind, task=target, language=code)
+                for target in targets
+                if target in learnable
+                for code in wish.languages
+                if bench.corpora.has(bench.catalogue[target], "test", code)
+            ]
+    return jobs
+
+
+def cost_of(measures: Iterable[str], *, n_tasks: int, n_targets: int, n_languages: int) -> float:
+    """Seconds on one core that measures of so many tasks, targets and languages are likely to take.
+
+    Measures that come out of one training count once.
+    """
+    counts: Mapping[Of, int] = {
+        "task": n_tasks, "pair": n_tasks * n_targets, "task in language": n_tasks * n_languages,
+        "target in language": n_targets * n_languages, "language": n_languages,
+    }  # fmt: skip
+    named = [BY_NAME[name] for name in measures]
+    once = max((item.seconds for item in named if item.name in NAMES["learning"]), default=0.0)
+    each = sum(
+        item.seconds * counts[item.of] for item in named if item.name not in NAMES["learning"]
+    )
+    return once * n_tasks + each
+
+
+def measures_of(groups: Iterable[str]) -> list[str]:
+    """Names of the measures that belong to feature groups and that jobs can give."""
+    known = {name for names in NAMES.values() for name in names}
+    wanted = set(groups)
+    return [item.name for item in MEASURES if item.group in wanted and item.name in known]
+
+
+class Namer:
+    """Names jobs; remembers the encoder's hash."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._encoder = encoders.fingerprint(bench.encoder)
+
+    def job(self, kind: Kind, *, task: str = "", target: str = "", language: str = "") -> Job:
+        """A job named by all that its values depend on."""
+        identity: dict[str, Any] = {
+            "kind": f"measured {kind}",
+            "version": CODE_VERSION,
+            "encoder": None if kind == "data" else self._encoder,
+            "of": [self._source(task), self._source(target), language],
+            "data": [self._data(name) for name in (task, target) if name],
+        }
+        if language:
+            names = spoken.TEXTS if kind != "doubt" else (task,)  # a target's own test texts
+            identity["texts"] = [self._identity(name, "test", language) for name in names]
+        return Job(kind=kind, task=task, target=target, language=language, key=stage_key(identity))
+
+    def _source(self, name: str) -> str:
+        card = self._bench.source(name) if name else None
+        return name if card is None else card.name
+
+    def _data(self, name: str) -> list[str]:
+        card = self._bench.source(name)
+        splits: tuple[Split, ...] = ("train", "validation")
+        return [] if card is None else [self._identity(card.name, part, "en") for part in splits]
+
+    def _identity(self, name: str, split: Split, language: str) -> str:
+        card = self._bench.catalogue.find(name)
+        return "" if card is None else self._bench.corpora.identity(card, split, language)
+
+
+def has_head(bench: Bench, name: str) -> bool:
+    """Whether a task has labelled English rows that a model can be tuned on."""
+    card = bench.source(name)
+    return card is not None and HEADS[card.head].score is not None

@@ -1,0 +1,116 @@
+"""Difficulty as a model meets it: what it learns of a task at an equal budget, and how.
+
+V-usable information (Xu et al. 2020; Ethayarajh et al. 2022) is H_V(Y) - H_V(Y|X). The null model
+sees no input, so that the best it can say is the labels' frequencies (of choices, positions: all
+alike); its entropy is taken in closed form. H_V(Y|X) is the tuned model's loss on held-out rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from metaselect.catalogue.tasks import TaskCard
+from metaselect.features.measured.bench import N_ROWS, Bench
+from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.inference import Tensors
+from metaselect.harness.rows import Choice, Labelled, Question, Row, Tagged
+from metaselect.harness.tokens import Encoded
+from metaselect.seeding import derive_seed
+
+
+def learning_measures(bench: Bench, name: str) -> dict[str, float]:
+    """Measures of a task from one training of it: what is left unlearnt, and the dynamics."""
+    card = bench.source(name)
+    if card is None:
+        return {}
+    stage = bench.tune(card)
+    found = bench.work.read(bench.work.stage(stage.key) / "result.json")["dynamics"][card.name]
+    held_out = bench.held_out(card)
+    unlearnt = _unlearnt(bench, card, held_out)
+    shuffled = [shuffled_words(row, seed=number) for number, row in enumerate(held_out)]
+    return {
+        "low_confidence": 1.0 - found["confidence"],
+        "variability": found["variability"],
+        "incorrectness": 1.0 - found["correctness"],
+        "forgetting": found["n_forgotten"],
+        "unlearnt_share": min(unlearnt, 4.0),
+        "word_order_reliance": float(
+            np.clip(_unlearnt(bench, card, shuffled) - unlearnt, -4.0, 16.0)
+        ),
+    }
+
+
+def _unlearnt(bench: Bench, card: TaskCard, rows: Sequence[Row]) -> float:
+    """H_V(Y|X) / H_V(Y) on rows; for ratings, the squared error over the variance."""
+    predictor = bench.predictor(bench.tuned(card), card)
+    head = HEADS[card.head]
+    encoded = head.encode(rows, predictor.tokenizer, predictor.limits)
+
+    def losses(model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, ...]:
+        return (head.train(model, batch, temperature=1.0).loss_sum[None],)
+
+    total = sum(float(out[0][0]) for _, out in predictor.outputs(encoded, losses))
+    train = head.encode(bench.rows(card, "train", N_ROWS), predictor.tokenizer, predictor.limits)
+    return total / float(encoded.weights.sum()) / null_entropy(card.head, train, encoded)
+
+
+def null_entropy(head_name: str, train: Encoded, held_out: Encoded) -> float:
+    """Loss of a model that sees no input, in nats a label, on held-out items.
+
+    Frequencies come from the training items, with one more of each label so that none is
+    impossible. Of choices, and of positions in a window, all are alike to such a model.
+    """
+    if head_name == "multiple-choice":
+        return float(np.log(held_out.width))
+    if head_name == "extractive-qa":
+        return float(np.log(held_out.lengths).mean())
+    if head_name == "regression":
+        ratings = np.asarray(held_out.items["label"], dtype=np.float64)
+        known = np.asarray(train.items["label"], dtype=np.float64)
+        return max(float(((ratings - known.mean()) ** 2).mean()), 1e-6)
+    before, after = (_labels(head_name, encoded) for encoded in (train, held_out))
+    counts = 1.0 + np.bincount(before, minlength=int(after.max()) + 1)
+    return float(-np.log(counts / counts.sum())[after].mean())
+
+
+def _labels(head_name: str, encoded: Encoded) -> np.ndarray:
+    if head_name == "tagging":
+        tags = encoded.tokens["tags"]
+        return np.asarray(tags[tags >= 0])
+    return np.asarray(encoded.items["label"])
+
+
+def label_counts(rows: Sequence[Row]) -> np.ndarray | None:
+    """How often each label stands in rows; None where labels are no classes."""
+    if isinstance(rows[0], Tagged):
+        labels = [tag for row in rows if isinstance(row, Tagged) for tag in row.tags]
+    elif isinstance(rows[0], Labelled | Choice):
+        labels = [int(row.label) for row in rows if isinstance(row, Labelled | Choice)]
+    else:
+        return None
+    return np.bincount(labels)
+
+
+def shuffled_words(row: Row, *, seed: int) -> Row:
+    """A row with the words of each text in random order; of a question's row, the question's."""
+    rng = np.random.default_rng(derive_seed(seed, "shuffled"))
+
+    def mixed(text: str) -> str:
+        words = text.split()
+        return " ".join(words[index] for index in rng.permutation(len(words)))
+
+    match row:
+        case Labelled():
+            return replace(row, texts=tuple(mixed(text) for text in row.texts))
+        case Choice():
+            return replace(row, text=mixed(row.text), choices=tuple(map(mixed, row.choices)))
+        case Question():
+            return replace(row, question=mixed(row.question))
+        case Tagged():
+            order = rng.permutation(len(row.tokens))
+            return Tagged(
+                tuple(row.tokens[index] for index in order), tuple(row.tags[i] for i in order)
+            )
+    return row

@@ -1,0 +1,166 @@
+"""Frozen difficulty of a task, and how a model tuned on one task takes to another's labels."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from metaselect.features.measured import estimators, probes, similarities
+from metaselect.features.measured.bench import N_SAMPLE, Bench, texts_of
+from metaselect.features.measured.evidence import logme
+from metaselect.features.measured.hardness import label_entropy
+from metaselect.features.measured.learning import label_counts
+from metaselect.features.measured.posteriors import nleep
+from metaselect.features.measured.spoken import task_counts
+from metaselect.features.measured.vectors import Vectors, labelled_vectors
+from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.inference import autocast, padded_batch, to_tensors
+from metaselect.harness.retrieval import embed_texts
+
+_N_FISHER = 128  # rows whose gradients make a task's embedding
+_N_WORDS = 5000
+
+
+def data_measures(bench: Bench, name: str) -> dict[str, float]:
+    """What a task's English training rows tell without an encoder."""
+    card = bench.source(name)
+    if card is None:
+        return {}
+    rows = bench.rows(card, "train", N_SAMPLE)
+    words = [text.lower().split() for text in texts_of(rows)]
+    first = [word for text in words for word in text][:_N_WORDS]
+    found = {
+        "log_text_length": float(np.log10(max(1.0, sum(map(len, words)) / len(words)))),
+        "type_token_ratio": len(set(first)) / len(first),
+    }
+    counts = label_counts(rows) if card.head != "regression" else None
+    if counts is not None:
+        found["label_entropy"] = label_entropy(np.repeat(np.arange(len(counts)), counts))
+    return found
+
+
+def frozen_measures(bench: Bench, name: str) -> dict[str, float]:
+    """Difficulty of a task's labels to simple models on the encoder's frozen vectors."""
+    vectors = frozen_vectors(bench, name)
+    if vectors is None:
+        return {}
+    features, labels = vectors.features, vectors.labels
+    n_classes = int(labels.max()) + 1
+    linear = probes.linear_accuracy(features, labels, seed=0)
+    nearest = probes.nearest_neighbour_accuracy(features, labels)
+    bits = probes.prequential_bits(features, labels, seed=0)
+    return {
+        "probe_difficulty": 1.0 - above_chance(linear, vectors.chance),
+        "neighbour_difficulty": 1.0 - above_chance(nearest, vectors.chance),
+        "description_length": min(bits / float(np.log2(n_classes)), 4.0),
+    }
+
+
+def above_chance(accuracy: float, chance: float) -> float:
+    """(accuracy - chance) / (1 - chance), at least -1."""
+    return float(max(-1.0, (accuracy - chance) / max(1e-9, 1.0 - chance)))
+
+
+def likeness_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
+    """What a task's English texts and a target's have in common."""
+    counts = [task_counts(bench, name) for name in (task, target)]
+    if not all(counts):
+        return {}
+    types = [{token for token, count in found.items() if count > 1} for found in counts]
+    means = [mean_vector(bench, name) for name in (task, target)]
+    return {
+        "vocabulary_overlap": len(types[0] & types[1]) / max(1, len(types[0] | types[1])),
+        "text_similarity": similarities.text_similarity(*means),
+    }
+
+
+def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
+    """How the target's labels lie in the vectors of the encoder tuned on the task."""
+    found = _task_similarity(bench, task, target)
+    vectors = labelled_vectors(bench, target, tuned_on=task)
+    if vectors is None:
+        return found
+    features, labels = vectors.features, vectors.labels
+    linear = probes.linear_accuracy(features, labels, seed=0)
+    nearest = probes.nearest_neighbour_accuracy(features, labels)
+    return found | {
+        "logme": logme(features, labels),
+        "h_score": estimators.h_score(features, labels),
+        "nleep": nleep(features, labels, seed=0),
+        "transrate": estimators.transrate(features, labels),
+        "gbc": estimators.gbc(features, labels, variances="diagonal"),
+        "linear_transfer": above_chance(linear, vectors.chance),
+        "neighbour_transfer": above_chance(nearest, vectors.chance),
+    }
+
+
+@lru_cache(maxsize=64)
+def mean_vector(bench: Bench, name: str) -> npt.NDArray[np.float64]:
+    """Mean unit vector of a task's English training texts under the pretrained encoder."""
+    card = bench.source(name)
+    if card is None:
+        raise ValueError(f"{name} has no English training rows")
+    predictor = bench.predictor(bench.body(None), card)
+    texts = texts_of(bench.rows(card, "train", N_SAMPLE))
+    found = embed_texts(predictor, texts, max_length=96, layer=-1, pooling="mean")
+    return np.asarray(found.mean(axis=0), dtype=np.float64)
+
+
+@lru_cache(maxsize=64)
+def frozen_vectors(bench: Bench, name: str) -> Vectors | None:
+    """A task's labelled vectors under the pretrained encoder."""
+    return labelled_vectors(bench, name, tuned_on=None)
+
+
+def _task_similarity(bench: Bench, task: str, target: str) -> dict[str, float]:
+    fishers = [fisher_diagonal(bench, name) for name in (task, target)]
+    if fishers[0] is None or fishers[1] is None:
+        return {}
+    shares = [
+        similarities.fisher_similarity(fishers[0][name], fishers[1][name])
+        for name in fishers[0].keys() & fishers[1].keys()
+    ]
+    return {"task_similarity": float(np.mean(shares))}
+
+
+@lru_cache(maxsize=64)
+def fisher_diagonal(bench: Bench, name: str) -> Mapping[str, npt.NDArray[np.float32]] | None:
+    """Empirical Fisher diagonal of the model tuned on a task, by weight matrix of its body.
+
+    Squared gradients of batches' summed losses, a cheap stand-in for squared gradients of single
+    examples; embeddings, which do not train, are left out.
+    """
+    card = bench.source(name)
+    if card is None or HEADS[card.head].score is None:
+        return None
+    model, head = bench.tuned(card), HEADS[card.head]
+    predictor = bench.predictor(model, card)
+    rows = bench.rows(card, "train", _N_FISHER)
+    encoded = head.encode(rows, predictor.tokenizer, predictor.limits)
+    prefix = f"{getattr(model, 'base_model_prefix', '')}."
+    weights = {
+        name.removeprefix(prefix): weight
+        for name, weight in model.named_parameters()
+        if name.startswith(prefix) and "embeddings" not in name and weight.ndim > 1
+    }
+    total = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+    model.eval()
+    for index in np.array_split(np.arange(len(encoded)), max(1, len(encoded) // 4)):
+        batch = padded_batch(
+            encoded, index, tokenizer=predictor.tokenizer, machine=predictor.machine
+        )
+        with autocast(predictor.machine):
+            tensors = to_tensors(batch, model, predictor.machine.device)
+            loss = head.train(model, tensors, temperature=1.0).loss_sum
+        model.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for name, weight in weights.items():
+            if weight.grad is not None:
+                total[name] += weight.grad**2
+    return {
+        name: values.flatten().cpu().numpy()
+        for name, values in total.items()
+        if "pooler" not in name
+    }
