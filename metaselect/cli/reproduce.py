@@ -1,16 +1,22 @@
 """`metaselect reproduce`: the main job: train, judge, ablate, rank and report."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
-from metaselect.cli.evaluate import judging_of, save_record, show_evaluation
+from metaselect.cli.describe import show_anatomy, show_definitions
+from metaselect.cli.evaluate import judging_of, show_evaluation
 from metaselect.cli.inputs import check_out, runs_from
-from metaselect.console import points, print_json, say
+from metaselect.console import print_json, say
 
+if TYPE_CHECKING:
+    from metaselect.evaluation.question import Findings
+    from metaselect.features.table import Unit
+
+_RETUNED = 20  # trials of a search made anew
 _RANKED = ("xnli", ("sw", "ta", "cy"))  # a seen target in languages near and far, one never seen
 
 
@@ -19,7 +25,14 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("reproduced"),
     percent: options.Percent = False,
     tasks: options.Tasks = None,
-    trials: options.Trials = 10,
+    measured: options.MeasuredTable = None,
+    protocols: Annotated[
+        str | None, typer.Option(help="Protocols to judge under, with commas. [default: all]")
+    ] = None,
+    trials: options.Trials = 1,
+    retune: Annotated[
+        bool, typer.Option("--retune", help="Search settings anew: 20 trials in every fold.")
+    ] = False,
     seed: options.Seed = 0,
     workers: options.Workers = None,
     as_json: options.Json = False,
@@ -28,77 +41,95 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect reproduce --out reproduced
     """
-    from metaselect.catalogue.tasks import load_catalogue
-    from metaselect.evaluation.ablation import ablate
-    from metaselect.evaluation.nested import evaluate
-    from metaselect.evaluation.results import ablation_record, evaluation_record
+    from metaselect.card import About, judged
+    from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.evaluation.question import answer, ask
     from metaselect.report.page import ReportContent, write_report
     from metaselect.selector import TaskSelector
 
-    for kind in ("predictor", "evaluation", "ablation", "report"):
+    units = _protocols(protocols)
+    for kind in ("predictor", "report"):
         check_out(out / kind, kind=kind)
-    catalogue = load_catalogue(tasks)
+    check_out(out / "evaluation", kind="findings")
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    say("1/4 train")
-    selector = TaskSelector(n_trials=trials, random_state=seed, catalogue=catalogue)
-    selector.fit(table, progress=say).save_pretrained(out / "predictor")
-    say("2/4 evaluate: every target predicted from the others")
-    judging = judging_of("target", trials, 0.8, seed, workers)
-    scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
-    evaluation = evaluation_record(scored, judging)
-    save_record(out / "evaluation", "evaluation", evaluation, table)
-    say("3/4 ablate")
-    plain = judging_of("target", 1, 0.8, seed, workers)
-    ablation = ablation_record(ablate(table, catalogue, plain, progress=say), plain)
-    save_record(out / "ablation", "ablation", ablation, table)
-    say("4/4 rank and report")
-    content = ReportContent(table, selector, (evaluation,), (ablation,))
+    n_trials = _RETUNED if retune else trials
+    say("1/3 train")
+    selector = TaskSelector(n_trials=n_trials, random_state=seed, catalogue=catalogue)
+    selector.fit(table, progress=say)
+    say("2/3 judge: every unit predicted from the others")
+    judging = judging_of("target", n_trials, 0.8, seed, workers)
+    findings = ask(table, catalogue, judging, protocols=units, progress=say)
+    save_findings(out / "evaluation", findings, table)
+    evaluations = tuple(findings.evaluations.values())
+    selector.about = About(judged=tuple(map(judged, evaluations)))
+    selector.save_pretrained(out / "predictor")
+    say("3/3 rank and report")
+    content = ReportContent(table, selector, evaluations, tuple(findings.ablations.values()))
     page = write_report(out / "report", content)
-    answers = answer(evaluation, ablation)
+    answers = answer(findings)
     if as_json:
-        print_json({"report": str(page), "evaluation": evaluation, "answer": answers})
+        print_json({"report": str(page), **_as_json(findings), "answer": answers})
         return
-    show_evaluation(evaluation)
-    print()
-    show_ablation(ablation)
-    print()
+    _show(findings)
     _show_ranking(selector)
     print(f"\nReport: {page}")
     for line in answers:
         print(line)
 
 
-def answer(evaluation: dict[str, Any], ablation: dict[str, Any]) -> list[str]:
-    """The research question's answer from two records, in three plain sentences."""
-    against = {
-        item["against"]: item for item in evaluation["contrasts"] if item["measure"] == "regret@1"
-    }
-    steps = {
-        (item["method"], item["against"]): item
-        for item in ablation["contrasts"]
-        if item["measure"] == "regret@1"
-    }
-    simple = {
-        name: row["regret@1"]
-        for name, row in evaluation["methods"].items()
-        if name not in ("ranker", "oracle", "ceiling", "random")
-    }
-    where = "On simulated runs" if evaluation["simulated"] else "On these runs"
-    best = min(simple, key=lambda name: simple[name])
-    return [
-        f"{where}, the ranker changes regret@1 against random choice by "
-        f"{_told(against['random'])}.",
-        f"Against the best simple rule ({best}), it changes regret@1 by {_told(against[best])}.",
-        "Difficulty, language and diversity features together change it by "
-        f"{_told(steps['+both', 'history'])} beyond size and history.",
-    ]
+def save_findings(out: Path, findings: "Findings", runs: Any) -> None:
+    """Write every record into one folder, with a manifest that names the runs by their hash."""
+    from metaselect.files import sealed_folder, write_json
+    from metaselect.runs.schema import table_hash
+
+    made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs)}
+    with sealed_folder(out, kind="findings", schema=1, made_by=made_by) as folder:
+        for name, record in _files(findings).items():
+            write_json(folder / f"{name}.json", record)
 
 
-def _told(item: dict[str, Any]) -> str:
-    return (
-        f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
-        f"{points(item['high'])}, p {item['p']:.3f}, {item['n_clusters']} clusters)"
-    )
+def _files(findings: "Findings") -> dict[str, Any]:
+    return {
+        "anatomy": findings.anatomy,
+        "definitions": findings.definitions,
+        "skipped": dict(findings.skipped),
+        **{f"evaluation-{name}": record for name, record in findings.evaluations.items()},
+        **{f"ablation-{name}": record for name, record in findings.ablations.items()},
+    }
+
+
+def _as_json(findings: "Findings") -> dict[str, Any]:
+    first = next(iter(findings.evaluations.values()))
+    return {"evaluation": first, "findings": _files(findings)}
+
+
+def _protocols(text: str | None) -> "tuple[Unit, ...]":
+    from metaselect.errors import UnknownChoice
+    from metaselect.evaluation.protocols import PROTOCOLS
+
+    if text is None:
+        return PROTOCOLS
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in PROTOCOLS:
+            raise UnknownChoice("--protocols", name, PROTOCOLS)
+    return tuple(name for name in PROTOCOLS if name in names) or PROTOCOLS
+
+
+def _show(findings: "Findings") -> None:
+    show_anatomy(findings.anatomy)
+    show_definitions(findings.definitions)
+    for name, record in findings.evaluations.items():
+        if name.endswith("-apart"):
+            print("\nWithout intermediates that share data with the target:")
+        show_evaluation(record)
+        print()
+    for record in findings.ablations.values():
+        show_ablation(record)
+        print()
+    for name, reason in findings.skipped.items():
+        print(f"{name}: not judged. {reason}")
 
 
 def _show_ranking(selector: Any) -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.evaluation.nested import Judging, Scored, evaluate_rows
-from metaselect.features.base import GROUPS, Group
+from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.features.table import prepare, rankable
 from metaselect.runs.gains import query_gains
 from metaselect.runs.simulated import is_simulated
@@ -26,7 +26,8 @@ LADDER: Mapping[str, tuple[Group, ...]] = {
     "+difficulty": ("size", "history", "difficulty"),
     "+language": ("size", "history", "language", "diversity"),
     "+both": ("size", "history", "difficulty", "language", "diversity"),
-    "all": GROUPS,
+    "all": DEFAULT_GROUPS,
+    "+measured": GROUPS,
 }
 """Arms of the ladder by name; random stands below them and the oracle above."""
 
@@ -46,12 +47,12 @@ class Arm:
 def arms() -> list[Arm]:
     """The ladder, each group alone, each group dropped, and the control."""
     ladder = [Arm(name, groups) for name, groups in LADDER.items()]
-    alone = [Arm(f"{group} alone", (group,)) for group in GROUPS]
+    alone = [Arm(f"{group} alone", (group,)) for group in DEFAULT_GROUPS]
     dropped = [
-        Arm(f"without {group}", tuple(other for other in GROUPS if other != group))
-        for group in GROUPS
+        Arm(f"without {group}", tuple(other for other in DEFAULT_GROUPS if other != group))
+        for group in DEFAULT_GROUPS
     ]
-    return [*ladder, *alone, *dropped, Arm(SHUFFLED, GROUPS, shuffled=True)]
+    return [*ladder, *alone, *dropped, Arm(SHUFFLED, DEFAULT_GROUPS, shuffled=True)]
 
 
 def ablate(

@@ -6,7 +6,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.table import NEW, Unit
 from metaselect.ranking.innerfolds import folds_of
@@ -73,6 +73,26 @@ def outer_folds(rows: pd.DataFrame, *, protocol: Unit, seed: int) -> list[OuterF
         test = _rankable(test).assign(held_out=NEW)
         folds.append(OuterFold(" ".join(away), _learnable(train), test))
     return folds
+
+
+def without_same_source(runs: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Runs without the cells whose intermediate shares data with the target.
+
+    There transfer is training longer on the same data; what is left tells of other transfer.
+    """
+    pairs = runs[["intermediate", "target"]].drop_duplicates()
+    shared = {
+        (task, target)
+        for task, target in pairs.itertuples(index=False)
+        if _shares_data(str(task), str(target), catalogue)
+    }
+    kept = [pair not in shared for pair in zip(runs["intermediate"], runs["target"], strict=True)]
+    return runs[kept].reset_index(drop=True)
+
+
+def _shares_data(task: str, target: str, catalogue: Catalogue) -> bool:
+    source = catalogue.training_source(target)
+    return catalogue.share_source(task, target) or catalogue.share_source(task, source)
 
 
 def _learnable(rows: pd.DataFrame) -> pd.DataFrame:

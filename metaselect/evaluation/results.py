@@ -39,6 +39,7 @@ def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
         ("+both", "+difficulty"),
         ("all", "+both"),
         ("all", "shuffled languages"),
+        ("+measured", "all"),
         *((name, "random") for name in names),
     ]
     found = [item for pair in steps for item in _contrasts(scored, pair[0], [pair[1]], judging)]

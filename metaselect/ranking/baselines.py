@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.features.base import GROUPS, World, compute
+from metaselect.features.base import DEFAULT_GROUPS, World, compute
 from metaselect.features.history import History, Pooling
 from metaselect.features.registry import features_of
 
@@ -62,7 +62,7 @@ def history_target(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue
 def composite(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats:
     """Equal-weight sum of the single signals, standardised within each query."""
     codes = pd.factorize(test["query"])[0]
-    total = sum(_standardised(signal, codes) for signal in _signals(train, test, catalogue))
+    total = sum(standardised(signal, codes) for signal in _signals(train, test, catalogue))
     return _last(np.asarray(total), test)
 
 
@@ -82,7 +82,7 @@ def ridge(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floa
     """Ridge regression of gains on the ranker's own features, history included."""
     known = train[(train["intermediate"] != DIRECT) & train["gain"].notna()]
     past = History.fit(known, pooling=_RIDGE_POOLING, leave_out=True)
-    world, features = World(catalogue, past), features_of(GROUPS)
+    world, features = World(catalogue, past), features_of(DEFAULT_GROUPS)
     model = make_pipeline(
         SimpleImputer(add_indicator=True, keep_empty_features=True),
         StandardScaler(),
@@ -118,7 +118,7 @@ def _signals(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> l
 
 
 def _feature(name: str, rows: pd.DataFrame, catalogue: Catalogue) -> Floats:
-    feature = next(item for item in features_of(GROUPS) if item.name == name)
+    feature = next(item for item in features_of(DEFAULT_GROUPS) if item.name == name)
     values = compute([feature], rows, World(catalogue)).to_numpy(dtype=np.float64)
     return np.asarray(values[:, 0], dtype=np.float64)
 
@@ -139,7 +139,7 @@ def _mean_gain(
     return scores
 
 
-def _standardised(values: Floats, codes: npt.NDArray[np.intp]) -> Floats:
+def standardised(values: Floats, codes: npt.NDArray[np.intp]) -> Floats:
     """Values minus their query's mean, over its standard deviation; missing ones at the mean."""
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0)

@@ -2,19 +2,24 @@
 
 from metaselect.files import read_manifest
 
-SMALL = ("--trials", "1", "--workers", "1")
+SMALL = ("--trials", "1", "--workers", "1", "--protocols", "target")
 
 
 def test_reproduce_does_the_whole_job_and_answers_in_three_sentences(call, runs_file, place):
     done = call("reproduce", "--runs", runs_file, "--out", "made", *SMALL)
     assert done.code == 0
-    for kind in ("predictor", "evaluation", "ablation", "report"):
-        read_manifest(place / "made" / kind, kind=kind, schema=1)
+    for folder, kind in (
+        ("predictor", "predictor"), ("evaluation", "findings"), ("report", "report")
+    ):  # fmt: skip
+        read_manifest(place / "made" / folder, kind=kind, schema=1)
+    made = {path.stem for path in (place / "made" / "evaluation").glob("*.json")}
+    assert {"anatomy", "definitions", "evaluation-target", "ablation-target"} <= made
     page = (place / "made" / "report" / "index.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower()
     last = done.out.splitlines()[-3:]
-    assert last[0].startswith("On simulated runs, the ranker changes regret@1 against random")
-    assert last[1].startswith("Against the best simple rule (")
+    assert last[0].startswith("On simulated runs, for a target never seen, the ranker's first")
+    assert last[1].startswith("Against best on average it changes regret@1 by ")
+    assert "against the best simple rule (" in last[1]
     assert last[2].startswith("Difficulty, language and diversity features together change it by ")
     assert all("95% interval" in line and "clusters)" in line for line in last)
 

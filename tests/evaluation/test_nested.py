@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.nested import Judging, evaluate
 from metaselect.evaluation.protocols import PROTOCOLS

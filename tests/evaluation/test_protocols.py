@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.protocols import PROTOCOLS, outer_folds
 from metaselect.features.table import NEW, prepare, source_groups

@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import Catalogue, shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.tasks import Catalogue
 from metaselect.features.table import prepare
 from metaselect.runs.gains import query_gains
 from metaselect.runs.schema import check_runs

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.base import RegressorMixin
+from sklearn.utils.estimator_checks import check_regressors_train, estimator_checks_generator
 
+import metaselect.ranking
 from metaselect.ranking.ranker import OBJECTIVES, TaskRanker
 
 
@@ -11,6 +13,20 @@ def _checks():
 
 
 CHECKS = _checks()
+NOT_FOR_A_RANKER = {  # checks that do not apply, and why
+    "check_array_api_input": "needs scikit-learn's experimental array API, off by default",
+}
+NOT_FOR_A_RANKER_AS_REGRESSOR = {  # a ranker is no regressor; of their checks it fails these alone
+    "check_regressors_train": "asks scores to fit y in R2; scores have an order, no unit",
+}
+
+
+class _AsRegressor(RegressorMixin, TaskRanker):
+    """The ranker under a regressor's tag, to meet the checks that only regressors get."""
+
+
+def _name(check):
+    return getattr(check, "func", check).__name__
 
 
 def _world(*, n_queries=12, n_candidates=8, seed=0):
@@ -26,14 +42,39 @@ def _small(**settings):
     return TaskRanker(**{"n_trees": 20, "min_rows": 5, "n_models": 2, "random_state": 3} | settings)
 
 
+def test_users_import_it_from_the_package_of_ranking():
+    assert metaselect.ranking.TaskRanker is TaskRanker
+    with pytest.raises(AttributeError, match="has no attribute 'TreeRanker'"):
+        _ = metaselect.ranking.TreeRanker
+
+
 def test_scikit_learn_has_its_checks():
     assert len(CHECKS) >= 80  # forty and more for each of two settings
 
 
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_scikit_learns_own_checks_pass(estimator, check):
-    if "array_api" in str(check):
-        pytest.skip("needs scikit-learn's experimental array API")
+    if _name(check) in NOT_FOR_A_RANKER:
+        pytest.skip(NOT_FOR_A_RANKER[_name(check)])
+    check(estimator)
+
+
+AS_REGRESSOR = [
+    (estimator, check)
+    for estimator, check in estimator_checks_generator(_AsRegressor())
+    if _name(check) not in {_name(known) for _, known in CHECKS}
+]
+
+
+def test_regressors_have_checks_of_their_own():
+    assert len(AS_REGRESSOR) >= 8
+    assert _name(check_regressors_train) in {_name(check) for _, check in AS_REGRESSOR}
+
+
+@pytest.mark.parametrize(("estimator", "check"), AS_REGRESSOR)
+def test_regressors_checks_pass_but_for_the_fit_of_scores_to_gains(estimator, check):
+    if _name(check) in NOT_FOR_A_RANKER_AS_REGRESSOR:
+        pytest.skip(NOT_FOR_A_RANKER_AS_REGRESSOR[_name(check)])
     check(estimator)
 
 

@@ -1,0 +1,176 @@
+"""Definitions of difficulty side by side: as choosers of intermediates, and as numbers.
+
+Which score one calls difficulty decides the sign of the answer, so each definition chooses alone
+(hardest first) and together with size (sum of standardised scores), without any learning.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import stats
+
+from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.evaluation.contrasts import contrast
+from metaselect.evaluation.measured import grade_steps, measured
+from metaselect.features.base import World, compute
+from metaselect.features.measured.records import FEATURES as MEASURED_FEATURES
+from metaselect.features.registry import FEATURES
+from metaselect.features.table import prepare, rankable
+from metaselect.ranking.baselines import standardised
+from metaselect.ranking.measures import MEASURES
+from metaselect.runs.gains import query_gains
+from metaselect.runs.simulated import is_simulated
+
+Floats = npt.NDArray[np.float64]
+
+PUBLISHED = ("headroom", "rasch", "error")
+MEASURED = (
+    "unlearnt_share", "low_confidence", "probe_difficulty", "neighbour_difficulty",
+    "description_length", "response_difficulty",
+)  # fmt: skip
+DEFINITIONS = (*PUBLISHED, *MEASURED)
+"""Names of difficulties; each is the feature `<name>_intermediate`."""
+
+_SIZE = "log_size_intermediate"
+_CONTRASTED = ("regret@1", "gain@1")
+
+
+def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> dict[str, Any]:
+    """Each definition as a chooser, against random choice and against size.
+
+    Candidates whose difficulty is unknown count as average ones; a definition that is known for
+    fewer than two candidates of every query is left out. `direct` comes last: none of these
+    choosers says when to go without.
+
+    Args:
+        runs: A table from `runs.schema.check_runs`.
+        catalogue: Cards and measured values.
+        seed: Of sampled sign flips.
+    """
+    rows = rankable(prepare(query_gains(runs), catalogue, unit="target"))
+    rows = rows[rows["intermediate"] != DIRECT].reset_index(drop=True)
+    rows = rows[rows.groupby("query")["intermediate"].transform("size") > 1]
+    rows = rows.reset_index(drop=True)
+    values = _values(rows, catalogue)
+    codes = pd.factorize(rows["query"])[0]
+    size = standardised(values[_SIZE], codes)
+    scores: dict[str, Floats] = {"random": np.zeros(len(rows)), "size": size}
+    for name in DEFINITIONS:
+        own = values[f"{name}_intermediate"]
+        if pd.Series(own).groupby(codes).nunique().max() > 1:
+            hard = standardised(own, codes)
+            scores[name] = hard
+            scores[f"{name}+size"] = hard + size
+    steps = grade_steps(rows)
+    tables = [
+        measured(rows, score, method=name, fold="", steps=steps) for name, score in scores.items()
+    ]
+    queries = pd.concat(tables, ignore_index=True)
+    clusters = queries.groupby(["cluster", "method"], as_index=False)[list(MEASURES)].mean()
+    means = clusters.groupby("method")[list(MEASURES)].mean().reindex(list(scores))
+    found = [
+        item
+        for name in scores
+        for against in ("random", "size")
+        if name not in ("random", against)
+        for item in contrast(
+            clusters, method=name, against=[against], measures=_CONTRASTED, seed=seed
+        )
+    ]
+    return {
+        "schema": 1,
+        "simulated": is_simulated(runs),
+        "n_clusters": int(clusters["cluster"].nunique()),
+        "known_share": {
+            name: float(np.isfinite(values[f"{name}_intermediate"]).mean()) for name in DEFINITIONS
+        },
+        "methods": {
+            str(name): {measure: _number(row[measure]) for measure in MEASURES}
+            for name, row in means.iterrows()
+        },
+        "contrasts": [_as_json(item) for item in found],
+    }
+
+
+def difficulty_table(catalogue: Catalogue, *, encoder: str) -> pd.DataFrame:
+    """Every task that has any difficulty: size and each definition, one row a task.
+
+    Args:
+        catalogue: Cards and measured values.
+        encoder: Whose measured values; others' mean where it has none.
+    """
+    rows = pd.DataFrame({"intermediate": sorted(catalogue), "encoder": encoder})
+    values = pd.DataFrame(_values(rows, catalogue), index=rows["intermediate"])
+    known = values.drop(columns=_SIZE).notna().any(axis=1)
+    return values[known]
+
+
+def correlations(table: pd.DataFrame, others: Mapping[str, float]) -> pd.DataFrame:
+    """Spearman's correlation of each column with a number known of some tasks.
+
+    Args:
+        table: From `difficulty_table`.
+        others: The number by task, mean gain say.
+
+    Returns:
+        Columns rho, p, n; and rho_size, the correlation with size partialled out of both.
+    """
+    other = pd.Series(others, dtype=np.float64)
+    found = {}
+    for name in table:
+        both = pd.concat([table[name], other.rename("other"), table[_SIZE].rename("size")], axis=1)
+        both = both.dropna()
+        if len(both) < 4 or both.iloc[:, 0].nunique() < 2:
+            continue
+        rho, p = stats.spearmanr(both.iloc[:, 0], both["other"])
+        found[str(name)] = {
+            "rho": float(rho), "p": float(p), "n": len(both), "rho_size": _partial(both)
+        }  # fmt: skip
+    return pd.DataFrame.from_dict(found, orient="index")
+
+
+def mean_gains(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, float]:
+    """Mean gain of each intermediate, every query's gains around their query's mean.
+
+    Clusters of targets weigh the same.
+    """
+    rows = prepare(query_gains(runs), catalogue, unit="target")
+    rows = rows[rows["intermediate"] != DIRECT]
+    away = rows["gain"] - rows.groupby("query")["gain"].transform("mean")
+    by_cluster = away.groupby([rows["intermediate"], rows["cluster"]]).mean()
+    means = by_cluster.groupby(level="intermediate").mean()
+    return {str(name): float(value) for name, value in means.items()}
+
+
+def _partial(both: pd.DataFrame) -> float:
+    """Spearman's correlation of the first two columns with the third's ranks taken out."""
+    ranks = both.rank().to_numpy(dtype=np.float64)
+    if np.ptp(ranks[:, 2]) == 0 or len(ranks) < 5:
+        return float("nan")
+    design = np.column_stack([np.ones(len(ranks)), ranks[:, 2]])
+    left = ranks[:, :2] - design @ np.linalg.lstsq(design, ranks[:, :2], rcond=None)[0]
+    sizes = np.sqrt((left**2).sum(axis=0))
+    return float(left[:, 0] @ left[:, 1] / sizes.prod()) if (sizes > 1e-9).all() else float("nan")
+
+
+def _values(rows: pd.DataFrame, catalogue: Catalogue) -> dict[str, Floats]:
+    names = [_SIZE, *(f"{name}_intermediate" for name in DEFINITIONS)]
+    by_name = {feature.name: feature for feature in (*FEATURES, *MEASURED_FEATURES)}
+    table = compute([by_name[name] for name in names], rows, World(catalogue))
+    return {name: table[name].to_numpy(dtype=np.float64) for name in names}
+
+
+def _as_json(item: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        key: _number(value) if isinstance(value, float) else value
+        for key, value in asdict(item).items()
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

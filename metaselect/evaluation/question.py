@@ -1,0 +1,155 @@
+"""The research question put to a runs table: all that is judged, and the answer in three sentences.
+
+Do language diversity and task difficulty together choose better intermediate tasks than random
+choice, and than the simple rules?
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.console import points
+from metaselect.errors import MetaselectError
+from metaselect.evaluation.ablation import ablate
+from metaselect.evaluation.anatomy import anatomy_record
+from metaselect.evaluation.definitions import definitions_record
+from metaselect.evaluation.nested import Judging, evaluate
+from metaselect.evaluation.protocols import PROTOCOLS, without_same_source
+from metaselect.evaluation.results import ablation_record, evaluation_record
+from metaselect.features.table import Unit
+
+Progress = Callable[[str], None]
+Record = dict[str, Any]
+
+ABLATED: tuple[Unit, ...] = ("target", "intermediate")
+"""Protocols under which groups are ablated: a new target, and an intermediate never tried."""
+
+_NOT_RULES = ("ranker", "oracle", "ceiling", "random")
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came out, each a record that JSON can hold.
+
+    Attributes:
+        anatomy: What the gains' variance is made of.
+        definitions: Definitions of difficulty side by side.
+        evaluations: By protocol; `-apart` behind the name leaves shared training data out.
+        ablations: By protocol.
+        skipped: Why a protocol could not be used, by name.
+    """
+
+    anatomy: Record
+    definitions: Record
+    evaluations: Mapping[str, Record]
+    ablations: Mapping[str, Record]
+    skipped: Mapping[str, str]
+
+
+def ask(
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    judging: Judging,
+    *,
+    protocols: Sequence[Unit] = PROTOCOLS,
+    progress: Progress,
+) -> Findings:
+    """Judge everything on a runs table.
+
+    Args:
+        runs: A table from `runs.schema.check_runs`.
+        catalogue: Cards and measured values.
+        judging: Search, groups and rules of every evaluation; its protocol is replaced. Ablations
+            take the default settings, so that arms differ by features alone.
+        protocols: What is left out in turn; those that the table is too small for are skipped.
+        progress: Called with a line a step.
+
+    Raises:
+        MetaselectError: The table is too small for every protocol.
+    """
+    seed = judging.plan.seed
+    progress("anatomy of the gains")
+    anatomy = anatomy_record(runs, catalogue, seed=seed)
+    definitions = definitions_record(runs, catalogue, seed=seed)
+    apart = without_same_source(runs, catalogue)
+    evaluations: dict[str, Record] = {}
+    ablations: dict[str, Record] = {}
+    skipped: dict[str, str] = {}
+    plain = replace(judging, plan=replace(judging.plan, n_trials=1))
+    for protocol in protocols:
+        tables: dict[str, pd.DataFrame] = {protocol: runs}
+        if protocol in ABLATED and len(apart) < len(runs):
+            tables[f"{protocol}-apart"] = apart
+        for name, table in tables.items():
+            progress(f"evaluate: {name}")
+            own = replace(judging, protocol=protocol)
+            try:
+                scored = evaluate(table, catalogue, own, ceiling=True, progress=progress)
+            except MetaselectError as error:
+                skipped[name] = str(error)
+                continue
+            evaluations[name] = evaluation_record(scored, own)
+        if protocol in ABLATED and protocol in evaluations:
+            progress(f"ablate: {protocol}")
+            own = replace(plain, protocol=protocol)
+            found = ablate(runs, catalogue, own, progress=progress)
+            ablations[protocol] = ablation_record(found, own)
+    if not evaluations:
+        raise MetaselectError(next(iter(skipped.values())))
+    return Findings(anatomy, definitions, evaluations, ablations, skipped)
+
+
+def answer(findings: Findings) -> list[str]:
+    """The question's answer in three plain sentences, for targets never seen.
+
+    The first protocol that was judged speaks, where new targets could not be.
+    """
+    protocol = next(iter(findings.evaluations))
+    evaluation = findings.evaluations[protocol]
+    where = "On simulated runs" if evaluation["simulated"] else "On these runs"
+    found = _by_rival(evaluation["contrasts"])
+    rules = {
+        name: row["regret@1"]
+        for name, row in evaluation["methods"].items()
+        if name not in _NOT_RULES
+    }
+    best = min(rules, key=lambda name: rules[name])
+    ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
+    lines = [
+        f"{where}, for a {protocol} never seen, the ranker's first choice is "
+        f"{_plain(ranker)} points below the best and a random one {_plain(chance)}: "
+        f"{_told(found['ranker', 'random'])}.",
+        f"Against best on average it changes regret@1 by {_told(found['ranker', 'history'])}, "
+        f"against the best simple rule ({best}) by {_told(found['ranker', best])}.",
+    ]
+    if protocol in findings.ablations:
+        steps = _by_rival(findings.ablations[protocol]["contrasts"])
+        both = steps["+both", "history"]
+        lines.append(
+            "Difficulty, language and diversity features together change it by "
+            f"{_told(both)} beyond size and history; a change of {_plain(both['detectable'])} "
+            "points could have been seen."
+        )
+    return lines
+
+
+def _by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:
+    return {
+        (item["method"], item["against"]): item
+        for item in contrasts
+        if item["measure"] == "regret@1"
+    }
+
+
+def _plain(fraction: float | None) -> str:
+    return points(fraction).lstrip("+-") if fraction is not None else "an unknown number of"
+
+
+def _told(item: Record) -> str:
+    return (
+        f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
+        f"{points(item['high'])}, p {item['p']:.3f}, {item['n_clusters']} clusters)"
+    )
