@@ -6,6 +6,7 @@
     intermediates = ["direct", "mnli", "mnli+squad"]
     targets = ["xnli", "udpos"]
     seeds = [0]
+    cells = [["direct", "xnli"], ["mnli", "xnli"]]   # these alone; left out, the whole cross
 
     [training]                            # every stage, over the defaults of its kind of task
     train_rows = 2000
@@ -25,9 +26,9 @@ study is then called `<study>/<name>`.
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -125,6 +126,9 @@ class GridConfig(_Part):
     intermediates: list[str] = Field(min_length=1)
     targets: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
+    cells: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = Field(
+        None, min_length=1
+    )
     workers: int = Field(1, ge=1)
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     threads: int = Field(1, ge=1)
@@ -154,6 +158,7 @@ class GridConfig(_Part):
             raise ValueError("every budget needs a name of its own")
         if DIRECT in self.targets:
             raise ValueError(f"{DIRECT!r} is no target")
+        self._check_cells()
         wide = (self.training, self.intermediate_training)
         if any(part.after is not None for part in wide):
             raise ValueError("'after' belongs to a target's table, [task_training.<target>]")
@@ -161,6 +166,18 @@ class GridConfig(_Part):
         if unused:
             raise ValueError(f"settings for {sorted(unused)}, which the grid does not name")
         return self
+
+    def _check_cells(self) -> None:
+        cells = [tuple(cell) for cell in self.cells or ()]
+        if len(set(cells)) != len(cells):
+            raise ValueError("cells names a pair twice")
+        outside = [
+            list(cell)
+            for cell in cells
+            if cell[0] not in self.intermediates or cell[1] not in self.targets
+        ]
+        if outside:
+            raise ValueError(f"cells outside intermediates x targets: {outside}")
 
 
 def read_config(path: Path) -> GridConfig:
@@ -173,11 +190,20 @@ def read_config(path: Path) -> GridConfig:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MetaselectError(f"Cannot read the grid {path}: {error}.") from error
+    return check_config(tables, where=str(path))
+
+
+def check_config(tables: Mapping[str, Any], *, where: str) -> GridConfig:
+    """A grid's settings as they stand in its TOML, checked; `where` names them in errors.
+
+    Raises:
+        MetaselectError: They break rules, all listed.
+    """
     try:
         return GridConfig.model_validate(tables)
     except ValidationError as error:
         faults = "; ".join(_fault(item) for item in error.errors())
-        raise MetaselectError(f"{path}: {faults}.") from error
+        raise MetaselectError(f"{where}: {faults}.") from error
 
 
 def _fault(item: Any) -> str:

@@ -48,6 +48,7 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
         intermediates=tuple(config.intermediates),
         targets=tuple(config.targets),
         seeds=tuple(config.seeds),
+        cells=None if config.cells is None else tuple((pair[0], pair[1]) for pair in config.cells),
         budgets=tuple(_budgets(config, catalogue)),
     )
 

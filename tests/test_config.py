@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.catalogue.tasks import load_catalogue
+from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.config import override, read_config
 from metaselect.config_defaults import resolve_grid, resolve_machine
 from metaselect.errors import MetaselectError
@@ -137,3 +137,31 @@ def test_a_machine_is_named_or_found(tmp_path: Path) -> None:
     assert resolve_machine(config).device in ("cpu", "cuda")
     named = read_config(written(tmp_path, GRID + 'device = "cuda:1"'))
     assert resolve_machine(named).device == "cuda:1"
+
+
+def test_cells_restrict_the_cross(tmp_path: Path) -> None:
+    text = GRID + 'cells = [["direct", "xnli"], ["mnli", "xquad"]]'
+    grid = resolve_grid(read_config(written(tmp_path, text)), CATALOGUE, base=tmp_path)
+    assert grid.cells == (("direct", "xnli"), ("mnli", "xquad"))
+    assert grid.targets_of("mnli") == ("xquad",)
+    assert grid.targets_of("mnli+squad") == ()
+    whole = resolve_grid(read_config(written(tmp_path, GRID)), CATALOGUE, base=tmp_path)
+    assert whole.cells is None
+    assert whole.targets_of("mnli") == ("xnli", "xquad")
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ('[["mnli", "xnli"], ["mnli", "xnli"]]', "cells names a pair twice"),
+        ('[["mnli", "udpos"]]', r"cells outside intermediates x targets: \[\['mnli', 'udpos'\]\]"),
+        ('[["xnli", "mnli"]]', "cells outside"),
+        ('[["mnli"]]', "cells.0: List should have at least 2 items"),
+        ("[]", "cells: List should have at least 1 item"),
+    ],
+)
+def test_cells_that_are_no_cells_of_the_grid_are_refused(
+    cells: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MetaselectError, match=message):
+        read_config(written(tmp_path, f"{GRID}cells = {cells}"))

@@ -2,7 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+import platform
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -21,6 +23,7 @@ from metaselect.harness.transfer import GridResult, Place, run_grid
 from metaselect.harness.workfolder import WorkFolder
 
 _VERSIONED = ("torch", "transformers", "tokenizers", "datasets")
+_SHOWN = 40  # stages of a plan printed for people
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,14 @@ class OpenGrid:
         plan: Its stages.
         shop: Data, work folder, machine.
         place: Where results go.
+        hashes: What the data and the encoders are, by name.
     """
 
     grid: Grid
     plan: Plan
     shop: Workshop
     place: Place
+    hashes: Mapping[str, Mapping[str, str]]
 
     def counts(self) -> dict[str, int]:
         """Stages in the plan and of those the ones still to do."""
@@ -62,9 +67,12 @@ class OpenGrid:
         """The plan for people."""
         lines = [f"{len(self.plan.runs)} runs: {self.plan.n_trainings} trainings and "
                  f"{self.plan.n_scorings} scorings"]  # fmt: skip
-        for stage in pending_stages(self.plan, self.shop):
+        pending = pending_stages(self.plan, self.shop)
+        for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
             lines.append(f"  {stage.key}  {kind}  {stage.label}")
+        if len(pending) > _SHOWN:
+            lines.append(f"  ... and {len(pending) - _SHOWN} more (all of them with --json)")
         lines.append(f"about {short_time(seconds)} with {self.place.n_workers} worker(s)")
         return "\n".join(lines)
 
@@ -80,7 +88,9 @@ class OpenGrid:
                 "grid": settings,
                 "sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "stage_schema": STAGE_SCHEMA,
+                "hashes": {name: dict(found) for name, found in self.hashes.items()},
                 "machine": as_json(self.shop.machine),
+                "hardware": hardware(self.shop.machine.device),
                 "versions": {**library_versions(), **versions},
             },
         )
@@ -96,6 +106,20 @@ def open_grid(
         MetaselectError: An unknown task, an encoder or data that are not there.
     """
     known_names(catalogue, grid)
-    plan = plan_grid(grid, Naming(corpora, catalogue))
+    naming = Naming(corpora, catalogue)
+    plan = plan_grid(grid, naming)
     shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
-    return OpenGrid(grid, plan, shop, place)
+    return OpenGrid(grid, plan, shop, place, naming.hashes())
+
+
+def hardware(device: str) -> dict[str, str | int]:
+    """What carries a grid out: processor, cores at hand, and the GPU if it runs on one."""
+    import torch
+
+    found: dict[str, str | int] = {
+        "processor": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
+        "cores": os.cpu_count() or 1,
+    }
+    if device.startswith("cuda"):
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found

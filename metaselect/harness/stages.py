@@ -166,6 +166,15 @@ class Naming:
             card=card, testing=testing, languages=languages,
         )  # fmt: skip
 
+    def hashes(self) -> dict[str, dict[str, str]]:
+        """What named stages so far rest on: data by `task/split` or `task/test.language`."""
+        data = {
+            f"{task}/{split}" + (f".{language}" if split == "test" else ""): identity
+            for (task, split, language), identity in sorted(self._identities.items())
+        }
+        found = {encoder.name: identity for encoder, identity in self._encoders.items()}
+        return {"data": data, "encoders": found}
+
     def _identity(self, card: TaskCard, split: Split, language: str) -> str:
         name = (card.name, split, language)
         if name not in self._identities:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from metaselect.catalogue.tasks import load_catalogue
+from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.config import GridConfig
 from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
 from metaselect.harness.corpora import Corpora

@@ -1,5 +1,6 @@
 """A stand-in for the hub on the loopback interface: folders as repositories, over its protocol."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -22,12 +23,34 @@ def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[s
             self.answer(with_body=True)
 
         def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-            wanted = parse_qs(self.rfile.read(length).decode())
+            if parts[1] in ("repos", "validate-yaml") or parts[4] in ("preupload", "commit"):
+                self.upload(parts, body)
+                return
+            wanted = parse_qs(body)
             folder = repositories["/".join(parts[1:4])]
             found = [folder / path for path in wanted.get("paths", [])]
             self.send_json([entry(folder, path) for path in found if path.exists()])
+
+        def upload(self, parts: list[str], body: str) -> None:
+            """Take files into a repository that is there already, as a folder."""
+            if not self.headers.get("Authorization", "").startswith("Bearer "):
+                self.refuse("GatedRepo", status=401)
+            elif parts[1] == "repos":
+                asked = json.loads(body)
+                name = f"{asked['organization']}/{asked['name']}"
+                self.send_json({"url": f"http://{self.headers['Host']}/{name}", "id": name})
+            elif parts[1] == "validate-yaml":
+                self.send_json({"errors": [], "warnings": []})
+            elif parts[4] == "preupload":
+                regular = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
+                files = [{"path": file["path"], **regular} for file in json.loads(body)["files"]]
+                self.send_json({"files": files})
+            else:
+                commit(repositories["/".join(parts[1:4])], body)
+                url = f"http://{self.headers['Host']}/{'/'.join(parts[2:4])}/commit/{COMMIT}"
+                self.send_json({"commitUrl": url, "commitOid": COMMIT})
 
         def do_HEAD(self) -> None:
             self.answer(with_body=False)
@@ -97,8 +120,8 @@ def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[s
             self.end_headers()
             self.wfile.write(data)
 
-        def refuse(self, code: str) -> None:
-            self.send_response(404)
+        def refuse(self, code: str, *, status: int = 404) -> None:
+            self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -112,6 +135,17 @@ def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[s
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def commit(folder: Path, lines: str) -> None:
+    """Carry out a commit's operations, JSON one a line."""
+    for line in map(json.loads, lines.splitlines()):
+        path = folder / line["value"].get("path", "")
+        if line["key"] == "file":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(base64.b64decode(line["value"]["content"]))
+        elif line["key"] == "deletedFile":
+            path.unlink()
 
 
 def entry(folder: Path, path: Path) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import TaskCard, load_catalogue, parse_cards
+from metaselect.catalogue.cardfiles import load_catalogue, parse_cards
+from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness.corpora import Corpora, named_classes
 from metaselect.harness.rows import Choice, Labelled, Pair, Question, Tagged, read_rows, sentence_at

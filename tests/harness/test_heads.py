@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from metaselect.catalogue.tasks import load_catalogue
+from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import Encoder, load_tokenizer
 from metaselect.harness.heads.pairs import encode_pairs

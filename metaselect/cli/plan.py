@@ -1,0 +1,236 @@
+"""`metaselect plan`: which transfer runs to make next under a budget of hours."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.cli import options
+from metaselect.cli.inputs import runs_from
+from metaselect.cli.planned_grid import planned_grid, toml_text
+from metaselect.console import points, print_json, print_table, say, warn
+from metaselect.errors import MetaselectError
+from metaselect.files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaselect.catalogue.tasks import Catalogue
+    from metaselect.config import GridConfig
+    from metaselect.planning.costs import Costs
+    from metaselect.planning.plan import Grid, Plan
+
+RuleName = Literal["gradient", "improvement"]
+
+_DRAW_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The grid that made the runs, if it was given, and the folder of its paths."""
+
+    config: "GridConfig | None"
+    base: Path
+
+
+def plan_command(  # noqa: PLR0913 - a parameter an option
+    budget: Annotated[float, typer.Option(help="Hours of compute for the runs, above 0.")],
+    runs: options.Runs = None,
+    study: Annotated[str | None, typer.Option(help="Study to go on with.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="Its encoder, where it has several.")] = None,
+    adaptation: Annotated[
+        str | None, typer.Option(help="Its adaptation, where it has several.")
+    ] = None,
+    intermediates: Annotated[
+        str | None, typer.Option(help="Candidates, with commas. [default: the study's]")
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Targets to choose for, with commas. [default: the study's]")
+    ] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(help="Results of metaselect run, whose measured times are the costs."),
+    ] = None,
+    hours_per_run: Annotated[
+        float,
+        typer.Option(
+            help="Without --costs: hours of a training on the task of median size; others in "
+            "proportion to their training rows, at least a twentieth."
+        ),
+    ] = 1.0,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Seeds of each run. [default: --config's, else 1]")
+    ] = None,
+    rule: Annotated[
+        RuleName, typer.Option(help="Worth of a run: knowledge gradient or expected improvement.")
+    ] = "gradient",
+    config: Annotated[
+        Path | None, typer.Option(help="Grid (TOML) that made the runs; --out keeps its settings.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Grid for metaselect run (TOML).")] = None,
+    percent: options.Percent = False,
+    tasks: options.Tasks = None,
+    as_json: options.Json = False,
+) -> None:
+    """Choose the runs to make next: those expected to lower regret most for their hours.
+
+    Examples: metaselect plan --runs mine.csv --budget 24 --costs results/mine;
+    metaselect plan --runs mine.csv --budget 24 --config mine.toml --out plan.toml
+    """
+    from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.config import read_config
+    from metaselect.planning.plan import Terms, grid_of, make_plan, setting_of
+
+    _check_numbers(budget, hours_per_run)
+    _check_out(out, config)
+    catalogue = load_catalogue(tasks)
+    origin = _Origin(
+        None if config is None else read_config(config),
+        Path() if config is None else config.resolve().parent,
+    )
+    table = runs_from(runs, percent=percent, catalogue=catalogue)
+    setting = setting_of(table, study=study, encoder=encoder, adaptation=adaptation)
+    grid = grid_of(
+        table, setting, catalogue, intermediates=_listed(intermediates), targets=_listed(targets)
+    )
+    price = _costs_of(grid, catalogue, costs, hours_per_run)
+    numbers = _seeds(table[setting.of(table)], origin.config, seeds)
+    terms = Terms(budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED)
+    plan = make_plan(table, grid, catalogue, price, terms)
+    notes = [*plan.notes, *_cost_notes(price)]
+    if out is not None:
+        notes += _write(out, plan, grid, origin, numbers) + _card_notes(plan, catalogue)
+    warn(notes)
+    record = _record(plan, grid, budget, numbers, notes)
+    if as_json:
+        print_json(record)
+    else:
+        _show(record, out)
+
+
+def _check_numbers(budget: float, hours_per_run: float) -> None:
+    for name, value in (("--budget", budget), ("--hours-per-run", hours_per_run)):
+        if not 0 < value < float("inf"):
+            raise MetaselectError(f"{name} is a number of hours above 0, not {value:g}.")
+
+
+def _check_out(out: Path | None, config: Path | None) -> None:
+    """Refuse a file for the grid before the work, not after."""
+    if out is None:
+        return
+    if out.suffix != ".toml" or out.is_dir():
+        raise MetaselectError(f"--out {out} is no file for a grid: its name must end in .toml.")
+    if config is not None and config.exists() and out.exists() and out.samefile(config):
+        raise MetaselectError(f"--out {out} is the grid of --config: choose another name.")
+
+
+def _listed(text: str | None) -> list[str] | None:
+    """The names between commas; None where none were asked for."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise MetaselectError("--intermediates and --targets need at least one task name.")
+    return names
+
+
+def _costs_of(
+    grid: "Grid", catalogue: "Catalogue", folder: Path | None, hours_per_run: float
+) -> "Costs":
+    from metaselect.planning.costs import guessed_costs, measured_costs
+
+    names = (grid.intermediates, grid.targets, catalogue)
+    if folder is None:
+        return guessed_costs(*names, hours_per_run=hours_per_run)
+    own = grid.setting
+    return measured_costs(*names, folder=folder, encoder=own.encoder, adaptation=own.adaptation)
+
+
+def _cost_notes(costs: "Costs") -> list[str]:
+    n_assumed = len(costs.assumed)
+    if not n_assumed:
+        return []
+    few = ", ".join(costs.assumed[:5]) + (", ..." if n_assumed > 5 else "")
+    return [f"hours unknown, taken as usual, for {n_assumed} of the tasks: {few}"]
+
+
+def _seeds(own: "pd.DataFrame", config: "GridConfig | None", asked: int | None) -> list[int]:
+    """Seeds of the planned runs: first those there are, so that pairs match, then new ones."""
+    known = sorted(own["seed"].unique().tolist()) if config is None else list(config.seeds)
+    count = asked or (1 if config is None else len(known))
+    first = max(known) + 1
+    return [*known, *range(first, first + count)][:count]
+
+
+def _write(out: Path, plan: "Plan", grid: "Grid", origin: "_Origin", seeds: list[int]) -> list[str]:
+    """Write the grid for `metaselect run`; what its user should know."""
+    from metaselect.config import check_config
+
+    values = planned_grid(
+        grid.setting,
+        [(run.intermediate, run.target) for run in plan.runs],
+        seeds=seeds,
+        config=origin.config,
+        base=origin.base,
+        done=grid.done,
+    )
+    check_config(values, where=f"the grid for {out}")
+    write_text(out, toml_text(values))
+    if origin.config is None:
+        return [
+            f"{out} has the default budgets and the hub's data: give --config, the grid that made "
+            "the runs, to keep its settings"
+        ]
+    if set(origin.config.seeds) - set(seeds):
+        return [f"{out} runs seeds {seeds} alone: its table leaves out those of other seeds"]
+    return []
+
+
+def _card_notes(plan: "Plan", catalogue: "Catalogue") -> list[str]:
+    """Tasks that `metaselect run` cannot run as they are."""
+    names = {name for run in plan.runs for name in (run.intermediate, run.target)} - {DIRECT}
+    parts = {part for name in names - {*catalogue} for part in name.split("+")}
+    without = sorted(parts - {*catalogue})
+    return [f"metaselect run needs a card (--tasks) of {', '.join(without)}"] if without else []
+
+
+def _record(
+    plan: "Plan", grid: "Grid", budget: float, seeds: list[int], notes: list[str]
+) -> dict[str, Any]:
+    setting = grid.setting
+    return {
+        "study": setting.study, "encoder": setting.encoder, "adaptation": setting.adaptation,
+        "budget": budget, "hours": plan.hours, "seeds": seeds,
+        "expected_regret_now": plan.expected_regret_now,
+        "expected_regret_after": plan.expected_regret_after,
+        "n_open": plan.n_open, "targets": list(plan.targets),
+        "runs": [asdict(run) for run in plan.runs], "warnings": notes,
+    }  # fmt: skip
+
+
+def _show(record: dict[str, Any], out: Path | None) -> None:
+    rows = [
+        [
+            str(place),
+            run["intermediate"],
+            run["target"],
+            f"{run['hours']:.2f}",
+            f"{run['expected_reduction'] * 100:.3f}",
+            f"{points(run['gain'])} ± {points(run['gain_sd']).lstrip('+')}",
+        ]
+        for place, run in enumerate(record["runs"], start=1)
+    ]
+    heads = [">", "intermediate", "target", ">hours", ">regret less (points)", ">gain (points)"]
+    now, then = (points(record[f"expected_regret_{when}"]).lstrip("+") for when in ("now", "after"))
+    print_table(
+        f"{record['study']}: {len(rows)} runs for {record['n_open']} open cells, "
+        f"{record['hours']:.2f} of {record['budget']:g} hours",
+        heads,
+        rows,
+        note=f"Expected regret of the choice, mean over {len(record['targets'])} targets: "
+        f"{now} points now, {then} after",
+    )
+    if out is not None:
+        say(f"{out}: for metaselect run")

@@ -1,0 +1,129 @@
+"""The grid of a plan, as the TOML that `metaselect run` takes."""
+
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.errors import MetaselectError
+
+if TYPE_CHECKING:
+    from metaselect.config import GridConfig
+    from metaselect.planning.plan import Setting
+
+Cell = tuple[str, str]
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys that TOML takes without quotes
+
+
+def planned_grid(
+    setting: "Setting",
+    cells: Sequence[Cell],
+    *,
+    seeds: Sequence[int],
+    config: "GridConfig | None",
+    base: Path,
+    done: Collection[Cell],
+) -> dict[str, Any]:
+    """Settings of a grid of the planned cells.
+
+    Args:
+        setting: Its protocol.
+        cells: Intermediate and target of each run.
+        seeds: Of each run.
+        config: The grid that made the runs: its settings are kept, and of its cells those that
+            are done, so that `metaselect run` goes on in its folder of results. None starts a
+            grid with the default settings.
+        base: The config's folder, which its paths are relative to.
+        done: Cells with runs.
+
+    Raises:
+        MetaselectError: The config has no such study, encoder or adaptation.
+    """
+    if config is None:
+        values: dict[str, Any] = {"study": setting.study, "data": "hub"}
+        values["encoders"] = [{"name": setting.encoder, "path": setting.encoder}]
+        kept: list[Cell] = []
+    else:
+        values = _settings_of(config, setting, base)
+        grown = ({*config.intermediates}, {*config.targets})
+        kept = sorted(cell for cell in done if cell[0] in grown[0] and cell[1] in grown[1])
+    every = [*kept, *cells]
+    return {
+        **values,
+        "adaptations": [setting.adaptation],
+        "intermediates": _grown(values.get("intermediates", [DIRECT]), every, 0),
+        "targets": _grown(values.get("targets", []), every, 1),
+        "seeds": list(seeds),
+        "cells": [list(cell) for cell in every],
+    }
+
+
+def toml_text(values: Mapping[str, Any]) -> str:
+    """Settings as TOML; tables last.
+
+    Example:
+        >>> print(toml_text({"seeds": [0], "testing": {"rows": 9}}), end="")
+        seeds = [0]
+        <BLANKLINE>
+        [testing]
+        rows = 9
+    """
+    plain = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if not _table(value)]
+    tables: list[str] = []
+    for key, value in values.items():
+        if _table(value):
+            nested = {f"{_key(key)}.{_key(name)}": part for name, part in value.items()}
+            inner = nested if all(map(_table, value.values())) else {_key(key): value}
+            for name, part in inner.items():
+                tables += ["", f"[{name}]", *(f"{_key(k)} = {_value(v)}" for k, v in part.items())]
+    return "\n".join([*plain, *tables]) + "\n"
+
+
+def _settings_of(config: "GridConfig", setting: "Setting", base: Path) -> dict[str, Any]:
+    """What a config says of one protocol, its folders by whole paths."""
+    from metaselect.config import HUB
+
+    values = config.model_dump(exclude_unset=True)
+    names = {f"{config.study}/{part.name}": part.name for part in config.budgets} or {
+        config.study: ""
+    }
+    encoders = [part for part in values["encoders"] if part["name"] == setting.encoder]
+    if setting.study not in names or not encoders or setting.adaptation not in config.adaptations:
+        raise MetaselectError(
+            f"The grid of --config makes no runs of {setting.study} with {setting.encoder} and "
+            f"{setting.adaptation}: give the grid that made them, or another --study."
+        )
+    for part in encoders:
+        folder = base / part["path"]
+        part["path"] = str(folder.resolve()) if folder.is_dir() else part["path"]
+    if config.data != HUB:
+        values["data"] = str((base / config.data).resolve())
+    if config.budgets:
+        values["budgets"] = [
+            part for part in values["budgets"] if part["name"] == names[setting.study]
+        ]
+    return {**values, "encoders": encoders}
+
+
+def _grown(names: Sequence[str], cells: Sequence[Cell], place: int) -> list[str]:
+    """Names of an axis, with those that cells add."""
+    return list(dict.fromkeys([*names, *(cell[place] for cell in cells)]))
+
+
+def _table(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _key(name: str) -> str:
+    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)  # TOML writes text and numbers as JSON does

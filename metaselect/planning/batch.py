@@ -1,0 +1,129 @@
+"""A batch of runs under a budget: the run that is worth most an hour, then the next, and so on."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.planning.beliefs import Belief
+from metaselect.planning.costs import Costs, Stage
+from metaselect.planning.landscape import Landscape
+from metaselect.planning.worth import expected_improvement, knowledge_gradient
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+Rule = Literal["gradient", "improvement"]
+RULES: dict[Rule, Callable[..., Floats]] = {
+    "gradient": knowledge_gradient,
+    "improvement": expected_improvement,
+}
+
+_NOTHING = 1e-12  # a worth below rounding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRun:
+    """One run to make.
+
+    Attributes:
+        intermediate, target: The cell.
+        hours: What it takes after the runs before it, over all seeds.
+        expected_reduction: Expected fall of the mean regret over the plan's targets by the time
+            of the run; for expected improvement, of the gain on its target over their number;
+            0 for `direct`, which other runs need to be gains at all.
+        gain: Expected gain before the run.
+        gain_sd: How uncertain that is.
+    """
+
+    intermediate: str
+    target: str
+    hours: float
+    expected_reduction: float
+    gain: float
+    gain_sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """What may be run and what is to be decided.
+
+    Attributes:
+        land: All cells.
+        open: Cells that may be run.
+        queries: Cells of each target to choose for.
+        undirected: Targets without `direct` runs: the first run on one brings them along.
+        made: Trainings that are there already.
+    """
+
+    land: Landscape
+    open: Codes
+    queries: Sequence[Codes]
+    undirected: frozenset[str]
+    made: frozenset[Stage]
+
+
+def choose_runs(
+    field: Field, belief: Belief, costs: Costs, *, budget: float, n_seeds: int, rule: Rule
+) -> tuple[list[PlannedRun], Belief]:
+    """Runs one after the other, each the one of most worth an hour that the budget still allows.
+
+    Each is taken to come out as expected, so that the next is chosen where most is still unknown
+    (the Kriging believer of Ginsbourger et al. 2010); nothing is chosen that is worth nothing.
+
+    Args:
+        field: What may be run.
+        belief: Of all cells.
+        costs: Hours.
+        budget: Hours in all.
+        n_seeds: Seeds of each run.
+        rule: What a run is worth.
+
+    Returns:
+        The runs in order, and what is believed after them.
+    """
+    made, undirected = set(field.made), set(field.undirected)
+    cells = list(field.land.cells[["intermediate", "target"]].itertuples(index=False, name=None))
+    left, chosen = [int(place) for place in field.open], list[PlannedRun]()
+    while left:
+        bills = [costs.bill(_needed(cells[place], undirected), made)[0] for place in left]
+        hours = np.array(bills) * n_seeds
+        worth = RULES[rule](
+            belief, np.array(left, dtype=np.intp), queries=field.queries, n_seeds=n_seeds
+        ) / len(field.queries)
+        allowed = (hours <= budget) & (worth > _NOTHING)
+        if not allowed.any():
+            break
+        best = int(np.argmax(np.where(allowed, worth / np.maximum(hours, _NOTHING), -np.inf)))
+        place = left.pop(best)
+        for cell in _needed(cells[place], undirected):
+            price, new = costs.bill([cell], made)
+            made |= new
+            of_cell = float(worth[best]) if cell[0] != DIRECT else 0.0
+            chosen.append(_planned(cell, belief, place, price * n_seeds, of_cell))
+        undirected.discard(cells[place][1])
+        budget -= float(hours[best])
+        belief = belief.after(place, n_seeds=n_seeds)
+    return chosen, belief
+
+
+def _needed(cell: tuple[str, str], undirected: set[str]) -> list[tuple[str, str]]:
+    """A cell, after the `direct` runs of its target where there are none."""
+    return [(DIRECT, cell[1]), cell] if cell[1] in undirected else [cell]
+
+
+def _planned(
+    cell: tuple[str, str], belief: Belief, place: int, hours: float, worth: float
+) -> PlannedRun:
+    direct = cell[0] == DIRECT
+    return PlannedRun(
+        intermediate=cell[0],
+        target=cell[1],
+        hours=hours,
+        expected_reduction=worth,
+        gain=0.0 if direct else float(belief.mean[place]),
+        gain_sd=0.0 if direct else float(np.sqrt(max(belief.covariance[place, place], 0.0))),
+    )

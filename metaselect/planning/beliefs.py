@@ -1,0 +1,150 @@
+"""What is believed of every cell's gain: a normal distribution that each run makes narrower."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.linalg import cho_factor, cho_solve
+
+from metaselect.planning.landscape import OWN, Landscape
+from metaselect.planning.variances import Spreads, fit_spreads, usual_spreads
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+_NOISE_SHARE = 0.5
+"""Share of what no effect explains that counts as noise where no seed repeats: nothing can tell
+the two apart there, and either extreme misleads."""
+
+_NEVER = 1e-10  # added to the diagonal, so that exact measurements can be factorised
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Measured cells of a landscape.
+
+    Attributes:
+        places: Their rows in the landscape.
+        gains: As fractions, same shape.
+        own_variance: Of each cell's mean alone; NaN where no seed repeats.
+        direct_variance: Of the mean of `direct` that each gain is taken against, which is one
+            error for all cells of a query.
+        n_seeds: Behind each gain.
+    """
+
+    places: Codes
+    gains: Floats
+    own_variance: Floats
+    direct_variance: Floats
+    n_seeds: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """A normal distribution over the gains of a landscape's cells.
+
+    Attributes:
+        mean: Expected gain of each cell, shape (n_cells,).
+        covariance: Shape (n_cells, n_cells).
+        noise: Variance that one seed's run of each cell would be measured with.
+    """
+
+    mean: Floats
+    covariance: Floats
+    noise: Floats
+
+    def effect(self, places: Codes, *, n_seeds: int) -> Floats:
+        """How far all means move where a run of a cell comes out one deviation high.
+
+        Args:
+            places: Cells to run.
+            n_seeds: Seeds of a run.
+
+        Returns:
+            Shape (n_places, n_cells), in gain.
+        """
+        variance = np.diag(self.covariance)[places] + self.noise[places] / n_seeds
+        return np.asarray(self.covariance[places] / np.sqrt(variance + _NEVER)[:, None])
+
+    def after(self, place: int, *, n_seeds: int) -> Self:
+        """What would be believed after a run that comes out as expected: as much, more surely."""
+        moved = self.effect(np.array([place]), n_seeds=n_seeds)[0]
+        return type(self)(self.mean, self.covariance - np.outer(moved, moved), self.noise)
+
+
+def seen_cells(gains: pd.DataFrame, places: Codes) -> Seen:
+    """What `cell_gains` measured, at their places in a landscape."""
+    own, direct = (gains[name].to_numpy(dtype=np.float64) ** 2 for name in ("own_se", "direct_se"))
+    return Seen(
+        places=places,
+        gains=gains["gain"].to_numpy(dtype=np.float64),
+        own_variance=own,
+        direct_variance=np.nan_to_num(direct),
+        n_seeds=gains["n_seeds"].to_numpy(dtype=np.float64),
+    )
+
+
+def learn_spreads(land: Landscape, seen: Seen, *, start: Spreads | None = None) -> Spreads:
+    """Effects' variances and queries' scales from what has been measured.
+
+    Args:
+        land: All cells.
+        seen: The measured ones.
+        start: Where the search begins: an earlier answer makes it short.
+    """
+    usual = usual_spreads(len(land.kernels), land.n_queries)
+    if not len(seen.places):
+        return usual
+    inside = np.ix_(seen.places, seen.places)
+    return fit_spreads(
+        seen.gains,
+        _noise_covariance(land, seen, np.nan_to_num(seen.own_variance)),
+        kernels=[kernel[inside] for kernel in land.kernels.values()],
+        query=land.query[seen.places],
+        start=start or usual,
+    )
+
+
+def believe(land: Landscape, seen: Seen, spreads: Spreads) -> Belief:
+    """The gains of all cells given the measured ones: Bayes' rule for normal distributions.
+
+    The mean over all effects is zero before anything is measured. Where no seed repeats, half of
+    each cell's own effect counts as noise.
+    """
+    variances = spreads.variances.copy()
+    own = list(land.kernels).index(OWN)
+    unknown = variances[own] * _NOISE_SHARE * spreads.scales[land.query] ** 2
+    if len(seen.places) == 0 or np.isnan(seen.own_variance).any():
+        variances[own] *= 1 - _NOISE_SHARE
+    error = np.where(np.isnan(seen.own_variance), unknown[seen.places], seen.own_variance)
+    prior = Spreads(variances, spreads.scales).covariance(list(land.kernels.values()), land.query)
+    across = prior[:, seen.places]
+    measured = across[seen.places] + _noise_covariance(land, seen, error)
+    factor = cho_factor(measured + _NEVER * np.eye(len(seen.places)), lower=True)
+    return Belief(
+        mean=np.asarray(across @ cho_solve(factor, seen.gains)),
+        covariance=np.asarray(prior - across @ cho_solve(factor, across.T)),
+        noise=_noise_of_a_run(land, seen, unknown),
+    )
+
+
+def _noise_covariance(land: Landscape, seen: Seen, own: Floats) -> Floats:
+    """Errors of the measured gains: each its own, and one of `direct` for each query."""
+    query = land.query[seen.places]
+    same = query[:, None] == query[None, :]
+    direct = np.sqrt(seen.direct_variance)
+    return np.asarray(np.diag(own) + same * np.outer(direct, direct))
+
+
+def _noise_of_a_run(land: Landscape, seen: Seen, unknown: Floats) -> Floats:
+    """Variance over seeds of each cell: the median of its query's measured cells, else of all."""
+    per_seed = seen.own_variance * seen.n_seeds
+    if not len(per_seed) or np.isnan(per_seed).all():
+        return unknown
+    noise = np.full(len(unknown), np.nanmedian(per_seed))
+    by_query = pd.Series(per_seed).groupby(land.query[seen.places]).median().dropna()
+    for code, variance in by_query.items():
+        noise[land.query == code] = variance
+    return noise

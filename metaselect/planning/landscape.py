@@ -1,0 +1,90 @@
+"""The cells that a plan is about, and which of them are alike: the covariance of their gains."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.features.base import Group, World, compute
+from metaselect.features.history import EFFECTS
+from metaselect.features.registry import features_of
+from metaselect.features.table import prepare
+
+Floats = npt.NDArray[np.float64]
+Codes = npt.NDArray[np.intp]
+
+OWN = "cell"
+"""The effect of a cell that it shares with no other."""
+
+_GROUPS: tuple[Group, ...] = ("size", "difficulty", "affinity")  # a cell has no language
+
+
+@dataclass(frozen=True, slots=True)
+class Landscape:
+    """Cells and their likeness.
+
+    Attributes:
+        cells: One row a cell, with the columns of `planning.cells.CELL`.
+        query: Query (protocol and target) of each cell as codes, shape (n_cells,).
+        kernels: Prior covariance of each effect at variance 1, by name, each of shape
+            (n_cells, n_cells).
+    """
+
+    cells: pd.DataFrame
+    query: Codes
+    kernels: Mapping[str, Floats]
+
+    @property
+    def n_queries(self) -> int:
+        """Queries in all."""
+        return int(self.query.max()) + 1 if len(self.query) else 0
+
+
+def landscape_of(cells: pd.DataFrame, catalogue: Catalogue) -> Landscape:
+    """Cells with the likeness of each pair.
+
+    Two cells share the effects of the predictor's history (`features.history.EFFECTS`: their
+    intermediate, its kind and the target's, ...), that of all cells and of their query, and are
+    alike in so far as their features are. An effect that groups the cells as an earlier one does
+    is left out: one study cannot tell a study's own popularity from popularity.
+
+    Args:
+        cells: With the columns of `CELL` and language; from `cell_gains` or built like it.
+        catalogue: Task cards.
+    """
+    rows = prepare(cells, catalogue, unit="target")
+    query = _codes(rows, ["query"])
+    partitions = {
+        OWN: _codes(rows, ["query", "intermediate"]),
+        "mean": np.zeros(len(rows), dtype=np.intp),
+        "level": query,
+    }
+    for effect in EFFECTS:
+        if "family" not in effect.columns:
+            partitions[effect.name] = _codes(rows, list(effect.columns))
+    kernels: dict[str, Floats] = {}
+    met: set[bytes] = set()
+    for name, codes in partitions.items():
+        if codes.tobytes() not in met:
+            met.add(codes.tobytes())
+            kernels[name] = (codes[:, None] == codes[None, :]).astype(np.float64)
+    features = _standardised(rows, catalogue)
+    if features.size:
+        kernels["features"] = features @ features.T / features.shape[1]
+    return Landscape(cells, query, kernels)
+
+
+def _codes(rows: pd.DataFrame, columns: list[str]) -> Codes:
+    """Codes of the distinct values in order of appearance: equal partitions have equal codes."""
+    return np.asarray(rows.groupby(columns, sort=False, observed=True).ngroup(), dtype=np.intp)
+
+
+def _standardised(rows: pd.DataFrame, catalogue: Catalogue) -> Floats:
+    """Features that vary, with mean 0 and spread 1; what is missing counts as the mean."""
+    table = compute(features_of(_GROUPS), rows, World(catalogue)).astype(np.float64)
+    away = (table - table.mean()) / table.std(ddof=0)
+    varying = table.columns[table.std(ddof=0) > 0]
+    return away[varying].fillna(0.0).to_numpy()
