@@ -20,6 +20,7 @@ from typing import Any
 from metaselect.errors import MetaselectError
 
 MANIFEST = "manifest.json"
+CARD = "README.md"  # for people, who may edit it, as on the hub: the manifest does not hold it fast
 _VERSIONED = ("metaselect", "lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
 
 
@@ -88,11 +89,11 @@ def library_versions() -> dict[str, str]:
 
 
 def write_manifest(folder: Path, *, kind: str, schema: int, made_by: Mapping[str, Any]) -> None:
-    """Seal a folder: hash every file in it and write the manifest last."""
+    """Seal a folder: hash every file in it but its card, and write the manifest last."""
     hashes = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST and not path.name.startswith(".")
+        if path.is_file() and path.name not in (MANIFEST, CARD) and not path.name.startswith(".")
     }
     content = {"kind": kind, "schema": schema, "made_by": dict(made_by), "sha256": hashes}
     write_json(folder / MANIFEST, {**content, "versions": library_versions()})

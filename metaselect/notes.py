@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.features.language import imputed_share
+from metaselect.features.measured.records import BY_NAME
 
 SIMULATED_WARNING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
@@ -51,6 +52,22 @@ def candidate_notes(names: Sequence[str], seen: Collection[str], catalogue: Cata
     if without:
         found.append(f"{_counted(without)} no task card: {_few(without)}")
     return found
+
+
+def measured_notes(names: Sequence[str], catalogue: Catalogue) -> list[str]:
+    """Candidates whose difficulty was not measured, and what measuring it would cost.
+
+    The cost is that of one short training of each with a small encoder on one CPU core.
+    """
+    known = {item.task for item in catalogue.measured if item.measure == "unlearnt_share"}
+    missing = [name for name in names if name not in known]
+    if not missing:
+        return []
+    seconds = BY_NAME["unlearnt_share"].seconds * len(missing)
+    return [
+        f"{_counted(missing)} no measured difficulty: {_few(missing)} (about "
+        f"{max(1, round(seconds / 60))} min with metaselect features compute --groups difficulty)"
+    ]
 
 
 def _counted(names: Sequence[str]) -> str:

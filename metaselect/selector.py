@@ -1,36 +1,33 @@
 """TaskSelector: learn from transfer runs, rank intermediates for a new target or language."""
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
+from metaselect.card import About
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.languages import resolve_language
-from metaselect.catalogue.tasks import DIRECT, Catalogue, shipped_catalogue
+from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.features.base import GROUPS, Group
+from metaselect.features.base import DEFAULT_GROUPS, Group
 from metaselect.features.table import Unit, candidate_rows, prepare, rankable
-from metaselect.files import read_manifest, sealed_folder, write_json
+from metaselect.files import read_manifest, sealed_folder
 from metaselect.notes import (
     SIMULATED_WARNING,
     candidate_notes,
     language_notes,
+    measured_notes,
     target_notes,
 )
-from metaselect.pretrained import local_folder, refuse_pickles
-from metaselect.ranking.persistence import predictor_from_json, predictor_to_json
+from metaselect.pretrained import Commit, local_folder, refuse_pickles, uploaded
 from metaselect.ranking.predictor import Predictor
 from metaselect.reasons import reasons_for
 from metaselect.runs.gains import query_gains
-from metaselect.training import Training, training_from_json, training_of
-
-SCHEMA = 1
-KIND = "predictor"
-_FILE = "predictor.json"
+from metaselect.stored import KIND, SCHEMA, Stored, read_stored, write_stored
+from metaselect.training import Training, training_of
 
 Progress = Callable[[str], None]
 
@@ -54,6 +51,7 @@ class TaskSelector:
         predictors_: Fitted predictors: `target` for targets never seen, `family` for new languages
             of targets that were.
         training_: What they were fitted on.
+        about: Its licence and evaluations, which `save_pretrained` puts into the model card.
 
     Example:
         selector = TaskSelector().fit(read_runs("mine.csv"))
@@ -67,7 +65,7 @@ class TaskSelector:
         n_folds: int = 4,
         n_best: int = 6,
         chance: float | None = 0.05,
-        groups: Sequence[Group] = GROUPS,
+        groups: Sequence[Group] = DEFAULT_GROUPS,
         level: float = 0.8,
         random_state: int = 0,
         storage: str | None = None,
@@ -84,6 +82,7 @@ class TaskSelector:
         self.catalogue = shipped_catalogue() if catalogue is None else catalogue
         self.predictors_: dict[Unit, Predictor] = {}
         self.training_: Training | None = None
+        self.about = About()
 
     def fit(self, runs: pd.DataFrame, *, progress: Progress | None = None) -> Self:
         """Tune and fit on a runs table from `read_runs` or `check_runs`.
@@ -192,6 +191,8 @@ class TaskSelector:
         found += target_notes(target, training.targets, self.catalogue)
         names = [name for name in self._candidates(candidates, training) if name != DIRECT]
         found += candidate_notes(names, training.intermediates, self.catalogue)
+        if "measured" in self.groups:
+            found += measured_notes(names, self.catalogue)
         if study is None and len(training.encoder_by_study) > 1:
             found.append(
                 f"averaged over {len(training.encoder_by_study)} training studies: name one with "
@@ -214,47 +215,79 @@ class TaskSelector:
         return self.predictors_[unit]
 
     def save_pretrained(self, directory: str | Path) -> None:
-        """Write the predictor into a folder: JSON, LightGBM text and a manifest, no pickle."""
+        """Write the predictor into a folder: JSON, LightGBM text, a model card and a manifest."""
         training = self._fitted()
         made_by = {"settings": self._settings(), "n_runs": training.n_runs}
         sealed = sealed_folder(Path(directory), kind=KIND, schema=SCHEMA, made_by=made_by)
+        stored = Stored(self._settings(), training, self.about, self.predictors_, self.catalogue)
         with sealed as folder:
-            predictors = {
-                unit: predictor_to_json(predictor, folder, prefix=unit)
-                for unit, predictor in self.predictors_.items()
-            }
-            content = {
-                "settings": self._settings(),
-                "training": asdict(training),
-                "predictors": predictors,
-            }
-            write_json(folder / _FILE, content)
+            write_stored(folder, stored)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        token: str | None = None,
+        private: bool | None = None,
+        branch: str | None = None,
+        create_pr: bool = False,
+        commit_message: str = "Upload metaselect predictor",
+    ) -> str:
+        """Upload the predictor and its card to a hub repository, which is made where there is none.
+
+        Args:
+            repo_id: `owner/name`.
+            token: Of the hub, never written anywhere; by default what `hf auth login` keeps.
+            private: Whether a repository made here is private; None leaves it to the hub.
+            branch: To commit on; `main` by default.
+            create_pr: Commit on a pull request instead.
+            commit_message: First line of the commit.
+
+        Returns:
+            URL of the commit.
+
+        Raises:
+            MissingExtra: huggingface_hub is not installed.
+            MetaselectError: Not fitted, or the hub refuses or cannot be reached.
+        """
+        self._fitted()
+        commit = Commit(commit_message, private=private, branch=branch, create_pr=create_pr)
+        return uploaded(self.save_pretrained, repo_id, commit, token=token)
 
     @classmethod
     def from_pretrained(
-        cls, directory: str | Path, *, catalogue: Catalogue | None = None
+        cls,
+        directory: str | Path,
+        *,
+        catalogue: Catalogue | None = None,
+        revision: str | None = None,
+        token: str | None = None,
     ) -> "TaskSelector":
         """Read a predictor from a folder, or from a hub repository named `owner/name`.
+
+        Args:
+            directory: The folder, or the repository.
+            catalogue: Task cards; the shipped ones by default.
+            revision: Branch, tag or commit of a repository; `main` by default.
+            token: Of the hub, never written anywhere; by default what `hf auth login` keeps.
 
         Raises:
             MetaselectError: No such folder, or one that is unfinished, changed, made by a newer
                 version, or that holds a pickle.
         """
-        folder = local_folder(str(directory))
+        folder = local_folder(str(directory), revision=revision, token=token)
         refuse_pickles(folder)
         read_manifest(folder, kind=KIND, schema=SCHEMA)
+        cards = shipped_catalogue() if catalogue is None else catalogue
+        stored = read_stored(folder, cards)
         try:
-            content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-            selector = cls(catalogue=catalogue, **content["settings"])
-            selector.training_ = training_from_json(content["training"])
-            for unit, entry in content["predictors"].items():
-                selector.predictors_[unit] = predictor_from_json(
-                    entry, folder, catalogue=selector.catalogue
-                )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            selector = cls(catalogue=stored.catalogue, **stored.settings)
+        except TypeError as error:
             raise MetaselectError(
                 f"{folder} is not a predictor this version reads: {error!r}."
             ) from error
+        selector.training_, selector.about = stored.training, stored.about
+        selector.predictors_ = dict(stored.predictors)
         return selector
 
     def _settings(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 import pytest
 
-from metaselect.catalogue.tasks import parse_cards, shipped_catalogue
+from metaselect.catalogue.cardfiles import parse_cards, shipped_catalogue
 from metaselect.notes import candidate_notes, language_notes, target_notes
 
 CATALOGUE = shipped_catalogue()

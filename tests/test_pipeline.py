@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.evaluation.contrasts import contrast
 from metaselect.evaluation.nested import Judging, evaluate
 from metaselect.features.base import GROUPS

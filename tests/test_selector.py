@@ -5,12 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.tasks import Catalogue, shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.measured import Measured, Value
+from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.files import MANIFEST, read_manifest, write_json, write_manifest
+from metaselect.files import CARD, MANIFEST, read_manifest, write_json, write_manifest
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
-from metaselect.selector import KIND, SCHEMA, TaskSelector
+from metaselect.selector import TaskSelector
+from metaselect.stored import KIND, SCHEMA
 
 COLUMNS = ["language", "rank", "intermediate", "score", "gain", "low", "high", "reasons"]
 
@@ -184,12 +187,13 @@ def test_a_loaded_selector_saves_the_same_files(folder, tmp_path):
         for path in (folder, tmp_path / "again")
     )
     assert first == second
+    assert (folder / CARD).read_text("utf-8") == (tmp_path / "again" / CARD).read_text("utf-8")
 
 
 def test_a_saved_folder_holds_text_alone(folder):
     names = {path.name for path in folder.iterdir()}
     assert names >= {MANIFEST, "predictor.json"}
-    assert {name.rsplit(".", 1)[1] for name in names} == {"json", "txt"}
+    assert {name.rsplit(".", 1)[1] for name in names} == {"json", "md", "txt"}
     for path in folder.iterdir():
         assert path.read_text(encoding="utf-8").isprintable() or "\n" in path.read_text("utf-8")
 
@@ -283,6 +287,39 @@ def test_a_file_in_place_of_the_folder_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("text", encoding="utf-8")
     with pytest.raises(MetaselectError, match="No predictor folder"):
         TaskSelector.from_pretrained(tmp_path / "file")
+
+
+class TestMeasured:
+    """A selector that learnt from measured values takes them along."""
+
+    @pytest.fixture
+    def measured(self):
+        cards = shipped_catalogue()
+        names = sorted(set(_runs()["intermediate"]) - {"direct", "copa"})
+        values = [
+            Value("unlearnt_share", "e", name, "", "", place / len(names), 1.0)
+            for place, name in enumerate(names)
+        ]
+        catalogue = Catalogue(cards.values(), cards.measured.joined(values))
+        return _selector(groups=("size", "measured", "difficulty"), catalogue=catalogue)
+
+    def test_values_come_back_with_the_folder_and_win_over_other_ones(self, measured, tmp_path):
+        before = measured.fit(_runs()).rank(target="udpos", languages=["fi"])
+        measured.save_pretrained(tmp_path / "predictor")
+        loaded = TaskSelector.from_pretrained(tmp_path / "predictor")
+        pd.testing.assert_frame_equal(loaded.rank(target="udpos", languages=["fi"]), before)
+        other = Value("unlearnt_share", "e", "mnli", "", "", 3.0, 1.0)
+        theirs = Catalogue(shipped_catalogue().values(), Measured([other]))
+        loaded = TaskSelector.from_pretrained(tmp_path / "predictor", catalogue=theirs)
+        pd.testing.assert_frame_equal(loaded.rank(target="udpos", languages=["fi"]), before)
+
+    def test_a_candidate_without_them_is_named_with_the_cost(self, measured):
+        found = measured.fit(_runs()).warnings(target="udpos", languages=["fi"])
+        (line,) = [note for note in found if "measured difficulty" in note]
+        assert line.startswith("1 candidate has no measured difficulty: copa (about 1 min with")
+
+    def test_a_folder_without_measured_features_has_no_values(self, folder):
+        assert not (folder / "measured.csv").exists()
 
 
 def test_the_shipped_cards_are_the_default():

@@ -1,11 +1,13 @@
 import pandas as pd
 
-from metaselect.catalogue.tasks import shipped_catalogue
-from metaselect.files import read_manifest
-from metaselect.runs.schema import check_runs
+from metaselect.card import card_text
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.files import CARD, read_manifest
+from metaselect.runs.schema import check_runs, table_hash
 from metaselect.runs.simulated import SOURCE
-from metaselect.selector import KIND, SCHEMA, TaskSelector
+from metaselect.selector import TaskSelector
 from metaselect.shipped import SIMULATED_WARNING, shipped_predictor, shipped_runs
+from metaselect.stored import KIND, SCHEMA
 
 
 def test_the_shipped_runs_are_a_sound_table_that_says_it_is_simulated():
@@ -34,6 +36,14 @@ def test_the_shipped_predictor_was_trained_on_the_shipped_runs():
     assert training is not None
     assert training.simulated
     assert set(training.encoder_by_study) == set(shipped_runs()["study"])
+
+
+def test_the_shipped_predictor_has_a_card_that_tells_of_its_runs():
+    text = (shipped_predictor() / CARD).read_text(encoding="utf-8")
+    assert table_hash(check_runs(shipped_runs(), percent=False)) in text
+    assert "nothing in it was measured" in text
+    selector = TaskSelector.from_pretrained(shipped_predictor())
+    assert text == card_text(selector.training_, selector.predictors_, selector.about)
 
 
 def test_the_shipped_predictor_warns_that_it_is_simulated():
