@@ -5,7 +5,22 @@ import sys
 
 import typer
 
-from metaselect.cli import ablate, evaluate, ls, rank, report, reproduce, run, runs, train
+from metaselect.cli import (
+    ablate,
+    describe,
+    doctor,
+    evaluate,
+    features,
+    ls,
+    plan,
+    publish,
+    rank,
+    report,
+    reproduce,
+    run,
+    runs,
+    train,
+)
 from metaselect.console import ready_streams
 from metaselect.errors import MetaselectError
 
@@ -18,17 +33,22 @@ app = typer.Typer(
         "Choose the English intermediate task to fine-tune on before a cross-lingual target: "
         "train a predictor on transfer runs, judge it, rank tasks for new languages."
     ),
-    epilog="Start with: metaselect reproduce",
+    epilog="Example: metaselect reproduce",
 )
 app.command("ls")(ls.ls_command)
+runs.app.command("describe")(describe.describe_command)
+runs.app.command("publish")(publish.publish_command)
 app.add_typer(runs.app, name="runs")
 app.command("run")(run.run_command)
+app.add_typer(features.app, name="features")
 app.command("train")(train.train_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("ablate")(ablate.ablate_command)
 app.command("rank")(rank.rank_command)
+app.command("plan")(plan.plan_command)
 app.command("report")(report.report_command)
 app.command("reproduce")(reproduce.reproduce_command)
+app.command("doctor")(doctor.doctor_command)
 
 
 def main() -> None:

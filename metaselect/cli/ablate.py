@@ -13,9 +13,11 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     protocol: Protocol = "target",
     percent: options.Percent = False,
     tasks: options.Tasks = None,
+    measured: options.MeasuredTable = None,
     trials: options.Trials = 1,
     seed: options.Seed = 0,
     workers: options.Workers = None,
+    without_same_source: options.WithoutSameSource = False,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -27,13 +29,15 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect ablate --runs mine.csv
     """
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.ablation import ablate
+    from metaselect.evaluation.protocols import without_same_source as apart
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
-    catalogue = load_catalogue(tasks)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
+    table = apart(table, catalogue) if without_same_source else table
     judging = judging_of(protocol, trials, 0.8, seed, workers)
     record = ablation_record(ablate(table, catalogue, judging, progress=say), judging)
     if out is not None:

@@ -1,12 +1,13 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, runs_from
+from metaselect.cli.inputs import check_out, groups_from, runs_from
 from metaselect.console import points, print_json, print_table, say, share
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -20,10 +21,13 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     protocol: Protocol = "target",
     percent: options.Percent = False,
     tasks: options.Tasks = None,
+    measured: options.MeasuredTable = None,
+    groups: options.Groups = None,
     trials: options.Trials = 20,
     level: options.Level = 0.8,
     seed: options.Seed = 0,
     workers: options.Workers = None,
+    without_same_source: options.WithoutSameSource = False,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -31,14 +35,17 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.nested import evaluate
+    from metaselect.evaluation.protocols import without_same_source as apart
     from metaselect.evaluation.results import evaluation_record
 
     check_out(out, kind="evaluation")
-    catalogue = load_catalogue(tasks)
+    chosen = groups_from(groups)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    judging = judging_of(protocol, trials, level, seed, workers)
+    table = apart(table, catalogue) if without_same_source else table
+    judging = replace(judging_of(protocol, trials, level, seed, workers), groups=chosen)
     scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
     record = evaluation_record(scored, judging)
     if out is not None:
@@ -54,13 +61,13 @@ def judging_of(
 ) -> Any:
     """How an evaluation is made, from the options of a command."""
     from metaselect.evaluation.nested import Judging, default_workers
-    from metaselect.features.base import GROUPS
+    from metaselect.features.base import DEFAULT_GROUPS
     from metaselect.ranking.baselines import RULES
     from metaselect.ranking.tuning import Plan
 
     return Judging(
         protocol=protocol,
-        groups=GROUPS,
+        groups=DEFAULT_GROUPS,
         plan=Plan(n_trials=trials, n_folds=4, n_best=6, seed=seed, chance=0.05),
         level=level,
         rules=tuple(RULES),
@@ -74,7 +81,7 @@ def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None
     from metaselect.files import sealed_folder, write_json
     from metaselect.runs.schema import table_hash
 
-    made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs), "search": record["search"]}
+    made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs), "search": record.get("search")}
     with sealed_folder(out, kind=kind, schema=SCHEMA, made_by=made_by) as folder:
         write_json(folder / f"{kind}.json", record)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaselect.console import warn
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import kind_of
 from metaselect.shipped import SIMULATED_WARNING, shipped_runs
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.catalogue.tasks import Catalogue
+    from metaselect.features.base import Group
 
 
 def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "pd.DataFrame":
@@ -51,6 +52,25 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
         )
         found.append(f"{tasks} ranked on runs alone: {_few(without)}. Add cards with --tasks.")
     return found
+
+
+def groups_from(text: str | None) -> "tuple[Group, ...]":
+    """Feature groups named between commas; the usual ones where none are.
+
+    Raises:
+        UnknownChoice: A name that is no group.
+    """
+    from metaselect.features.base import DEFAULT_GROUPS, GROUPS
+
+    if text is None:
+        return DEFAULT_GROUPS
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in GROUPS:
+            raise UnknownChoice("--groups", name, GROUPS)
+    if not names:
+        raise MetaselectError("--groups names no group: give at least one.")
+    return tuple(group for group in GROUPS if group in names)
 
 
 def check_out(out: Path | None, *, kind: str) -> None:

@@ -45,7 +45,7 @@ def ls_command(
 def _tasks(path: Path | None) -> tuple[list[str], list[dict[str, Any]]]:
     from dataclasses import asdict
 
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
 
     cards = sorted(load_catalogue(path).values(), key=lambda card: card.name)
     items = [{**asdict(card), "n_languages": len(card.languages)} for card in cards]
@@ -84,7 +84,7 @@ def _features() -> tuple[list[str], list[dict[str, Any]]]:
 def _studies(
     store: str | None, runs: Path | None, tasks: Path | None, percent: bool
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.inputs import runs_from
 
     if store is not None:

@@ -11,6 +11,24 @@ Runs = Annotated[
 ]
 Percent = Annotated[bool, typer.Option("--percent", help="Scores are percent, 71.3 for 0.713.")]
 Tasks = Annotated[Path | None, typer.Option(help="Your own task cards (TOML).")]
+MeasuredTable = Annotated[
+    Path | None,
+    typer.Option("--measured", help="Your own values of `metaselect features compute`."),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        help="Feature groups in use, with commas; `measured` is off unless named. "
+        "[default: size,difficulty,language,diversity,affinity,history]"
+    ),
+]
+WithoutSameSource = Annotated[
+    bool,
+    typer.Option(
+        "--without-same-source",
+        help="Leave out runs whose intermediate shares data with the target.",
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results, with a manifest.")]
 OutRequired = Annotated[Path, typer.Option(help="Folder for the results, with a manifest.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

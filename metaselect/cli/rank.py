@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.completion import offer_languages, offer_tasks
 from metaselect.console import points, print_json, print_table, warn
 from metaselect.errors import MetaselectError
 
@@ -15,13 +16,26 @@ if TYPE_CHECKING:
 
 
 def rank_command(  # noqa: PLR0913 - a parameter an option
-    target: Annotated[str, typer.Option(help="Target task, as `metaselect ls tasks` names it.")],
-    language: Annotated[str, typer.Option(help="Language code, or several with commas: sw,ta,qu")],
+    target: Annotated[
+        str,
+        typer.Option(
+            help="Target task, as `metaselect ls tasks` names it.", autocompletion=offer_tasks
+        ),
+    ],
+    language: Annotated[
+        str,
+        typer.Option(
+            help="Language code, or several with commas: sw,ta,qu", autocompletion=offer_languages
+        ),
+    ],
     predictor: Annotated[
         str | None, typer.Option(help="Predictor folder or hub id. [default: the one that ships]")
     ] = None,
     candidates: Annotated[
-        str | None, typer.Option(help="Intermediates to choose among, with commas.")
+        str | None,
+        typer.Option(
+            help="Intermediates to choose among, with commas.", autocompletion=offer_tasks
+        ),
     ] = None,
     study: Annotated[
         str | None, typer.Option(help="Training study whose encoder you will use.")
@@ -31,6 +45,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     ] = "mean",
     top: Annotated[int | None, typer.Option(min=1, help="Show only the best.")] = None,
     tasks: options.Tasks = None,
+    measured: options.MeasuredTable = None,
     as_json: options.Json = False,
 ) -> None:
     """Rank intermediate tasks for a target task in one or several languages.
@@ -38,13 +53,13 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     Examples: metaselect rank --target xnli --language sw;
     metaselect rank --target udpos --language sw,ta,qu --objective worst
     """
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.selector import TaskSelector
     from metaselect.shipped import shipped_predictor
 
     goal = _objective(objective)
     folder = str(shipped_predictor()) if predictor is None else predictor
-    selector = TaskSelector.from_pretrained(folder, catalogue=load_catalogue(tasks))
+    selector = TaskSelector.from_pretrained(folder, catalogue=load_catalogue(tasks, measured))
     codes = _listed(language)
     names = None if candidates is None else _listed(candidates)
     if names == []:

@@ -28,6 +28,7 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     ] = False,
     percent: options.Percent = False,
     tasks: options.Tasks = None,
+    measured: options.MeasuredTable = None,
     as_json: options.Json = False,
 ) -> None:
     """Write one HTML page that opens without a network: rankings, maps, evaluation, ablation.
@@ -35,7 +36,7 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     Example: metaselect report --runs mine.csv --predictor predictor --evaluation evaluation
     --out report
     """
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.report.figures import write_figures
     from metaselect.report.page import ReportContent, seal, write_report
     from metaselect.selector import TaskSelector
@@ -43,7 +44,7 @@ def report_command(  # noqa: PLR0913 - a parameter an option
 
     evaluations = [_record(folder, "evaluation") for folder in evaluation or ()]
     ablations = [_record(folder, "ablation") for folder in ablation or ()]
-    catalogue = load_catalogue(tasks)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     folder = predictor or str(shipped_predictor())
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)

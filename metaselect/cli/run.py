@@ -38,6 +38,8 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     """Fine-tune encoders along a grid of intermediate and target tasks.
 
     The same command again does what is missing. Exit 0: all done; 1: part failed; 130: stopped.
+
+    Example: metaselect run grid.toml --dry-run
     """
     from metaselect.config import override, read_config
 
@@ -64,7 +66,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
 def _open(read: "GridConfig", base: Path, out: Path, tasks: Path | None) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
-    from metaselect.catalogue.tasks import load_catalogue
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
     from metaselect.harness.corpora import Corpora
     from metaselect.harness.session import open_grid

@@ -15,11 +15,19 @@ if TYPE_CHECKING:
 
     from metaselect.runs.faults import RunsTableError
 
-app = typer.Typer(no_args_is_help=True, help="Import, export and check tables of runs.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Import, export and check tables of runs.",
+    epilog="Example: metaselect runs validate mine.csv",
+)
 
 DEFAULT_STORE = "sqlite:///metaselect.db"
 Store = Annotated[
-    str, typer.Option(help="SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://HOST/NAME.")
+    str,
+    typer.Option(
+        envvar="METASELECT_STORE",
+        help="SQLAlchemy URL: sqlite:///FILE or postgresql+psycopg://HOST/NAME.",
+    ),
 ]
 Name = Annotated[str | None, typer.Option(help="Only these runs.")]
 

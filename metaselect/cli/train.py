@@ -2,14 +2,19 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, runs_from
+from metaselect.cli.inputs import check_out, groups_from, runs_from
 from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaselect.card import About
 
 _CONNECT_S = 10  # a server that takes longer is not there
 
@@ -19,6 +24,8 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     runs: options.Runs = None,
     percent: options.Percent = False,
     tasks: options.Tasks = None,
+    measured: options.MeasuredTable = None,
+    groups: options.Groups = None,
     trials: options.Trials = 30,
     storage: Annotated[
         str | None,
@@ -26,23 +33,35 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     ] = None,
     level: options.Level = 0.8,
     seed: options.Seed = 0,
+    evaluation: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of `evaluate --out`, for the model card; may be repeated."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of the predictor, for its card: cc-by-4.0, say.")
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Tune and fit a predictor on a runs table.
 
     Example: metaselect train --runs mine.csv --out my-predictor
     """
-    from metaselect.catalogue.tasks import load_catalogue
-    from metaselect.selector import KIND, TaskSelector
+    from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.selector import TaskSelector
+    from metaselect.stored import KIND
 
     check_out(out, kind=KIND)
+    chosen = groups_from(groups)
     check_storage(storage)
-    catalogue = load_catalogue(tasks)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
+    about = _about(licence, evaluation or [], table)
     selector = TaskSelector(
-        n_trials=trials, level=level, random_state=seed, storage=storage, catalogue=catalogue
-    )
+        n_trials=trials, groups=chosen, level=level, random_state=seed, storage=storage,
+        catalogue=catalogue,
+    )  # fmt: skip
     selector.fit(table, progress=say)
+    selector.about = about
     selector.save_pretrained(out)
     best = {
         unit: {"loss": predictor.choices[0].loss, **predictor.choices[0].settings.ranker}
@@ -53,12 +72,34 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         print_json({"predictor": str(out), "trials": n_trials, "best": best, "runs": len(table)})
         return
     print(f"{out}: trained on {len(table):,} runs, {n_trials} trials")
-    for unit, chosen in best.items():
+    for unit, found in best.items():
         print(
-            f"  new {unit}: mean regret at 1 and 3 on inner folds {chosen['loss'] * 100:.2f} points"
+            f"  new {unit}: mean regret at 1 and 3 on inner folds {found['loss'] * 100:.2f} points"
         )
     for unit, predictor in selector.predictors_.items():
         print(f"  new {unit}: {predictor.radius.describe()}")
+
+
+def _about(licence: str | None, folders: list[Path], runs: "pd.DataFrame") -> "About":
+    """What the card tells besides the training: evaluations must be of these very runs.
+
+    Raises:
+        MetaselectError: A folder is no evaluation, or one of other runs.
+    """
+    from metaselect.card import About, judged
+    from metaselect.evaluation.results import SCHEMA
+    from metaselect.files import read_manifest
+    from metaselect.runs.schema import table_hash
+
+    found = []
+    for folder in folders:
+        manifest = read_manifest(folder, kind="evaluation", schema=SCHEMA)
+        if manifest.made_by.get("runs_hash") != table_hash(runs):
+            raise MetaselectError(
+                f"{folder} was made from other runs than --runs: evaluate these, or leave it out."
+            )
+        found.append(judged(json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))))
+    return About(licence=licence, judged=tuple(found))
 
 
 def check_storage(storage: str | None) -> None:

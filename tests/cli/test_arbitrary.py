@@ -8,7 +8,7 @@ import string
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.cli.inputs import runs_from
 from metaselect.errors import MetaselectError
 

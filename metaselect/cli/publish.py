@@ -1,0 +1,105 @@
+"""`metaselect runs publish`: results of grids as one folder to share, with its manifest."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaselect.cli import options
+from metaselect.cli.inputs import check_out
+from metaselect.console import print_json
+from metaselect.errors import MetaselectError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KIND = "runs"
+TABLE = "runs.csv.gz"
+_TRAININGS = "trainings.csv.gz"
+_KEPT = ("sha256", "stage_schema", "hashes", "machine", "hardware", "versions")
+
+
+def publish_command(
+    grids: Annotated[list[Path], typer.Argument(help="Folders of `metaselect run --out`.")],
+    out: options.OutRequired,
+    card: Annotated[
+        Path | None, typer.Option(help="Data card (Markdown) to go with the table.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Put the runs of grids into a folder: scores and settings, no texts, no weights.
+
+    Example: metaselect runs publish results/reference --out artifacts/runs
+    """
+    import pandas as pd
+
+    from metaselect.files import CARD, sealed_folder, write_bytes, write_text
+    from metaselect.runs.exchange import read_runs, write_runs
+    from metaselect.runs.schema import check_runs, table_hash
+
+    check_out(out, kind=KIND)
+    text = None if card is None else _text(card)
+    found = [(_settings(folder), read_runs(folder / "runs.csv")) for folder in grids]
+    runs = check_runs(pd.concat([table for _, table in found], ignore_index=True), percent=False)
+    trainings = pd.concat([_trainings(folder) for folder in grids], ignore_index=True)
+    made_by = {
+        "n_runs": len(runs),
+        "runs_hash": table_hash(runs),
+        "grids": [
+            {**_told(settings), "n_runs": len(table), "wall_s": _seconds(folder)}
+            for folder, (settings, table) in zip(grids, found, strict=True)
+        ],
+    }
+    with sealed_folder(out, kind=KIND, schema=1, made_by=made_by) as folder:
+        write_runs(runs, folder / TABLE)
+        packed = gzip.compress(trainings.to_csv(index=False).encode(), mtime=0)
+        write_bytes(folder / _TRAININGS, packed)
+        if text is not None:
+            write_text(folder / CARD, text)
+    if as_json:
+        print_json({"rows": len(runs), "out": str(out), "errors": []})
+    else:
+        print(f"{out}: {len(runs):,} runs of {len(grids)} grid(s)")
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MetaselectError(f"Cannot read the card {path}: {error}.") from error
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        settings: dict[str, Any] = json.loads((folder / "grid.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MetaselectError(f"{folder} holds no results of metaselect run: {error}.") from error
+    return settings
+
+
+def _told(settings: dict[str, Any]) -> dict[str, Any]:
+    """What of a grid's settings is to be known: places on one computer are not."""
+    grid = json.loads(json.dumps(settings["grid"]))
+    for encoder in grid["encoders"]:
+        encoder["path"] = Path(encoder["path"]).name
+    return {"grid": grid, **{name: settings[name] for name in _KEPT if name in settings}}
+
+
+def _trainings(folder: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.read_csv(folder / "trainings.csv", keep_default_na=False, na_values=[""])
+
+
+def _seconds(folder: Path) -> float:
+    """Wall seconds of all stages, one after another."""
+    stages = folder / "work" / "stages"
+    timings = [*stages.glob("*/timing.json"), *stages.glob("*/*.json")]
+    found = {}
+    for path in timings:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "wall_s" in content:
+            found[path] = float(content["wall_s"])
+    return round(sum(found.values()), 1)

@@ -1,0 +1,59 @@
+"""`metaselect runs publish`: a folder to share, read back whole, that tells no places."""
+
+import json
+
+import pytest
+
+from metaselect.files import read_manifest
+from metaselect.runs.exchange import read_runs
+from tests.harness.conftest import data_folder, encoder_folder
+from tests.harness.grids import run_tiny, tiny_config
+
+__all__ = ["data_folder", "encoder_folder"]
+
+
+@pytest.fixture
+def grid(encoder_folder, data_folder, tmp_path):
+    run_tiny(tiny_config(encoder_folder, data_folder), tmp_path / "grid")
+    return tmp_path / "grid"
+
+
+def test_a_grid_is_published_with_all_that_its_scores_rest_on(call, grid, tmp_path):
+    card = tmp_path / "card.md"
+    card.write_text("# Data card\n")
+    done = call("runs", "publish", grid, "--out", tmp_path / "shared", "--card", card, "--json")
+    assert done.code == 0, done.err
+    runs = read_runs(tmp_path / "shared" / "runs.csv.gz")
+    assert len(runs) == done.json["rows"] == len(read_runs(grid / "runs.csv"))
+    manifest = read_manifest(tmp_path / "shared", kind="runs", schema=1)
+    (told,) = manifest.made_by["grids"]
+    assert told["n_runs"] == len(runs)
+    assert told["wall_s"] > 0
+    assert told["hardware"]["cores"] >= 1
+    assert len(told["hashes"]["data"]["mnli/train"]) == 64
+    assert told["hashes"]["data"]["xnli/test.sw"] != told["hashes"]["data"]["xnli/test.en"]
+    assert set(told["hashes"]["encoders"]) == {"tiny"}
+    assert str(tmp_path) not in json.dumps(manifest.made_by)
+    assert (tmp_path / "shared" / "README.md").read_text() == "# Data card\n"
+    assert (tmp_path / "shared" / "trainings.csv.gz").is_file()
+
+
+def test_the_same_results_give_the_same_bytes(call, grid, tmp_path):
+    for name in "ab":
+        assert call("runs", "publish", grid, "--out", tmp_path / name).code == 0
+    for file in ("runs.csv.gz", "trainings.csv.gz"):
+        first, second = ((tmp_path / name / file).read_bytes() for name in "ab")
+        assert first == second, file
+
+
+def test_a_folder_without_results_is_refused_and_nothing_is_made(call, tmp_path):
+    done = call("runs", "publish", tmp_path, "--out", tmp_path / "shared")
+    assert done.code == 2
+    assert "holds no results of metaselect run" in done.err
+    assert not (tmp_path / "shared").exists()
+
+
+def test_two_grids_with_one_run_in_both_are_refused(call, grid, tmp_path):
+    done = call("runs", "publish", grid, grid, "--out", tmp_path / "shared")
+    assert done.code == 2
+    assert not (tmp_path / "shared").exists()

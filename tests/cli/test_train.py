@@ -1,0 +1,31 @@
+"""What `metaselect train` writes beside the predictor: its model card."""
+
+from metaselect.files import CARD
+from metaselect.selector import TaskSelector
+
+
+def test_train_puts_evaluation_and_licence_into_the_card(call, runs_file, place):
+    given = ("--runs", runs_file, "--trials", "1")
+    made = call("evaluate", *given, "--workers", "1", "--out", "evaluation", "--json")
+    assert made.code == 0
+    told = ("--evaluation", "evaluation", "--licence", "cc-by-4.0")
+    assert call("train", *given, *told, "--out", "made").code == 0
+    text = (place / "made" / CARD).read_text(encoding="utf-8")
+    random = made.json["methods"]["random"]
+    assert f"| random | {random['regret@1'] * 100:.2f} | {random['regret@3'] * 100:.2f} |" in text
+    assert '\nlicense: "cc-by-4.0"\n' in text
+    TaskSelector.from_pretrained("made").save_pretrained("again")
+    assert (place / "again" / CARD).read_text(encoding="utf-8") == text
+
+
+def test_an_evaluation_of_other_runs_is_refused_before_training(call, runs, runs_file, place):
+    given = ("--trials", "1", "--runs")
+    call("evaluate", *given, runs_file, "--workers", "1", "--out", "evaluation")
+    runs[runs["seed"] == 0].to_csv("fewer.csv", index=False)
+    done = call("train", *given, "fewer.csv", "--evaluation", "evaluation", "--out", "made")
+    assert done.code == 2
+    assert done.faults == [
+        "metaselect: evaluation was made from other runs than --runs: evaluate these, "
+        "or leave it out."
+    ]
+    assert not (place / "made").exists()
