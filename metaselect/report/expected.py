@@ -1,6 +1,6 @@
 """Expected gains of every candidate for many targets and languages at once, with their reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.features.base import GROUPS
+from metaselect.features.base import Group
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import candidate_rows
 from metaselect.ranking.predictor import Predictor
 from metaselect.selector import TaskSelector
+from metaselect.training import Training
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,8 +27,9 @@ class ExpectedGains:
 
     Attributes:
         targets, languages, candidates: Names and codes, in the order of the arrays.
+        groups: Feature groups that the selector uses.
         gains: Expected gain, shape (n_targets, n_languages, n_candidates); 0 for `direct`.
-        reasons: What each group of `GROUPS` adds to a candidate's gain beyond the mean of its
+        reasons: What each of the groups adds to a candidate's gain beyond the mean of its
             query's candidates, shape (n_groups, n_targets, n_languages, n_candidates). A product
             of features counts half for either group.
         radii: Half-width of each target's intervals; None where none is possible.
@@ -36,6 +38,7 @@ class ExpectedGains:
     targets: tuple[str, ...]
     languages: tuple[str, ...]
     candidates: tuple[str, ...]
+    groups: tuple[Group, ...]
     gains: Floats
     reasons: Floats
     radii: tuple[float | None, ...]
@@ -72,15 +75,56 @@ def expected_gains(
     Raises:
         ValueError: The selector is not fitted.
     """
-    training = selector.training_
-    if training is None:
-        raise ValueError("expected_gains needs a fitted selector")
-    candidates = (*training.intermediates, DIRECT)
+    training = _training(selector)
+    candidates, groups = (*training.intermediates, DIRECT), selector.groups
     studies = list(training.encoder_by_study)
     study = studies[0] if len(studies) == 1 else ""
-    protocol = {"study": study, "encoder": training.encoder_by_study.get(study, "")}
     shape = (len(targets), len(languages), len(candidates))
-    gains, reasons = np.empty(shape), np.empty((len(GROUPS), *shape))
+    gains, reasons = np.empty(shape), np.empty((len(groups), *shape))
+    for predictor, rows, place in _parts(selector, targets, languages, study):
+        gains[place] = predictor.expected(rows).reshape(gains[place].shape)
+        by_group = _by_group(predictor, rows, groups)
+        reasons[:, *place] = by_group.reshape(reasons[:, *place].shape)
+    reasons -= reasons.mean(axis=-1, keepdims=True)
+    reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
+    radii = tuple(selector.predictor_for(target).radius.radius for target in targets)
+    return ExpectedGains(
+        tuple(targets), tuple(languages), candidates, groups, gains, reasons, radii
+    )
+
+
+def gains_by_study(
+    selector: TaskSelector, *, targets: Sequence[str], languages: Sequence[str]
+) -> Floats:
+    """Gains for the encoder of each training study, shape (n_studies, ...) of `expected_gains`.
+
+    No study where training had but one: its gains are what `expected_gains` gives.
+    """
+    training = _training(selector)
+    studies = list(training.encoder_by_study)
+    shape = (len(targets), len(languages), len(training.intermediates) + 1)
+    if len(studies) == 1:
+        return np.empty((0, *shape))
+    gains = np.empty((len(studies), *shape))
+    for number, study in enumerate(studies):
+        for predictor, rows, place in _parts(selector, targets, languages, study):
+            gains[number, *place] = predictor.expected(rows).reshape(gains[number, *place].shape)
+    return gains
+
+
+def _training(selector: TaskSelector) -> Training:
+    if selector.training_ is None:
+        raise ValueError("expected gains need a fitted selector")
+    return selector.training_
+
+
+def _parts(
+    selector: TaskSelector, targets: Sequence[str], languages: Sequence[str], study: str
+) -> Iterator[tuple[Predictor, pd.DataFrame, tuple[npt.NDArray[np.intp], slice]]]:
+    """Rows to predict, a piece at a time, with their predictor and their place in the arrays."""
+    training = _training(selector)
+    candidates = (*training.intermediates, DIRECT)
+    protocol = {"study": study, "encoder": training.encoder_by_study.get(study, "")}
     predictors = [selector.predictor_for(target) for target in targets]
     step = max(_MOST_ROWS // (len(targets) * len(candidates)), 1)
     for predictor in {id(item): item for item in predictors}.values():
@@ -92,22 +136,15 @@ def expected_gains(
                 columns=["target", "language"],
             ).assign(adaptation="", **protocol)
             rows = candidate_rows(queries, candidates, selector.catalogue)
-            part = (len(places), len(codes), len(candidates))
-            here = slice(start, start + len(codes))
-            gains[places, here] = predictor.expected(rows).reshape(part)
-            reasons[:, places, here] = _by_group(predictor, rows).reshape(len(GROUPS), *part)
-    reasons -= reasons.mean(axis=-1, keepdims=True)
-    reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
-    radii = tuple(predictor.radius.radius for predictor in predictors)
-    return ExpectedGains(tuple(targets), tuple(languages), candidates, gains, reasons, radii)
+            yield predictor, rows, (places, slice(start, start + len(codes)))
 
 
-def _by_group(predictor: Predictor, rows: pd.DataFrame) -> Floats:
+def _by_group(predictor: Predictor, rows: pd.DataFrame, groups: Sequence[Group]) -> Floats:
     """Contributions summed by feature group, shape (n_groups, n_rows)."""
     parts = predictor.contributions(rows)
-    groups = {feature.name: feature.groups for feature in FEATURES}
-    weights = np.zeros((len(GROUPS), parts.shape[1]))
+    groups_of = {feature.name: feature.groups for feature in FEATURES}
+    weights = np.zeros((len(groups), parts.shape[1]))
     for column, name in enumerate(parts.columns):
-        for group in groups[name]:
-            weights[GROUPS.index(group), column] = 1.0 / len(groups[name])
+        for group in groups_of[name]:
+            weights[groups.index(group), column] = 1.0 / len(groups_of[name])
     return np.asarray(weights @ parts.to_numpy(dtype=np.float64).T)

@@ -2,7 +2,7 @@
 (async () => {
   const page = JSON.parse(document.getElementById("page-data").textContent);
   const element = (id) => document.getElementById(id);
-  const target = element("target"), search = element("language"), list = element("languages");
+  const target = element("target"), study = element("study"), search = element("language"), list = element("languages");
   const status = element("ranking-status"), note = element("ranking-note");
   if (typeof DecompressionStream === "undefined") {
     note.textContent = "This browser is too old to choose here: the ranking shown is the first.";
@@ -43,18 +43,23 @@
   const searched = languages.map(([code, name, family]) =>
     ({code, name: normal(name), family: normal(family || "")}));
   const label = (at) => `${languages[at][1]} (${languages[at][0]})`;
-  const state = {target: 0, language: languages.findIndex(([code]) => code === page.language)};
+  const history = page.groups.indexOf("history");
+  const state = {target: 0, study: 0, language: languages.findIndex(([code]) => code === page.language)};
 
   function gainsOf(at, language) {
-    const gains = page.candidates.map((_, candidate) => number(0, at, language, candidate));
+    const plane = state.study && page.groups.length + state.study;  // 0: no study in particular
+    const added = page.candidates.map((_, candidate) =>
+      plane ? number(plane, at, language, candidate) : 0);
+    const gains = added.map((more, candidate) => number(0, at, language, candidate) + more);
     const order = [...gains.keys()].sort((a, b) => gains[b] - gains[a] || a - b);
-    return {gains, order};
+    const usual = added.reduce((sum, more) => sum + more, 0) / added.length;
+    return {gains, order, shifted: added.map((more) => more - usual)};
   }
 
   function showRanking() {
     const [code, name, , standIn] = languages[state.language];
     const chosen = page.targets[state.target];
-    const {gains, order} = gainsOf(state.target, standIn);
+    const {gains, order, shifted} = gainsOf(state.target, standIn);
     element("ranking").replaceChildren(...order.map((candidate, place) => {
       const {name: task, cost} = page.candidates[candidate];
       const direct = task === page.direct, gain = gains[candidate];
@@ -64,7 +69,8 @@
         cell(String(place + 1)), cell(task, "text", "th"), cell(points(gain), bin(gain, page.edges)),
         cell(interval), cell(cost),
         ...page.groups.map((_, group) => {
-          const reason = number(group + 1, state.target, standIn, candidate);
+          const reason = number(group + 1, state.target, standIn, candidate) +
+            (group === history ? shifted[candidate] : 0);
           return direct ? cell("–") : cell(points(reason), bin(reason, page.edges));
         }),
       ]);
@@ -72,12 +78,14 @@
       return made;
     }));
     const best = page.candidates[order[0]].name;
-    status.textContent = `${chosen.name} in ${label(state.language)}: ` + (best === page.direct ?
+    const encoder = state.study ? ` with ${study.options[state.study].text}` : "";
+    status.textContent = `${chosen.name} in ${label(state.language)}${encoder}: ` + (best === page.direct ?
       "train directly, no intermediate is expected to help." :
       `fine-tune first on ${best}, expected gain ${points(gains[order[0]])} points.`);
-    const command = `metaselect rank --target ${chosen.name} --language ${code}`;
+    const command = `metaselect rank --target ${chosen.name} --language ${code}` +
+      (state.study ? ` --study '${page.studies[state.study - 1]}'` : "");
     const own = page.computed[standIn] === code;
-    const found = [...chosen.notes];
+    const found = chosen.notes.filter((words) => !state.study || !words.startsWith("averaged over "));
     if (!own) {
       const near = languages.findIndex((entry) => entry[0] === page.computed[standIn]);
       found.push(`${name} has no gains of its own in this page: shown are those of its nearest ` +
@@ -195,6 +203,14 @@
     showRanking();
     showMap();
   });
+  if (study) {
+    study.addEventListener("change", () => {
+      state.study = Number(study.value);
+      showRanking();
+      showMap();
+    });
+    study.disabled = false;
+  }
   target.disabled = search.disabled = false;
   search.value = label(state.language);
   showRanking();

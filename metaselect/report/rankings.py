@@ -1,6 +1,6 @@
 """The interactive ranking and the map: what the page's script chooses from, and its first view."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +10,22 @@ from markupsafe import Markup
 from metaselect.catalogue.languages import Language
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.console import points
-from metaselect.features.base import GROUPS
 from metaselect.report.charts import PAGE, world
 from metaselect.report.embedding import embedded_json, packed_json, packed_numbers
-from metaselect.report.expected import ExpectedGains, expected_gains, page_targets
+from metaselect.report.expected import (
+    ExpectedGains,
+    Floats,
+    expected_gains,
+    gains_by_study,
+    page_targets,
+)
 from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages, page_languages
 from metaselect.report.observed import colour_edges, map_edges, range_words
 from metaselect.selector import TaskSelector
 
 _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
+_PLANES_A_GAIN = 7  # numbers of a candidate: its gain and reasons; a study adds one
 _N_OTHERS = 40  # languages beside those of training, where these alone make a large page
 
 
@@ -29,6 +35,9 @@ class Rankings:
 
     Attributes:
         grid: Gains and reasons.
+        encoders: Encoder of each training study, by the study's name.
+        by_study: What a study's encoder adds to the grid's gains, shape (n_studies, ...); no
+            study where there is but one.
         languages: Languages that can be chosen and those computed.
         costs: Training examples of each candidate, as text.
         notes: What a reader should know of each target's rankings.
@@ -37,6 +46,8 @@ class Rankings:
     """
 
     grid: ExpectedGains
+    encoders: Mapping[str, str]
+    by_study: Floats
     languages: PageLanguages
     costs: tuple[str, ...]
     notes: tuple[tuple[str, ...], ...]
@@ -49,13 +60,23 @@ class Rankings:
         return {
             "grid": self.grid,
             "n_listed": len(self.languages.listed),
-            "groups": GROUPS,
+            "groups": self.grid.groups,
+            "study_choices": self._study_choices(),
             "interval_words": self.interval_words,
             "edges": edges,
             "first": self._first(),
             "world": Markup(self._world()),
             "data": Markup(embedded_json(self._data(edges))),
         }
+
+    def _study_choices(self) -> list[str]:
+        """What the chooser of encoders offers; nothing where there is one encoder."""
+        if not len(self.by_study):
+            return []
+        return [
+            f"none in particular (mean of {len(self.encoders)} studies)",
+            *(f"{encoder} (study {study})" for study, encoder in self.encoders.items()),
+        ]
 
     def _first(self) -> dict[str, Any]:
         """The ranking and the map's table as they stand before anything is chosen."""
@@ -98,7 +119,8 @@ class Rankings:
     def _data(self, edges: Sequence[float]) -> dict[str, Any]:
         grid, computed = self.grid, self.languages.computed
         reasons = np.round(grid.reasons, _SHOWN_DIGITS)
-        numbers, scale = packed_numbers(np.concatenate([grid.gains[None], reasons]), step=_STEP)
+        planes = [grid.gains[None], reasons, self.by_study]
+        numbers, scale = packed_numbers(np.concatenate(planes), step=_STEP)
         listed = zip(self.languages.listed, self.languages.stand_in, strict=True)
         entries = [[item.code, item.name, item.family, at] for item, at in listed]
         targets = zip(grid.targets, grid.radii, self.notes, strict=True)
@@ -109,7 +131,8 @@ class Rankings:
                 for name, cost in zip(grid.candidates, self.costs, strict=True)
             ],
             "direct": DIRECT,
-            "groups": GROUPS,
+            "groups": grid.groups,
+            "studies": list(self.encoders) if len(self.by_study) else [],
             "edges": edges,
             "scale": scale,
             "language": computed[self.start].code,
@@ -128,14 +151,19 @@ def rankings_of(selector: TaskSelector) -> Rankings:
     if training is None:
         raise ValueError("rankings need a fitted selector")
     targets = page_targets(selector)
-    n_cells = len(targets) * (len(training.intermediates) + 1)
+    studies = training.encoder_by_study
+    n_planes = 1 + (len(studies) - 1) / _PLANES_A_GAIN
+    n_cells = int(len(targets) * (len(training.intermediates) + 1) * n_planes)
     n_most = max(min(MAX_LANGUAGES, MAX_CELLS // n_cells), len(training.languages) + _N_OTHERS)
     languages = page_languages(training.languages, n_most=n_most)
     codes = [item.code for item in languages.computed]
     grid = expected_gains(selector, targets=targets, languages=codes)
+    by_study = gains_by_study(selector, targets=targets, languages=codes)
     radius = selector.predictor_for(targets[0]).radius
     return Rankings(
         grid=grid,
+        encoders=studies,
+        by_study=by_study - grid.gains,
         languages=languages,
         costs=tuple(_cost(name, selector) for name in grid.candidates),
         notes=tuple(tuple(selector.warnings(target=name, languages=[])) for name in targets),

@@ -22,6 +22,20 @@ def parsed(page):
 
 @pytest.fixture(scope="module")
 def data(parsed):
+    return _data_of(parsed)
+
+
+def _unpacked(text):
+    return gzip.decompress(base64.b64decode(text))
+
+
+def _numbers(text):
+    """Whole numbers of 16 bits, all low bytes first."""
+    bytes_ = np.frombuffer(_unpacked(text), dtype=np.uint8).reshape(2, -1)
+    return (bytes_[1].astype("<u2") << 8 | bytes_[0]).view("<i2")
+
+
+def _data_of(parsed):
     found = [
         text
         for attributes, text in parsed.raw["script"]
@@ -29,10 +43,6 @@ def data(parsed):
     ]
     assert len(found) == 1
     return json.loads(found[0])
-
-
-def _unpacked(text):
-    return gzip.decompress(base64.b64decode(text))
 
 
 def test_the_page_nests_its_elements_and_uses_each_id_once(parsed):
@@ -106,9 +116,7 @@ def test_simulated_runs_beside_another_predictor_say_so_too(content):
 
 def test_embedded_gains_are_those_that_rank_gives(content, data):
     shape = (1 + len(data["groups"]), *(len(data[k]) for k in ("targets", "computed")))
-    bytes_ = np.frombuffer(_unpacked(data["numbers"]), dtype=np.uint8).reshape(2, -1)
-    numbers = (bytes_[1].astype("<u2") << 8 | bytes_[0]).view("<i2")  # low bytes first
-    gains = numbers.reshape(*shape, len(data["candidates"]))[0] * data["scale"]
+    gains = _numbers(data["numbers"]).reshape(*shape, len(data["candidates"]))[0] * data["scale"]
     names = [item["name"] for item in data["candidates"]]
     for target, language in (("xnli", "sw"), ("udpos", "cy"), ("tatoeba", "ja")):
         at = [item["name"] for item in data["targets"]].index(target)
@@ -116,6 +124,28 @@ def test_embedded_gains_are_those_that_rank_gives(content, data):
         ranked = content.selector.rank(target=target, languages=[language])
         expected = ranked.set_index("intermediate")["gain"].loc[names].to_numpy()
         assert found == pytest.approx(expected, abs=data["scale"])
+
+
+def test_the_encoder_of_each_study_can_be_chosen_and_ranks_as_rank_does(several):
+    parsed = Parsed(page_html(several))
+    data = _data_of(parsed)
+    assert {item["for"] for item in parsed.named("label")} == {"target", "language", "study"}
+    assert len(data["studies"]) == 2
+    shape = tuple(len(data[name]) for name in ("targets", "computed", "candidates"))
+    planes = _numbers(data["numbers"]).reshape(-1, *shape) * data["scale"]
+    assert len(planes) == 1 + len(data["groups"]) + 2
+    names = [item["name"] for item in data["candidates"]]
+    at = [item["name"] for item in data["targets"]].index("xnli")
+    place = (at, data["computed"].index("sw"))
+    for number, study in enumerate(data["studies"]):
+        ranked = several.selector.rank(target="xnli", languages=["sw"], study=study)
+        expected = ranked.set_index("intermediate")["gain"].loc[names].to_numpy()
+        found = planes[0][place] + planes[1 + len(data["groups"]) + number][place]
+        assert found == pytest.approx(expected, abs=2 * data["scale"])
+
+
+def test_one_encoder_leaves_nothing_to_choose(data):
+    assert data["studies"] == []
 
 
 def test_thousands_of_languages_are_chosen_by_name(data):

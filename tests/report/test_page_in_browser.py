@@ -1,0 +1,150 @@
+"""The page in a headless Chromium: no error, no request, accessible, and it chooses as it says."""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from metaselect.report.page import write_report
+
+pytestmark = pytest.mark.slow
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+SHOTS = "METASELECT_TEST_SHOTS"  # folder to keep screenshots in, to look at them
+SIZES = {"desktop": (1280, 900), "phone": (375, 800)}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium, or the reason why there is none."""
+    if CHROMIUM is None:
+        pytest.skip("no chromium on the PATH (Debian's package is chromium)")
+    for name in ("playwright", "axe_playwright_python"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is not installed: it comes with metaselect[browser]")
+    from playwright.sync_api import sync_playwright
+
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=options)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def address(several, tmp_path_factory):
+    return write_report(tmp_path_factory.mktemp("report"), several).as_uri()
+
+
+class Opened:
+    """A page that is open, and what the browser said and asked meanwhile."""
+
+    def __init__(self, page, address):
+        self.page, self.said, self.asked = page, [], []
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("html[data-ready]", timeout=30_000)
+
+    def keep(self, name):
+        """Keep a screenshot where someone wants to look at it."""
+        if folder := os.environ.get(SHOTS):
+            self.page.screenshot(path=Path(folder, f"{name}.png"))
+
+    def choose_language(self, text):
+        self.page.focus("#language")
+        self.page.keyboard.press("Control+A")
+        self.page.keyboard.type(text)
+        self.page.keyboard.press("Enter")
+
+    def rows(self):
+        return self.page.eval_on_selector_all(
+            "#ranking tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+
+
+@pytest.fixture(params=[f"{size}-{scheme}" for size in SIZES for scheme in ("light", "dark")])
+def opened(request, browser, address):
+    """The page at a desktop's and a phone's width, light and dark."""
+    size, scheme = request.param.split("-")
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=scheme,
+        bypass_csp=True,  # for axe, which is put into the page
+    )
+    yield Opened(context.new_page(), address)
+    context.close()
+
+
+@pytest.fixture
+def strict(browser, address):
+    """The page under its own security policy."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield Opened(context.new_page(), address)
+    context.close()
+
+
+def test_axe_finds_no_fault_at_any_width_or_in_any_colours(opened, request):
+    from axe_playwright_python.sync_playwright import Axe
+
+    name = request.node.callspec.params["opened"]
+    opened.keep(f"{name}-top")
+    opened.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    found = Axe().run(opened.page)
+    assert found.violations_count == 0, found.generate_report()
+    assert len(found.response["passes"]) >= 20
+    assert opened.said == []
+
+
+def test_nothing_is_wider_than_the_screen(opened):
+    wider = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wider <= 0
+
+
+def test_the_page_speaks_to_nobody_and_its_console_is_empty(strict):
+    strict.choose_language("zulu")
+    strict.page.select_option("#target", index=3)
+    strict.page.select_option("#study", index=1)
+    assert strict.said == []
+    assert [url for url in strict.asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_a_choice_shows_the_ranking_that_rank_gives(strict, several):
+    for number, study in enumerate([None, *several.selector.training_.encoder_by_study]):
+        strict.page.select_option("#study", index=number)
+        strict.page.select_option("#target", label="xquad")
+        strict.choose_language("swahili")
+        ranked = several.selector.rank(target="xquad", languages=["sw"], study=study)
+        shown = strict.rows()
+        assert [row[1] for row in shown] == ranked["intermediate"].tolist()
+        gains = [float(row[2]) / 100 for row in shown]
+        assert gains == pytest.approx(ranked["gain"].tolist(), abs=1e-4)
+        status = strict.page.text_content("#ranking-status")
+        assert status.startswith("xquad in Swahili (sw)")
+        assert (study or "with") in status or study is None
+
+
+def test_reasons_sum_to_what_sets_a_candidate_apart(strict):
+    for number in range(3):
+        strict.page.select_option("#study", index=number)
+        rows = [row for row in strict.rows() if row[1] != "direct"]
+        apart = [float(row[2]) - sum(map(float, row[5:])) for row in rows]
+        # what is left is one constant, but for rounding to a hundredth of a point in each group
+        assert max(apart) - min(apart) < 0.1
+
+
+def test_a_language_is_found_by_keys_alone(strict):
+    strict.page.focus("#language")
+    strict.page.keyboard.press("Control+A")
+    strict.page.keyboard.type("yorub")
+    strict.keep("combobox")
+    assert strict.page.get_attribute("#language", "aria-expanded") == "true"
+    strict.page.keyboard.press("Enter")
+    assert strict.page.input_value("#language") == "Yoruba (yo)"
+    strict.page.select_option("#study", index=2)
+    strict.keep("encoder-chosen")
