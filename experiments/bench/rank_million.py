@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from metaselect.catalogue.tasks import shipped_catalogue
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.features.base import GROUPS
 from metaselect.features.table import candidate_rows, prepare
 from metaselect.ranking.tuning import Plan, fit_predictor

@@ -29,7 +29,7 @@ import torch
 import transformers
 from transformers import Trainer, TrainingArguments
 
-from metaselect.catalogue.tasks import load_catalogue
+from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.harness import encoders
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import Encoder
