@@ -188,7 +188,7 @@ def read_config(path: Path) -> GridConfig:
     """
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # 5,000 digits, 1,000 brackets
         raise MetaselectError(f"Cannot read the grid {path}: {error}.") from error
     return check_config(tables, where=str(path))
 

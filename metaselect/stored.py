@@ -11,15 +11,20 @@ from metaselect.catalogue.measured import measured_text, read_measured
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.table import Unit
-from metaselect.files import CARD, write_json, write_text
+from metaselect.files import CARD, is_inside, write_json, write_text
 from metaselect.ranking.persistence import predictor_from_json, predictor_to_json
 from metaselect.ranking.predictor import Predictor
+from metaselect.ranking.treetext import check_trees
 from metaselect.training import Training, training_from_json
 
 SCHEMA = 1
 KIND = "predictor"
 _FILE = "predictor.json"
 _MEASURED = "measured.csv"
+_BROKEN = (  # what JSON of another shape leads to
+    *(OSError, ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, RecursionError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ def read_stored(folder: Path, catalogue: Catalogue) -> Stored:
         catalogue = Catalogue(catalogue.values(), values)
     try:
         content = json.loads((folder / _FILE).read_text(encoding="utf-8"))
+        _check_trees(folder, content["predictors"])
         return Stored(
             settings=dict(content["settings"]),
             training=training_from_json(content["training"]),
@@ -84,7 +90,24 @@ def read_stored(folder: Path, catalogue: Catalogue) -> Stored:
             },
             catalogue=catalogue,
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except _BROKEN as error:
         raise MetaselectError(
             f"{folder} is not a predictor this version reads: {error!r}."
         ) from error
+
+
+def _check_trees(folder: Path, predictors: Mapping[str, Any]) -> None:
+    """Refuse trees that could end the process that reads them."""
+    names = [
+        str(name)
+        for entry in predictors.values()
+        for model in entry["models"]
+        for name in model["boosters"]
+    ]
+    for name in filter(is_inside, names):  # the others are refused where they are read
+        try:
+            check_trees((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise MetaselectError(
+                f"{folder / name} does not hold LightGBM trees: {error}."
+            ) from error

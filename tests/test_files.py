@@ -143,7 +143,11 @@ def test_another_kind_is_named(sealed):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"kind": "runs"}', '{"kind": "runs", "schema": "x"}', "\x00", "1"]
+    "text",
+    [
+        *("", "[]", "{}", '{"kind": "runs"}', '{"kind": "runs", "schema": "x"}', "\x00", "1"),
+        *('{"kind": "runs", "schema": Infinity}', "[" * 100_000),
+    ],
 )
 def test_a_broken_manifest_is_one_clear_error(sealed, text):
     write_text(sealed / MANIFEST, text)

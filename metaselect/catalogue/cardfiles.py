@@ -63,7 +63,7 @@ def parse_cards(text: str, *, where: str) -> list[TaskCard]:
     """
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # no TOML, 5,000 digits, 1,000 brackets
         raise MetaselectError(f"{where} is not TOML: {error}.") from error
     sources = tables.pop("sources", {})
     faults: list[str] = []

@@ -92,21 +92,25 @@ def parse_measured(text: str, *, where: str) -> Measured:
     """
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     reader = csv.DictReader(lines)
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    try:
+        names, rows = tuple(reader.fieldnames or ()), list(reader)
+    except csv.Error as error:
+        raise MetaselectError(f"{where} is no CSV: {error}.") from error
+    if names != COLUMNS:
         raise MetaselectError(
             f"{where} is no table of measured values: its columns are to be {','.join(COLUMNS)}. "
             "Make one with metaselect features compute."
         )
     values = []
-    for number, row in enumerate(reader, start=2):
+    for number, row in enumerate(rows, start=2):
         try:
             numbers = (float(row["value"]), float(row["seconds"]))
         except (TypeError, ValueError) as error:
             raise MetaselectError(f"{where}, line {number}: {error}.") from error
         if numbers[0] != numbers[0] or abs(numbers[0]) == float("inf"):
             raise MetaselectError(f"{where}, line {number}: a value is to be a finite number.")
-        names = {name: row[name] or "" for name in COLUMNS[:5]}
-        values.append(Value(**names, value=numbers[0], seconds=numbers[1]))
+        texts = {name: row[name] or "" for name in COLUMNS[:5]}
+        values.append(Value(**texts, value=numbers[0], seconds=numbers[1]))
     return Measured(values)
 
 

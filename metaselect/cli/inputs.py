@@ -61,6 +61,7 @@ def groups_from(text: str | None) -> "tuple[Group, ...]":
         UnknownChoice: A name that is no group.
     """
     from metaselect.features.base import DEFAULT_GROUPS, GROUPS
+    from metaselect.features.registry import features_of
 
     if text is None:
         return DEFAULT_GROUPS
@@ -68,9 +69,13 @@ def groups_from(text: str | None) -> "tuple[Group, ...]":
     for name in names:
         if name not in GROUPS:
             raise UnknownChoice("--groups", name, GROUPS)
-    if not names:
-        raise MetaselectError("--groups names no group: give at least one.")
-    return tuple(group for group in GROUPS if group in names)
+    chosen = tuple(group for group in GROUPS if group in names)
+    if not features_of(chosen):
+        raise MetaselectError(
+            f"--groups {text} leaves no feature: a measured feature needs the group of what it says "
+            "too (difficulty, affinity or language)."
+        )
+    return chosen
 
 
 def check_out(out: Path | None, *, kind: str) -> None:

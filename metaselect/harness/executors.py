@@ -189,7 +189,7 @@ class Workers:
 def _work(pipe: Connection, shop: Workshop, stop: Event) -> None:
     """A worker: stages in, ends out, until the pipe closes; it never outlives its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    follow_parent()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     while True:
         try:
@@ -199,7 +199,12 @@ def _work(pipe: Connection, shop: Workshop, stop: Event) -> None:
         pipe.send(carry_out(stage, shop, stop.is_set))
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
+    """Make this process end when the one that started it does, however that ends."""
+    threading.Thread(target=_wait_for_parent, daemon=True).start()
+
+
+def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

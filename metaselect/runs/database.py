@@ -16,10 +16,11 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.types import TypeEngine
 
 from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.runs.migrations import MIGRATIONS, REVISION_TABLE, newest, upgrade
 from metaselect.runs.schema import COLUMNS
 
-SCHEMA: Final = 1
-"""Version of the tables below; a store with a newer one is refused."""
+SCHEMA: Final = newest(MIGRATIONS)
+"""Version of the tables below; an older store is upgraded, one with a newer version refused."""
 
 ORDER: Final = (  # what readers ask for first leads the key
     *("study", "target", "language", "intermediate"),
@@ -31,6 +32,10 @@ _WAIT_S = 120  # for another import to end; a million rows take less
 _CONNECT_S = 10  # a server that takes longer is not there
 _LOCK = 0x6D6574617365  # "metase": our advisory lock in PostgreSQL
 _METADATA = sa.MetaData()
+
+
+class NoStore(MetaselectError):
+    """A reader asked for a store that nobody has made."""
 
 
 def _columns() -> list[sa.Column[Any]]:
@@ -46,6 +51,9 @@ def _columns() -> list[sa.Column[Any]]:
 
 
 VERSION = sa.Table("runs_schema", _METADATA, sa.Column("version", sa.Integer, nullable=False))
+"""The schema, kept beside Alembic's table: all that metaselect read before it had revisions."""
+
+_REVISION = sa.table(REVISION_TABLE, sa.column("version_num", sa.Text))
 RUNS = sa.Table(
     "runs", _METADATA, *_columns(), sa.PrimaryKeyConstraint(*ORDER), sqlite_with_rowid=False
 )
@@ -55,35 +63,61 @@ INCOMING = sa.Table("incoming_runs", sa.MetaData(), *_columns(), prefixes=["TEMP
 """Rows of one import, seen by its connection alone."""
 
 
-def open_database(url: str, *, make: bool) -> sa.Engine:
-    """An engine whose tables are there.
+def open_database(url: str, *, make: bool, migrations: Path = MIGRATIONS) -> sa.Engine:
+    """An engine whose tables are there and of the newest schema.
+
+    An older store is upgraded in one transaction while other writers wait, by whoever opens it
+    first, readers too; a store that needs no change is not written to.
 
     Args:
         url: Of the database.
         make: Make what is missing; otherwise a store that is not there is refused.
+        migrations: Folder of revisions; tests have their own.
 
     Raises:
         MetaselectError: A URL of another kind, a database that cannot be used, one without our
-            tables, or one whose tables are another program's or a newer metaselect's.
+            tables, one whose tables are another program's or a newer metaselect's, or an older
+            store that cannot be upgraded here.
     """
-    engine = _engine(url)
+    engine = _engine(url, make=make)
     if not make and engine.dialect.name == "sqlite" and not Path(str(engine.url.database)).exists():
-        raise MetaselectError(_no_store(engine))
+        raise NoStore(_no_store(engine))
     with transaction(engine, writes=False) as connection:
         version = _version(connection)
     if version is None and not make:
-        raise MetaselectError(_no_store(engine))
+        raise NoStore(_no_store(engine))
+    schema = newest(migrations)
+    _refuse_newer(engine, version, schema)
     if version is None:
-        with transaction(engine, writes=True) as connection:
-            if _version(connection) is None:  # another process may have been faster
-                _METADATA.create_all(connection, checkfirst=False)
-                connection.execute(sa.insert(VERSION), {"version": SCHEMA})
-    elif version > SCHEMA:
+        _upgrade(engine, migrations)
+    elif version < schema:
+        try:
+            _upgrade(engine, migrations)
+        except MetaselectError as error:
+            raise MetaselectError(
+                f"The store has schema {version}, this metaselect needs {schema}, and it cannot be "
+                f"upgraded here: {error} Open it once with the rights to change its tables."
+            ) from error
+    return engine
+
+
+def _upgrade(engine: sa.Engine, migrations: Path) -> None:
+    """Bring a store, or an empty database, to the newest schema; all of it or nothing."""
+    schema = newest(migrations)
+    with transaction(engine, writes=True) as connection:
+        version = _version(connection)  # another process may have been faster
+        _refuse_newer(engine, version, schema)
+        if version != schema:
+            upgrade(connection, migrations, current=version)
+            connection.execute(sa.update(VERSION), {"version": schema})
+
+
+def _refuse_newer(engine: sa.Engine, version: int | None, schema: int) -> None:
+    if version is not None and version > schema:
         raise MetaselectError(
             f"The store {shown_url(engine)} was made by a newer metaselect (schema {version}, this "
-            f"one knows {SCHEMA}): update metaselect with pip install -U metaselect."
+            f"one knows {schema}): update metaselect with pip install -U metaselect."
         )
-    return engine
 
 
 def _no_store(engine: sa.Engine) -> str:
@@ -121,7 +155,7 @@ def shown_url(engine: sa.Engine) -> str:
     return engine.url.render_as_string(hide_password=True)
 
 
-def _engine(url: str) -> sa.Engine:
+def _engine(url: str, *, make: bool) -> sa.Engine:
     """An engine for one of the two kinds of database; errors do not repeat the URL."""
     try:
         parsed = sa.make_url(url)
@@ -133,7 +167,7 @@ def _engine(url: str) -> sa.Engine:
         raise MetaselectError(_url_rule(f"{parsed.drivername} is not supported"))
     if parsed.database in (None, "", ":memory:"):
         raise MetaselectError(_url_rule("SQLite needs a file"))
-    return _sqlite_engine(parsed)
+    return _sqlite_engine(parsed, make=make)
 
 
 def _postgresql_engine(url: sa.URL) -> sa.Engine:
@@ -145,9 +179,10 @@ def _postgresql_engine(url: sa.URL) -> sa.Engine:
         raise MissingExtra("A PostgreSQL store", "postgresql") from error
 
 
-def _sqlite_engine(url: sa.URL) -> sa.Engine:
+def _sqlite_engine(url: sa.URL, *, make: bool) -> sa.Engine:
     try:
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        if make:
+            Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MetaselectError(f"Cannot make the folder of {url.database}: {error}.") from error
     engine = sa.create_engine(url, poolclass=NullPool, connect_args={"timeout": _WAIT_S})
@@ -178,9 +213,21 @@ def _version(connection: sa.Connection) -> int | None:
     """The store's schema version; None where there is no store yet."""
     inspector = sa.inspect(connection)
     if inspector.has_table(VERSION.name):
-        return int(connection.execute(sa.select(VERSION.c.version)).scalar_one())
+        versions = [int(connection.execute(sa.select(VERSION.c.version)).scalar_one())]
+        if inspector.has_table(REVISION_TABLE):  # a store made before it has none
+            versions += map(_number, connection.scalars(sa.select(_REVISION.c.version_num)))
+        return max(versions)
     if inspector.has_table(RUNS.name):
         raise MetaselectError(
             "This database has a table `runs` of another program: name another database."
         )
     return None
+
+
+def _number(revision: str) -> int:
+    if not revision.isdecimal():  # ours are numbers
+        raise MetaselectError(
+            f"The store has the revision {revision!r}, which this metaselect does not know: update "
+            "metaselect with pip install -U metaselect."
+        )
+    return int(revision)

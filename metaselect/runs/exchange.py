@@ -149,7 +149,9 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     ) as file:
         if file.metadata.num_rows > MAX_ROWS:
             raise MetaselectError(_too_large(path, f"{file.metadata.num_rows:,} rows"))
-        return file.read(use_threads=False).to_pandas(ignore_metadata=True)  # type: ignore[no-any-return]
+        table = file.read(use_threads=False)
+        # pandas' own notes, which a writer may leave broken, are parsed even where they are ignored
+        return table.replace_schema_metadata(None).to_pandas()  # type: ignore[no-any-return]
 
 
 def _text_bytes(path: Path) -> bytes:

@@ -75,3 +75,8 @@ def test_the_catalogue_takes_a_user_s_values_over_its_own(tmp_path) -> None:
     catalogue = load_catalogue(None, path)
     assert catalogue.measured.of("drift", encoder="mine", task="mnli", language="sw") == 0.75
     assert set(catalogue) == set(load_catalogue(None))
+
+
+def test_a_cell_longer_than_csv_takes_is_refused() -> None:
+    with pytest.raises(MetaselectError, match=r"here is no CSV: field larger"):
+        parse_measured(HEAD + "d" * 140_000 + ",e,,,,1,1\n", where="here")

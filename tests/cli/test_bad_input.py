@@ -524,6 +524,8 @@ def test_a_store_that_cannot_be_used_is_one_line(refused_line, runs_file, place,
     store, message = STORES[fault]
     arguments = [part.format(file=runs_file) for part in STORE_USERS[command]]
     line = refused_line(*arguments, "--store", store)
+    if fault == "below a file" and command != "import":  # a reader makes no folders
+        message = f"There is no store at {store}: metaselect runs import makes one."
     assert line.startswith(message)
     assert "sesame" not in line
 
@@ -601,3 +603,18 @@ def test_a_place_without_the_right_to_write_is_one_line(refused_line, place, com
     Path("locked").mkdir(mode=0o500)
     line = refused_line(*MAKERS[command], "--out", "locked/new")
     assert line.startswith("--out locked/new cannot be made in ")
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ("measured", "--groups measured leaves no feature: a measured feature needs the group of"),
+        (",", "--groups , leaves no feature"),
+        ("size,hope", "--groups is one of size, difficulty, language"),
+    ],
+)
+@pytest.mark.parametrize("command", ["evaluate", "train"])
+def test_groups_that_leave_nothing_are_one_line(refused_line, runs_file, command, groups, message):
+    more = ["--out", "made"] if command == "train" else []
+    line = refused_line(command, "--runs", runs_file, "--groups", groups, *more)
+    assert line.startswith(message)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metaselect.features.base import GROUPS
+from metaselect.features.base import DEFAULT_GROUPS, GROUPS
 from metaselect.features.table import NEW
 from metaselect.ranking.intervals import ConformalRadius
 from metaselect.ranking.model import GainModel, GainScale, Settings, fixed_features
@@ -85,7 +85,7 @@ class TestGainModel:
         ]
         np.testing.assert_allclose(tables[0], tables[1], rtol=1e-5, atol=1e-9)
 
-    @pytest.mark.parametrize("group", GROUPS)
+    @pytest.mark.parametrize("group", DEFAULT_GROUPS)
     def test_every_group_alone_makes_a_model(self, group, simulated_rows, catalogue):
         settings = default_settings([group])
         alone = GainModel.fit(simulated_rows, settings=settings, catalogue=catalogue, seed=1)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -173,3 +175,10 @@ def test_a_failed_write_leaves_the_old_file(make_runs: MakeRuns, tmp_path: Path)
         write_runs(mixed, tmp_path / "runs.parquet")
     with pytest.raises(MetaselectError, match=r"one of \.csv"):
         write_runs(table, tmp_path / "runs.txt")
+
+
+def test_broken_notes_of_pandas_in_parquet_do_no_harm(make_runs: MakeRuns, tmp_path: Path) -> None:
+    table = pa.Table.from_pandas(make_runs(("direct", 0, 0.5)), preserve_index=False)
+    broken = table.replace_schema_metadata({"pandas": '{"columns": ['})
+    pq.write_table(broken, tmp_path / "runs.parquet")
+    assert read_runs(tmp_path / "runs.parquet")["score"].tolist() == [0.5]

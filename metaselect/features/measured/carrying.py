@@ -20,6 +20,7 @@ from metaselect.features.measured import learning, spoken, surprise, transfer
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
+from metaselect.harness.executors import follow_parent
 
 Progress = Callable[[str], None]
 
@@ -150,6 +151,7 @@ def _finished(
 
 def _ready() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    follow_parent()
 
 
 def _measure(bench: Bench, batch: Sequence[Job]) -> list[list[Value] | str]:
