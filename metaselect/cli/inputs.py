@@ -72,8 +72,8 @@ def groups_from(text: str | None) -> "tuple[Group, ...]":
     chosen = tuple(group for group in GROUPS if group in names)
     if not features_of(chosen):
         raise MetaselectError(
-            f"--groups {text} leaves no feature: a measured feature needs the group of what it says "
-            "too (difficulty, affinity or language)."
+            f"--groups {text} leaves no feature: a measured feature needs the group of what it "
+            "says too (difficulty, affinity or language)."
         )
     return chosen
 
