@@ -300,7 +300,7 @@ class TestMeasured:
             Value("unlearnt_share", "e", name, "", "", place / len(names), 1.0)
             for place, name in enumerate(names)
         ]
-        catalogue = Catalogue(cards.values(), cards.measured.joined(values))
+        catalogue = Catalogue(cards.values(), Measured(values))
         return _selector(groups=("size", "measured", "difficulty"), catalogue=catalogue)
 
     def test_values_come_back_with_the_folder_and_win_over_other_ones(self, measured, tmp_path):
