@@ -68,14 +68,14 @@ def read_stored(folder: Path, catalogue: Catalogue) -> Stored:
 
     Args:
         folder: Its hashes are checked already.
-        catalogue: Cards; measured values of the folder win over its own, since the predictor
-            learnt from these.
+        catalogue: Cards; its measured values count for what the folder has none of, since the
+            predictor learnt from the folder's.
 
     Raises:
         MetaselectError: Not such a folder.
     """
     if (folder / _MEASURED).is_file():
-        values = catalogue.measured.joined(read_measured(folder / _MEASURED))
+        values = read_measured(folder / _MEASURED).filled_from(catalogue.measured)
         catalogue = Catalogue(catalogue.values(), values)
     try:
         content = json.loads((folder / _FILE).read_text(encoding="utf-8"))

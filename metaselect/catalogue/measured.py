@@ -70,6 +70,16 @@ class Measured:
         """These values with others added, which win."""
         return Measured([*self, *others])
 
+    def filled_from(self, others: Iterable[Value]) -> "Measured":
+        """These values, and those of others that are of something nothing here is of."""
+        known = set(self._values)
+        new = (
+            item
+            for item in others
+            if (item.measure, item.task, item.target, item.language) not in known
+        )
+        return Measured([*self, *new])
+
 
 def read_measured(path: Path) -> Measured:
     """Read a table of values from CSV; lines that start with # are remarks.

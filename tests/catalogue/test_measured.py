@@ -34,6 +34,13 @@ def test_later_values_win_and_others_stay() -> None:
     assert table.of("drift", encoder="e", task="mnli", language="sw") == 0.5
 
 
+def test_gaps_are_filled_without_touching_what_is_known() -> None:
+    known = Measured([value(0.2)])
+    table = known.filled_from([value(0.8, encoder="f"), value(0.6, language="fi")])
+    assert table.of("drift", encoder="new", task="mnli", language="sw") == 0.2
+    assert table.of("drift", encoder="new", task="mnli", language="fi") == 0.6
+
+
 def test_a_table_is_written_sorted_and_read_back() -> None:
     values = [value(0.25), value(-1.5, measure="alignment"), value(3.0, language="no")]
     text = measured_text(values)
