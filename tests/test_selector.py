@@ -306,7 +306,8 @@ class TestMeasured:
     def test_values_come_back_with_the_folder_and_win_over_other_ones(self, measured, tmp_path):
         before = measured.fit(_runs()).rank(target="udpos", languages=["fi"])
         measured.save_pretrained(tmp_path / "predictor")
-        loaded = TaskSelector.from_pretrained(tmp_path / "predictor")
+        bare = Catalogue(shipped_catalogue().values())
+        loaded = TaskSelector.from_pretrained(tmp_path / "predictor", catalogue=bare)
         pd.testing.assert_frame_equal(loaded.rank(target="udpos", languages=["fi"]), before)
         other = Value("unlearnt_share", "e", "mnli", "", "", 3.0, 1.0)
         theirs = Catalogue(shipped_catalogue().values(), Measured([other]))
