@@ -6,6 +6,7 @@ themselves are described in `features.measured.records`.
 """
 
 import csv
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
@@ -117,8 +118,10 @@ def parse_measured(text: str, *, where: str) -> Measured:
             numbers = (float(row["value"]), float(row["seconds"]))
         except (TypeError, ValueError) as error:
             raise MetaselectError(f"{where}, line {number}: {error}.") from error
-        if numbers[0] != numbers[0] or abs(numbers[0]) == float("inf"):
-            raise MetaselectError(f"{where}, line {number}: a value is to be a finite number.")
+        if None in row:
+            raise MetaselectError(f"{where}, line {number}: more cells than columns.")
+        if not all(map(math.isfinite, numbers)):
+            raise MetaselectError(f"{where}, line {number}: value and seconds are finite numbers.")
         texts = {name: row[name] or "" for name in COLUMNS[:5]}
         values.append(Value(**texts, value=numbers[0], seconds=numbers[1]))
     return Measured(values)

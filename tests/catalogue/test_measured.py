@@ -59,7 +59,9 @@ def test_names_that_would_break_a_line_are_refused() -> None:
     [
         ("a,b\n1,2\n", "its columns are to be"),
         (HEAD + "drift,e,mnli,,sw,high,1\n", "line 2: could not convert"),
-        (HEAD + "drift,e,mnli,,sw,nan,1\n", "line 2: a value is to be a finite number"),
+        (HEAD + "drift,e,mnli,,sw,nan,1\n", "line 2: value and seconds are finite"),
+        (HEAD + "drift,e,mnli,,sw,1,nan\n", "line 2: value and seconds are finite"),
+        (HEAD + "drift,e,mnli,,sw,1,1,more\n", "line 2: more cells than columns"),
         (HEAD + "drift,e,mnli\n", "line 2"),
         ("", "is no table of measured values"),
     ],
