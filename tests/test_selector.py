@@ -317,7 +317,7 @@ class TestMeasured:
     def test_a_candidate_without_them_is_named_with_the_cost(self, measured):
         found = measured.fit(_runs()).warnings(target="udpos", languages=["fi"])
         (line,) = [note for note in found if "measured difficulty" in note]
-        assert line.startswith("1 candidate has no measured difficulty: copa (about 1 min with")
+        assert line.startswith("1 candidate has no measured difficulty: copa (about 2 min with")
 
     def test_a_folder_without_measured_features_has_no_values(self, folder):
         assert not (folder / "measured.csv").exists()

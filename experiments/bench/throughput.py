@@ -62,9 +62,16 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument(
+        "--precision", choices=["float32", "bfloat16"],
+        help="of both libraries; float32 on a CPU, bfloat16 elsewhere",
+    )  # fmt: skip
     parser.add_argument("--shape", choices=["encoder", "xlmr-large"], default="encoder")
     parser.add_argument("--length", type=int, help="texts of this one length (synthetic)")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.precision is None:
+        arguments.precision = "float32" if arguments.device == "cpu" else "bfloat16"
+    return arguments
 
 
 def measure(task: str, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -116,7 +123,7 @@ def make_arms(
         threads=arguments.threads,
         inference_tokens=8192,
         compile=False,
-        precision="float32" if arguments.device == "cpu" else "bfloat16",
+        precision=arguments.precision,
     )
 
     def ours() -> tuple[float, float]:
@@ -161,7 +168,7 @@ def train_with_library(
                 output_dir=folder, per_device_train_batch_size=arguments.examples,
                 num_train_epochs=1, learning_rate=3e-5, weight_decay=0.01, save_strategy="no",
                 train_sampling_strategy=strategy, disable_tqdm=True, report_to="none",
-                use_cpu=arguments.device == "cpu", bf16=arguments.device != "cpu",
+                use_cpu=arguments.device == "cpu", bf16=arguments.precision == "bfloat16",
                 dataloader_pin_memory=arguments.device != "cpu",
             ),
             train_dataset=rows,

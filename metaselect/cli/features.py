@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.inputs import chosen_from, listed
 from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError, MissingExtra
 
@@ -89,7 +90,7 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
     except ImportError as error:
         raise MissingExtra("Measuring features", "harness") from error
     bench = _bench(data, encoder, catalogue, precision=precision, n_layers=layers)
-    wanted = _measures(measures, _names(groups))
+    wanted = _measures(measures, groups)
     wish = _wish(bench, wanted, (intermediates, targets, languages))
     jobs = plan_jobs(bench, wish)
     if dry_run:
@@ -154,21 +155,12 @@ def _bench(data: str, encoder: str, catalogue: "Catalogue", *, precision: str,
     )  # fmt: skip
 
 
-def _measures(named: str | None, groups: list[str]) -> list[str]:
+def _measures(named: str | None, groups: str) -> list[str]:
     """Names of the measures asked for, by themselves or by their groups."""
-    from metaselect.errors import UnknownChoice
     from metaselect.features.measured.jobs import measures_of
 
-    wrong = sorted(set(groups) - set(_GROUPS))
-    if wrong:
-        raise MetaselectError(f"No measured group {wrong[0]!r}: there are {', '.join(_GROUPS)}.")
-    if named is None:
-        return measures_of(groups)
-    known = measures_of(_GROUPS)
-    for name in _names(named):
-        if name not in known:
-            raise UnknownChoice("--measures", name, known)
-    return _names(named)
+    wanted = measures_of(chosen_from("--groups", groups, _GROUPS))
+    return wanted if named is None else chosen_from("--measures", named, measures_of(_GROUPS))
 
 
 def _wish(
@@ -184,19 +176,15 @@ def _wish(
         tasks = [name for name, card in cards.items() if card.languages == ("en",)]
         tasks = [name for name in tasks if bench.corpora.has(cards[name], "train", "en")]
     else:
-        tasks = [cards[name].name for name in _names(intermediates)]
+        tasks = [cards[name].name for name in listed(intermediates)]
     if targets is None:
         crossed = [card for card in cards.values() if card.languages != ("en",)]
         wanted = [card.name for card in crossed if bench.corpora.test_languages(card)]
     else:
-        wanted = [cards[name].name for name in _names(targets)]
+        wanted = [cards[name].name for name in listed(targets)]
     if languages is None:
         found = [code for name in wanted for code in bench.corpora.test_languages(cards[name])]
     else:
-        found = [resolve_language(code).code for code in _names(languages)]
+        found = [resolve_language(code).code for code in listed(languages)]
     codes = [code for code in dict.fromkeys(found) if code != "en"]
     return Wish(tasks=tasks, targets=wanted, languages=sorted(codes), measures=measures)
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

@@ -10,6 +10,8 @@ from metaselect.files import kind_of
 from metaselect.shipped import SIMULATED_WARNING, shipped_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd
 
     from metaselect.catalogue.tasks import Catalogue
@@ -54,6 +56,23 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     return found
 
 
+def listed(text: str) -> list[str]:
+    """The names between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def chosen_from(option: str, text: str, allowed: "Collection[str]") -> list[str]:
+    """The names between commas, each one of those allowed.
+
+    Raises:
+        UnknownChoice: A name that is not.
+    """
+    for name in listed(text):
+        if name not in allowed:
+            raise UnknownChoice(option, name, allowed)
+    return listed(text)
+
+
 def groups_from(text: str | None) -> "tuple[Group, ...]":
     """Feature groups named between commas; the usual ones where none are.
 
@@ -65,10 +84,7 @@ def groups_from(text: str | None) -> "tuple[Group, ...]":
 
     if text is None:
         return DEFAULT_GROUPS
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in GROUPS:
-            raise UnknownChoice("--groups", name, GROUPS)
+    names = chosen_from("--groups", text, GROUPS)
     chosen = tuple(group for group in GROUPS if group in names)
     if not features_of(chosen):
         raise MetaselectError(

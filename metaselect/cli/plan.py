@@ -8,7 +8,7 @@ import typer
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
-from metaselect.cli.inputs import runs_from
+from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.planned_grid import planned_grid, toml_text
 from metaselect.console import points, print_json, print_table, say, warn
 from metaselect.errors import MetaselectError
@@ -93,7 +93,7 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     setting = setting_of(table, study=study, encoder=encoder, adaptation=adaptation)
     grid = grid_of(
-        table, setting, catalogue, intermediates=_listed(intermediates), targets=_listed(targets)
+        table, setting, catalogue, intermediates=_asked(intermediates), targets=_asked(targets)
     )
     price = _costs_of(grid, catalogue, costs, hours_per_run)
     numbers = _seeds(table[setting.of(table)], origin.config, seeds)
@@ -126,11 +126,11 @@ def _check_out(out: Path | None, config: Path | None) -> None:
         raise MetaselectError(f"--out {out} is the grid of --config: choose another name.")
 
 
-def _listed(text: str | None) -> list[str] | None:
+def _asked(text: str | None) -> list[str] | None:
     """The names between commas; None where none were asked for."""
     if text is None:
         return None
-    names = [name.strip() for name in text.split(",") if name.strip()]
+    names = listed(text)
     if not names:
         raise MetaselectError("--intermediates and --targets need at least one task name.")
     return names

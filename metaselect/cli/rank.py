@@ -6,6 +6,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.completion import offer_languages, offer_tasks
+from metaselect.cli.inputs import listed
 from metaselect.console import points, print_json, print_table, warn
 from metaselect.errors import MetaselectError
 
@@ -60,8 +61,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     goal = _objective(objective)
     folder = str(shipped_predictor()) if predictor is None else predictor
     selector = TaskSelector.from_pretrained(folder, catalogue=load_catalogue(tasks, measured))
-    codes = _listed(language)
-    names = None if candidates is None else _listed(candidates)
+    codes = listed(language)
+    names = None if candidates is None else listed(candidates)
     if names == []:
         raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
     table = selector.rank(target=target, languages=codes, candidates=names, study=study)
@@ -72,11 +73,6 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         print_json({**record, "warnings": notes})
     else:
         _show(record, simulated=selector.simulated)
-
-
-def _listed(text: str) -> list[str]:
-    """The names between commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _objective(name: str) -> "Objective":

@@ -9,8 +9,8 @@ from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
 from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import judging_of, show_evaluation
-from metaselect.cli.inputs import check_out, runs_from
-from metaselect.console import print_json, say
+from metaselect.cli.inputs import check_out, chosen_from, runs_from
+from metaselect.console import points, print_json, print_table, say
 
 if TYPE_CHECKING:
     from metaselect.evaluation.question import Findings
@@ -105,31 +105,44 @@ def _as_json(findings: "Findings") -> dict[str, Any]:
 
 
 def _protocols(text: str | None) -> "tuple[Unit, ...]":
-    from metaselect.errors import UnknownChoice
     from metaselect.evaluation.protocols import PROTOCOLS
 
-    if text is None:
-        return PROTOCOLS
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in PROTOCOLS:
-            raise UnknownChoice("--protocols", name, PROTOCOLS)
+    names = PROTOCOLS if text is None else chosen_from("--protocols", text, PROTOCOLS)
     return tuple(name for name in PROTOCOLS if name in names) or PROTOCOLS
 
 
 def _show(findings: "Findings") -> None:
+    """The first protocol in full, the others in a line each; every record is in the folder."""
     show_anatomy(findings.anatomy)
     show_definitions(findings.definitions)
-    for name, record in findings.evaluations.items():
-        if name.endswith("-apart"):
-            print("\nWithout intermediates that share data with the target:")
-        show_evaluation(record)
+    first, *others = findings.evaluations
+    for part in (findings.evaluations[first], findings.ablations.get(first)):
         print()
-    for record in findings.ablations.values():
-        show_ablation(record)
+        if part is not None:
+            (show_ablation if "arms" in part else show_evaluation)(part)
+    rows = [_one_line(name, findings.evaluations[name]) for name in others]
+    if rows:
         print()
+        heads = ["left out", ">random", ">best on average", ">ranker", ">ranker - random"]
+        print_table("The other protocols: regret@1 in points", heads, rows)
+        print("-apart: without intermediates that share data with the target")
     for name, reason in findings.skipped.items():
         print(f"{name}: not judged. {reason}")
+    print()
+
+
+def _one_line(name: str, record: dict[str, Any]) -> list[str]:
+    rows = record["methods"]
+    against = next(
+        item
+        for item in record["contrasts"]
+        if item["against"] == "random" and item["measure"] == "regret@1"
+    )
+    regrets = [
+        points(rows[rule]["regret@1"]).lstrip("+") for rule in ("random", "history", "ranker")
+    ]
+    low, high = points(against["low"]), points(against["high"])
+    return [name, *regrets, f"{points(against['difference'])} ({low} to {high})"]
 
 
 def _show_ranking(selector: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli.options import Json, Tasks
+from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
     from metaselect.config import GridConfig
@@ -66,11 +67,14 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
 def _open(read: "GridConfig", base: Path, out: Path, tasks: Path | None) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
-    from metaselect.catalogue.cardfiles import load_catalogue
-    from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
-    from metaselect.harness.corpora import Corpora
-    from metaselect.harness.session import open_grid
-    from metaselect.harness.transfer import Place
+    try:
+        from metaselect.catalogue.cardfiles import load_catalogue
+        from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
+        from metaselect.harness.corpora import Corpora
+        from metaselect.harness.session import open_grid
+        from metaselect.harness.transfer import Place
+    except ImportError as error:
+        raise MissingExtra("Running a grid", "harness") from error
 
     catalogue = load_catalogue(tasks)
     disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)

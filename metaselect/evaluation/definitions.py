@@ -15,7 +15,9 @@ from scipy import stats
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import contrast
 from metaselect.evaluation.measured import grade_steps, measured
+from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.features.base import World, compute
+from metaselect.features.measured.hardness import partialled_out
 from metaselect.features.measured.records import FEATURES as MEASURED_FEATURES
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import prepare, rankable
@@ -87,11 +89,8 @@ def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -
         "known_share": {
             name: float(np.isfinite(values[f"{name}_intermediate"]).mean()) for name in DEFINITIONS
         },
-        "methods": {
-            str(name): {measure: _number(row[measure]) for measure in MEASURES}
-            for name, row in means.iterrows()
-        },
-        "contrasts": [_as_json(item) for item in found],
+        "methods": measures_json(means),
+        "contrasts": contrasts_json(found),
     }
 
 
@@ -150,10 +149,9 @@ def _partial(both: pd.DataFrame) -> float:
     ranks = both.rank().to_numpy(dtype=np.float64)
     if np.ptp(ranks[:, 2]) == 0 or len(ranks) < 5:
         return float("nan")
-    design = np.column_stack([np.ones(len(ranks)), ranks[:, 2]])
-    left = ranks[:, :2] - design @ np.linalg.lstsq(design, ranks[:, :2], rcond=None)[0]
-    sizes = np.sqrt((left**2).sum(axis=0))
-    return float(left[:, 0] @ left[:, 1] / sizes.prod()) if (sizes > 1e-9).all() else float("nan")
+    left = [partialled_out(ranks[:, column], ranks[:, 2]) for column in (0, 1)]
+    size = float(np.sqrt((left[0] ** 2).sum() * (left[1] ** 2).sum()))
+    return float(left[0] @ left[1] / size) if size > 1e-9 else float("nan")
 
 
 def _values(rows: pd.DataFrame, catalogue: Catalogue) -> dict[str, Floats]:
@@ -161,16 +159,3 @@ def _values(rows: pd.DataFrame, catalogue: Catalogue) -> dict[str, Floats]:
     by_name = {feature.name: feature for feature in (*FEATURES, *MEASURED_FEATURES)}
     table = compute([by_name[name] for name in names], rows, World(catalogue))
     return {name: table[name].to_numpy(dtype=np.float64) for name in names}
-
-
-def _as_json(item: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        key: _number(value) if isinstance(value, float) else value
-        for key, value in asdict(item).items()
-    }
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

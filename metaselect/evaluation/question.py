@@ -127,13 +127,24 @@ def answer(findings: Findings) -> list[str]:
     ]
     if protocol in findings.ablations:
         steps = _by_rival(findings.ablations[protocol]["contrasts"])
-        both = steps["+both", "history"]
         lines.append(
-            "Difficulty, language and diversity features together change it by "
-            f"{_told(both)} beyond size and history; a change of {_plain(both['detectable'])} "
-            "points could have been seen."
+            "Difficulty, language and diversity features together "
+            + _change(steps["+both", "history"])
         )
     return lines
+
+
+def _change(both: Record) -> str:
+    """What the features change, and the power to see it; no choice changed leaves no power."""
+    if both["difference"] == both["low"] == both["high"] == 0:
+        return (
+            "change no first choice beyond size and history, in any of "
+            f"{both['n_clusters']} clusters: the trees found no use for them."
+        )
+    return (
+        f"change it by {_told(both)} beyond size and history; a change of "
+        f"{_plain(both['detectable'])} points could have been seen."
+    )
 
 
 def _by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:

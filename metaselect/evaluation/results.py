@@ -22,7 +22,7 @@ def evaluation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
     rivals = [name for name in scored.methods.index if name not in _NOT_RIVALS]
     return {
         **_head(scored, judging),
-        "contrasts": _as_json(_contrasts(scored, "ranker", rivals, judging)),
+        "contrasts": contrasts_json(_contrasts(scored, "ranker", rivals, judging)),
         "intervals": interval_coverage(scored, level=judging.level),
         "direct": direct_choices(scored),
     }
@@ -43,7 +43,7 @@ def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
         *((name, "random") for name in names),
     ]
     found = [item for pair in steps for item in _contrasts(scored, pair[0], [pair[1]], judging)]
-    return {"arms": head.pop("methods"), **head, "contrasts": _as_json(holm(found))}
+    return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(holm(found))}
 
 
 def interval_coverage(scored: Scored, *, level: float) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
         "simulated": scored.simulated,
         "n_queries": int(scored.candidates[["fold", "query"]].drop_duplicates().shape[0]),
         "n_clusters": len(ceiling_clusters),
-        "methods": _measures(scored.methods),
+        "methods": measures_json(scored.methods),
         "not_applicable": dict(scored.unusable),
         "search": {
             "trials_per_fold": judging.plan.n_trials,
@@ -97,7 +97,8 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
     }
 
 
-def _measures(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+def measures_json(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Measures by method, as numbers that JSON can hold."""
     return {
         str(name): {measure: _number(row[measure]) for measure in MEASURES}
         for name, row in table.iterrows()
@@ -116,7 +117,8 @@ def _contrasts(
     )
 
 
-def _as_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
+def contrasts_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
+    """Contrasts as plain records."""
     return [
         {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
         for row in map(asdict, contrasts)

@@ -127,7 +127,8 @@ def setting_of(
         several = sorted(rows[name].unique())
         if len(several) > 1:
             raise MetaselectError(
-                f"The table holds {len(several)} of {name}: choose with --{name}: {_few(several)}."
+                f"The table holds {len(several)} values of {name}; choose one with --{name}: "
+                f"{_few(several)}."
             )
     return Setting(**{name: str(rows[name].iloc[0]) for name in SETTING})
 

@@ -55,7 +55,7 @@ def test_what_it_would_cost_is_said_without_measuring(call, command, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        (["--groups", "size"], "No measured group 'size'"),
+        (["--groups", "size"], "--groups is one of difficulty, affinity, language, not 'size'."),
         (["--data", "nowhere"], "--data nowhere is no folder"),
         (["--precision", "half"], "say float32 or bfloat16"),
         (["--intermediates", "mnlii"], "Unknown task 'mnlii'"),

@@ -140,3 +140,23 @@ def test_a_hub_that_cannot_be_reached_is_one_line(place):
     told = "metaselect: Neither a folder nor readable on the hub: nobody/nothing ("
     assert done.stderr.startswith(told)
     assert done.stderr.count("\n") == 1
+
+
+def test_a_grid_without_torch_says_what_to_install(tmp_path: Path) -> None:
+    grid = tmp_path / "grid.toml"
+    grid.write_text(
+        f'study = "own"\ndata = "{tmp_path.as_posix()}"\nseeds = [0]\n'
+        'encoders = [{ name = "e", path = "none" }]\n'
+        'intermediates = ["direct"]\ntargets = ["udpos"]\n'
+    )
+    script = (
+        "import sys; sys.modules['torch'] = None; "
+        f"sys.argv = ['metaselect', 'run', {str(grid)!r}, '--out', {str(tmp_path / 'out')!r}]; "
+        "from metaselect.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith("pip install 'metaselect[harness]'.")
+    assert "Traceback" not in done.stderr

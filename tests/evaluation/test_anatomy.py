@@ -11,8 +11,8 @@ from metaselect.evaluation.anatomy import (
     language_gap,
     negative_transfer,
     seed_gains,
-    variance_shares,
 )
+from metaselect.evaluation.shares import variance_shares
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
@@ -34,7 +34,7 @@ N_TEXTS = 100
 """Texts, or sentence pairs, that stand for a language."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Bench:
     """What measuring takes.
 
@@ -91,8 +91,12 @@ class Bench:
         teaching = Teaching(
             adaptation="finetune", recipe=recipe, seed=0, pair_questions=False, keep_head=False
         )
-        naming = Naming(self.corpora, self.catalogue)
-        return naming.train_stage([card.name], start=self.encoder, teaching=teaching)
+        return self._naming.train_stage([card.name], start=self.encoder, teaching=teaching)
+
+    @cached_property
+    def _naming(self) -> Naming:
+        """Keeps the hashes of data and encoder, which every stage's name takes."""
+        return Naming(self.corpora, self.catalogue)
 
     def is_tuned(self, name: str) -> bool:
         """Whether the model tuned on a task's English rows is there."""

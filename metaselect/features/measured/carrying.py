@@ -68,15 +68,15 @@ def carry_out(bench: Bench, jobs: Sequence[Job], *, folder: Path, n_workers: int
     started, n_done = time.perf_counter(), 0
     for batch, finished in _done(bench, list(missing.values()), n_workers):
         for job, found in zip(batch, finished, strict=True):
-            n_done += 1
+            n_done += job.key in missing
             if isinstance(found, str):
                 failures[job.label] = found
                 progress(f"{job.label}: {found}")
                 continue
             write_json(folder / f"{job.key}.json", [asdict(item) for item in found])
-            values += _for_each(found, alike[job.key])
+            values += _for_each(found, alike.get(job.key, []))
         passed = time.perf_counter() - started
-        left = passed / n_done * (len(missing) - n_done)
+        left = passed / max(1, n_done) * (len(missing) - n_done)
         progress(f"{n_done}/{len(missing)} {batch[-1].label}  {passed:.0f}s, {left:.0f}s left")
     return Outcome(tuple(values), failures, len(alike), len(alike) - len(missing))
 
@@ -101,18 +101,29 @@ def _done(
 
     Trainings come first, so that no two workers tune one model.
     """
-    first = [job for job in jobs if job.kind == "learning"]
-    trained = {job.task for job in first}
-    for name in dict.fromkeys(job.task for job in jobs if job.kind in NEEDS_TUNED):
-        if name not in trained and has_head(bench, name) and not bench.is_tuned(name):
-            first.append(Namer(bench).job("learning", task=name))
-    wanted = set(jobs)
     rest = [job for job in jobs if job.kind != "learning"]
-    for phase in ([[job] for job in first], _batches(rest)):
-        for batch, found in _side_by_side(bench, phase, n_workers):
-            kept = [place for place, job in enumerate(batch) if job in wanted]
-            if kept:
-                yield [batch[place] for place in kept], [found[place] for place in kept]
+    learning = [job for job in jobs if job.kind == "learning"]
+    learning += _trainings(bench, rest, beside=learning)
+    for phase in ([[job] for job in learning], _batches(rest)):
+        yield from _side_by_side(bench, phase, n_workers)
+
+
+def _trainings(bench: Bench, jobs: Sequence[Job], *, beside: Sequence[Job]) -> list[Job]:
+    """Jobs that train what other jobs need and nobody has trained, once for tasks on one source."""
+    known = {job.key for job in beside}
+    names = dict.fromkeys(
+        name for job in jobs if job.kind in NEEDS_TUNED for name in (job.task, job.target) if name
+    )
+    namer = Namer(bench)
+    needed = {
+        job.key: job
+        for job in (
+            namer.job("learning", task=name)
+            for name in names
+            if has_head(bench, name) and not bench.is_tuned(name)
+        )
+    }
+    return [job for key, job in needed.items() if key not in known]
 
 
 def _batches(jobs: Sequence[Job]) -> list[list[Job]]:

@@ -70,12 +70,6 @@ class Job:
         """For people."""
         return " ".join(filter(None, (self.kind, self.task, self.target, self.language)))
 
-    @property
-    def seconds(self) -> float:
-        """What it is likely to cost on one core, from the measures' records."""
-        times = [BY_NAME[name].seconds for name in NAMES[self.kind]]
-        return max(times) if self.kind == "learning" else sum(times)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -139,18 +133,15 @@ def plan_jobs(bench: Bench, wish: Wish) -> list[Job]:
 def cost_of(measures: Iterable[str], *, n_tasks: int, n_targets: int, n_languages: int) -> float:
     """Seconds on one core that measures of so many tasks, targets and languages are likely to take.
 
-    Measures that come out of one training count once.
+    Measures that come out of one pass count once.
     """
     counts: Mapping[Of, int] = {
         "task": n_tasks, "pair": n_tasks * n_targets, "task in language": n_tasks * n_languages,
         "target in language": n_targets * n_languages, "language": n_languages,
     }  # fmt: skip
-    named = [BY_NAME[name] for name in measures]
-    once = max((item.seconds for item in named if item.name in NAMES["learning"]), default=0.0)
-    each = sum(
-        item.seconds * counts[item.of] for item in named if item.name not in NAMES["learning"]
-    )
-    return once * n_tasks + each
+    wanted = set(measures)
+    passes = (BY_NAME[names[0]] for names in NAMES.values() if wanted & set(names))
+    return sum(item.seconds * counts[item.of] for item in passes)
 
 
 def measures_of(groups: Iterable[str]) -> list[str]:

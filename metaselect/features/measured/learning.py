@@ -82,15 +82,15 @@ def _labels(head_name: str, encoded: Encoded) -> np.ndarray:
     return np.asarray(encoded.items["label"])
 
 
-def label_counts(rows: Sequence[Row]) -> np.ndarray | None:
-    """How often each label stands in rows; None where labels are no classes."""
+def class_labels(rows: Sequence[Row]) -> np.ndarray | None:
+    """The label of every row, or of every word of it; None where labels are no classes."""
     if isinstance(rows[0], Tagged):
         labels = [tag for row in rows if isinstance(row, Tagged) for tag in row.tags]
     elif isinstance(rows[0], Labelled | Choice):
         labels = [int(row.label) for row in rows if isinstance(row, Labelled | Choice)]
     else:
         return None
-    return np.bincount(labels)
+    return np.array(labels)
 
 
 def shuffled_words(row: Row, *, seed: int) -> Row:

@@ -10,8 +10,8 @@ import torch
 from metaselect.features.measured import estimators, probes, similarities
 from metaselect.features.measured.bench import N_SAMPLE, Bench, texts_of
 from metaselect.features.measured.evidence import logme
-from metaselect.features.measured.hardness import label_entropy
-from metaselect.features.measured.learning import label_counts
+from metaselect.features.measured.hardness import chance_corrected_error, label_entropy
+from metaselect.features.measured.learning import class_labels
 from metaselect.features.measured.posteriors import nleep
 from metaselect.features.measured.spoken import task_counts
 from metaselect.features.measured.vectors import Vectors, labelled_vectors
@@ -35,9 +35,9 @@ def data_measures(bench: Bench, name: str) -> dict[str, float]:
         "log_text_length": float(np.log10(max(1.0, sum(map(len, words)) / len(words)))),
         "type_token_ratio": len(set(first)) / len(first),
     }
-    counts = label_counts(rows) if card.head != "regression" else None
-    if counts is not None:
-        found["label_entropy"] = label_entropy(np.repeat(np.arange(len(counts)), counts))
+    labels = class_labels(rows) if card.head != "regression" else None
+    if labels is not None:
+        found["label_entropy"] = label_entropy(labels)
     return found
 
 
@@ -52,15 +52,15 @@ def frozen_measures(bench: Bench, name: str) -> dict[str, float]:
     nearest = probes.nearest_neighbour_accuracy(features, labels)
     bits = probes.prequential_bits(features, labels, seed=0)
     return {
-        "probe_difficulty": 1.0 - above_chance(linear, vectors.chance),
-        "neighbour_difficulty": 1.0 - above_chance(nearest, vectors.chance),
+        "probe_difficulty": error_of(linear, vectors),
+        "neighbour_difficulty": error_of(nearest, vectors),
         "description_length": min(bits / float(np.log2(n_classes)), 4.0),
     }
 
 
-def above_chance(accuracy: float, chance: float) -> float:
-    """(accuracy - chance) / (1 - chance), at least -1."""
-    return float(max(-1.0, (accuracy - chance) / max(1e-9, 1.0 - chance)))
+def error_of(accuracy: float, vectors: Vectors) -> float:
+    """Error above chance level, at most 2."""
+    return min(2.0, chance_corrected_error(accuracy, chance=vectors.chance))
 
 
 def likeness_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
@@ -91,8 +91,8 @@ def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
         "nleep": nleep(features, labels, seed=0),
         "transrate": estimators.transrate(features, labels),
         "gbc": estimators.gbc(features, labels, variances="diagonal"),
-        "linear_transfer": above_chance(linear, vectors.chance),
-        "neighbour_transfer": above_chance(nearest, vectors.chance),
+        "linear_transfer": 1.0 - error_of(linear, vectors),
+        "neighbour_transfer": 1.0 - error_of(nearest, vectors),
     }
 
 
