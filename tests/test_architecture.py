@@ -17,7 +17,7 @@ MODULES = {
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 LAYERS = (  # each imports from itself and from those before it
-    ("errors", "seeding", "files", "console"),
+    ("errors", "seeding", "files", "console", "cluster"),
     ("catalogue",),
     ("runs",),
     ("harness",),
@@ -46,6 +46,7 @@ OWNERS = {  # library: modules that may import it, by prefix
         "metaselect.runs.migrations",
     ),
     "alembic": ("metaselect.runs.migrations",),
+    "ray": ("metaselect.cluster",),
     "pydantic": ("metaselect.config", "metaselect.catalogue."),
 }
 

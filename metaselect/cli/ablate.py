@@ -17,6 +17,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     trials: options.Trials = 1,
     seed: options.Seed = 0,
     workers: options.Workers = None,
+    executor: options.Executor = "local",
     without_same_source: options.WithoutSameSource = False,
     out: options.Out = None,
     as_json: options.Json = False,
@@ -38,7 +39,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     table = apart(table, catalogue) if without_same_source else table
-    judging = judging_of(protocol, trials, 0.8, seed, workers)
+    judging = judging_of(protocol, trials, 0.8, seed, workers, executor)
     record = ablation_record(ablate(table, catalogue, judging, progress=say), judging)
     if out is not None:
         save_record(out, "ablation", record, table)

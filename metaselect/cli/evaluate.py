@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, groups_from, runs_from
+from metaselect.cli.inputs import check_out, executor_named, groups_from, runs_from
 from metaselect.console import points, print_json, print_table, say, share
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -27,6 +27,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     level: options.Level = 0.8,
     seed: options.Seed = 0,
     workers: options.Workers = None,
+    executor: options.Executor = "local",
     without_same_source: options.WithoutSameSource = False,
     out: options.Out = None,
     as_json: options.Json = False,
@@ -45,7 +46,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     table = apart(table, catalogue) if without_same_source else table
-    judging = replace(judging_of(protocol, trials, level, seed, workers), groups=chosen)
+    judging = replace(judging_of(protocol, trials, level, seed, workers, executor), groups=chosen)
     scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
     record = evaluation_record(scored, judging)
     if out is not None:
@@ -57,8 +58,9 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
 
 def judging_of(
-    protocol: ProtocolName, trials: int, level: float, seed: int, workers: int | None
-) -> Any:
+    protocol: ProtocolName, trials: int, level: float, seed: int, workers: int | None,
+    executor: str,
+) -> Any:  # fmt: skip
     """How an evaluation is made, from the options of a command."""
     from metaselect.evaluation.nested import Judging, default_workers
     from metaselect.features.base import DEFAULT_GROUPS
@@ -72,6 +74,7 @@ def judging_of(
         level=level,
         rules=tuple(RULES),
         workers=workers or default_workers(),
+        executor=executor_named(executor),
     )
 
 

@@ -35,6 +35,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Trials = Annotated[int, typer.Option(min=1, help="Settings to try; 1 takes the defaults.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of folds, search and trees.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. [default: the cores at hand]")]
+Executor = Annotated[
+    str,
+    typer.Option(help="local, or ray: the cluster at RAY_ADDRESS or that this machine is part of."),
+]
 Level = Annotated[
     float, typer.Option(min=0.01, max=0.999, help="Coverage asked of the gains' intervals.")
 ]

@@ -35,6 +35,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     ] = False,
     seed: options.Seed = 0,
     workers: options.Workers = None,
+    executor: options.Executor = "local",
     as_json: options.Json = False,
 ) -> None:
     """Train, evaluate against random choice, ablate, rank and report, all from one runs table.
@@ -58,7 +59,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     selector = TaskSelector(n_trials=n_trials, random_state=seed, catalogue=catalogue)
     selector.fit(table, progress=say)
     say("2/3 judge: every unit predicted from the others")
-    judging = judging_of("target", n_trials, 0.8, seed, workers)
+    judging = judging_of("target", n_trials, 0.8, seed, workers, executor)
     findings = ask(table, catalogue, judging, protocols=units, progress=say)
     save_findings(out / "evaluation", findings, table)
     evaluations = tuple(findings.evaluations.values())

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaselect.cli.options import Json, Tasks
+from metaselect.cli.inputs import executor_named
+from metaselect.cli.options import Executor, Json, Tasks
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     data: Data = None,
     encoder: EncoderPath = None,
     tasks: Tasks = None,
+    executor: Executor = "local",
 ) -> None:
     """Fine-tune encoders along a grid of intermediate and target tasks.
 
@@ -45,7 +47,9 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.config import override, read_config
 
     read = override(read_config(config), data=data, encoders=encoder or [])
-    grid = _open(read, config.resolve().parent, out or Path("results") / read.study, tasks)
+    grid = _open(
+        read, config.resolve().parent, out or Path("results") / read.study, tasks, executor
+    )
     if dry_run:
         cost = grid.preview()
         _print({**grid.counts(), **cost}, as_json, grid.describe(cost["seconds"]))
@@ -65,7 +69,9 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         raise typer.Exit(1)
 
 
-def _open(read: "GridConfig", base: Path, out: Path, tasks: Path | None) -> "OpenGrid":
+def _open(
+    read: "GridConfig", base: Path, out: Path, tasks: Path | None, executor: str
+) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
@@ -78,7 +84,10 @@ def _open(read: "GridConfig", base: Path, out: Path, tasks: Path | None) -> "Ope
 
     catalogue = load_catalogue(tasks)
     disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)
-    place = Place(out=out, n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to))
+    place = Place(
+        out=out, n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to),
+        executor=executor_named(executor),
+    )  # fmt: skip
     return open_grid(
         resolve_grid(read, catalogue, base=base),
         catalogue,

@@ -5,7 +5,7 @@ come from the rest alone. Folds run in parallel processes, each with one thread.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import joblib
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ceiling import noise_ceiling
 from metaselect.evaluation.measured import grade_steps, measured
@@ -28,6 +29,7 @@ from metaselect.runs.simulated import is_simulated
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
+_Judged = tuple[pd.DataFrame, pd.DataFrame, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Judging:
         plan: Its search in every fold.
         level: Coverage of its intervals.
         rules: Names of the simple rules beside it.
-        workers: Processes.
+        workers: Processes of this machine.
+        executor: Where folds are judged: here, or on a Ray cluster's cores.
     """
 
     protocol: Unit
@@ -81,6 +84,7 @@ class Judging:
     level: float
     rules: Sequence[str]
     workers: int
+    executor: ExecutorName = "local"
 
 
 def evaluate(
@@ -130,14 +134,11 @@ def evaluate_rows(
 ) -> Scored:
     """Judge the ranker, the simple rules and the oracle on prepared rows; see `evaluate`."""
     folds = _folds(rows, judging)
-    jobs = (joblib.delayed(_score_fold)(fold, catalogue, judging) for fold in folds)
     results = []
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = joblib.Parallel(n_jobs=min(judging.workers, len(folds)), return_as="generator")
-        for number, result in enumerate(parallel(jobs), start=1):
-            results.append(result)
-            if progress is not None:
-                progress(f"{number}/{len(folds)} folds, {judging.protocol} out")
+    for number, result in enumerate(_side_by_side(folds, catalogue, judging), start=1):
+        results.append(result)
+        if progress is not None:
+            progress(f"{number}/{len(folds)} folds, {judging.protocol} out")
     queries = pd.concat([result[0] for result in results], ignore_index=True)
     unusable = {}
     if "mnli" in judging.rules and not (rows["intermediate"] == "mnli").any():
@@ -150,6 +151,20 @@ def evaluate_rows(
         n_pruned=sum(result[3] for result in results),
         unusable=unusable,
     )
+
+
+def _side_by_side(
+    folds: Sequence[OuterFold], catalogue: Catalogue, judging: Judging
+) -> Iterator[_Judged]:
+    """Results of the folds, in their order."""
+    if judging.executor == "ray":
+        with cluster() as ray:
+            yield from carried(ray, _score_fold, [(fold, catalogue, judging) for fold in folds])
+        return
+    jobs = (joblib.delayed(_score_fold)(fold, catalogue, judging) for fold in folds)
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = joblib.Parallel(n_jobs=min(judging.workers, len(folds)), return_as="generator")
+        yield from parallel(jobs)
 
 
 def default_workers() -> int:
@@ -174,9 +189,7 @@ def _folds(rows: pd.DataFrame, judging: Judging) -> list[OuterFold]:
     return kept
 
 
-def _score_fold(
-    fold: OuterFold, catalogue: Catalogue, judging: Judging
-) -> tuple[pd.DataFrame, pd.DataFrame, int, int]:
+def _score_fold(fold: OuterFold, catalogue: Catalogue, judging: Judging) -> _Judged:
     predictor = fit_predictor(
         fold.train,
         catalogue=catalogue,

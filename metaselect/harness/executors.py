@@ -18,10 +18,25 @@ from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import Protocol
 
+import torch
+
 from metaselect.harness.finetune import Interrupted
 from metaselect.harness.scoring import failure_record, run_scoring
 from metaselect.harness.stages import Stage, TrainStage
 from metaselect.harness.training import Workshop, run_training
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """What a stage took of its GPU.
+
+    Attributes:
+        peak_bytes: Most that it held.
+        total_bytes: What the GPU has.
+    """
+
+    peak_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,7 @@ class Finished:
         language_failures: Reasons by language, of a scoring that went well otherwise.
         interrupted: Whether it was asked to stop.
         wall_s: Time taken.
+        gpu: Memory taken; None on a CPU.
     """
 
     key: str
@@ -41,10 +57,15 @@ class Finished:
     language_failures: dict[str, str]
     interrupted: bool
     wall_s: float
+    gpu: GpuMemory | None = None
 
 
 class Executor(Protocol):
     """Takes stages while it has room and gives them back as they finish."""
+
+    @property
+    def width(self) -> int:
+        """Stages at a time."""
 
     def has_room(self) -> bool:
         """Whether another stage can start."""
@@ -69,6 +90,9 @@ def carry_out(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
     """
     started = time.perf_counter()
     failure, languages, interrupted = None, {}, False
+    on_gpu = shop.machine.device.startswith("cuda")
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(shop.machine.device)
 
     def on_step(done: int, n_steps: int) -> None:
         if should_stop():
@@ -83,7 +107,14 @@ def carry_out(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
         interrupted = True
     except Exception as error:
         failure = failure_record(stage.label, error)
-    return Finished(stage.key, failure, languages, interrupted, time.perf_counter() - started)
+    wall_s = time.perf_counter() - started
+    gpu = _gpu_memory(shop.machine.device) if on_gpu else None
+    return Finished(stage.key, failure, languages, interrupted, wall_s, gpu)
+
+
+def _gpu_memory(device: str) -> GpuMemory:
+    total = torch.cuda.get_device_properties(device).total_memory
+    return GpuMemory(torch.cuda.max_memory_reserved(device), total)
 
 
 class InProcess:
@@ -93,6 +124,11 @@ class InProcess:
         self._shop = shop
         self._stage: Stage | None = None
         self._stopping = False
+
+    @property
+    def width(self) -> int:
+        """One."""
+        return 1
 
     def has_room(self) -> bool:
         """Whether no stage waits."""
@@ -135,6 +171,11 @@ class Workers:
         self._context: SpawnContext = multiprocessing.get_context("spawn")
         self._stop: Event = self._context.Event()
         self._workers = [self._hire() for _ in range(n_workers)]
+
+    @property
+    def width(self) -> int:
+        """Workers."""
+        return len(self._workers)
 
     def has_room(self) -> bool:
         """Whether a worker is idle."""

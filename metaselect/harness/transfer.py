@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from metaselect.cluster import ExecutorName
 from metaselect.files import write_json, write_text
 from metaselect.harness.executors import (
     Executor,
@@ -14,6 +15,7 @@ from metaselect.harness.executors import (
     stopping_on_interrupt,
 )
 from metaselect.harness.grid import Plan
+from metaselect.harness.on_ray import OnRay
 from metaselect.harness.progress import Progress
 from metaselect.harness.recipe import TrackerName
 from metaselect.harness.schedule import (
@@ -43,12 +45,15 @@ class Place:
         n_workers: Stages at a time; 1 works in this process.
         disk_bytes: Most that weights may take; None does not count.
         log_to: Trackers that learning curves go to.
+        executor: Who carries out stages: workers of this machine, or a Ray cluster, which takes
+            as many stages as it holds.
     """
 
     out: Path
     n_workers: int
     disk_bytes: int | None
     log_to: tuple[TrackerName, ...]
+    executor: ExecutorName = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +94,21 @@ def run_grid(
         shop.work.sweep()
         state = Schedule(pending_stages(plan, shop))
         trackers = open_trackers(place.log_to, place.out, studies)
-        ledger = _Ledger(
-            plan, shop, place, Progress(state.waiting, place.n_workers, plan), trackers, report
-        )
-        executor: Executor = (
-            Workers(shop, place.n_workers) if place.n_workers > 1 else InProcess(shop)
-        )
+        executor = _executor(shop, place)
+        progress = Progress(state.waiting, executor.width, plan)
+        ledger = _Ledger(plan, shop, place, progress, trackers, report)
         try:
             with stopping_on_interrupt(executor):
                 _work_off(plan, shop, state, executor, ledger)
         finally:
             executor.close()
         return write_tables(plan, shop, place.out, state.failures, state.interrupted)
+
+
+def _executor(shop: Workshop, place: Place) -> Executor:
+    if place.executor == "ray":
+        return OnRay(shop)
+    return Workers(shop, place.n_workers) if place.n_workers > 1 else InProcess(shop)
 
 
 @dataclass(slots=True)

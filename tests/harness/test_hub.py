@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from metaselect.harness.stages import stage_key
+from tests.harness.commands import COMMAND
 from tests.harness.conftest import nli_rows
 from tests.harness.grids import tiny_config, toml_of
 from tests.harness.hub_server import COMMIT, serving
-from tests.harness.test_survival import COMMAND
 
 
 def write_parquet(path: Path, rows: list[dict[str, object]]) -> None:

@@ -5,52 +5,14 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from metaselect.config import GridConfig
-from tests.harness.grids import run_tiny, tiny_config, toml_of
-
-COMMAND = """
-import sys, typer
-from metaselect.cli.run import run_command
-from metaselect.errors import MetaselectError
-app = typer.Typer(pretty_exceptions_enable=False)
-app.command()(run_command)
-if __name__ == "__main__":
-    try:
-        app()
-    except MetaselectError as error:
-        sys.exit(f"error: {error}")
-"""
-
-
-def start(config: GridConfig, folder: Path, out: Path) -> subprocess.Popen[str]:
-    """`metaselect run` of a config as a process of its own session."""
-    script = folder / "command.py"
-    script.write_text(COMMAND)
-    path = folder / "grid.toml"
-    path.write_text(toml_of(config))
-    return subprocess.Popen(
-        [sys.executable, str(script), str(path), "--out", str(out), "--json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"},
-        preexec_fn=interruptible,
-    )  # fmt: skip
-
-
-def interruptible() -> None:
-    """A job in the background of a script ignores Ctrl-C, and so would what it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def stages_done(out: Path) -> int:
-    return len(list((out / "work" / "stages").glob("*/manifest.json")))
+from tests.harness.commands import stages_done, start, wait_for_stages
+from tests.harness.grids import run_tiny, tiny_config
 
 
 @pytest.mark.parametrize("n_kills", [3, pytest.param(10, marks=pytest.mark.slow)])
@@ -80,15 +42,6 @@ def test_killed_at_random_moments_the_same_command_gives_the_table_of_an_unbroke
     assert len(progress.splitlines()) >= 1
     assert stages_done(out) > n_before > 0
     assert not [path for path in (out / "work").rglob(".*") if path.is_file()]
-
-
-def wait_for_stages(out: Path, count: int, process: subprocess.Popen[str]) -> None:
-    """Until the work folder is there and so many stages are sealed."""
-    deadline = time.monotonic() + 120
-    while stages_done(out) < count or not (out / "grid.json").is_file():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_ctrl_c_stops_between_steps_and_the_same_command_goes_on(

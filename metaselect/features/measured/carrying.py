@@ -15,12 +15,14 @@ from typing import Any
 import torch
 
 from metaselect.catalogue.measured import Value
+from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.features.measured import learning, spoken, surprise, transfer
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
 from metaselect.harness.executors import follow_parent
+from metaselect.harness.workfolder import WorkFolder
 
 Progress = Callable[[str], None]
 
@@ -43,15 +45,17 @@ class Outcome:
 
 
 def carry_out(bench: Bench, jobs: Sequence[Job], *, folder: Path, n_workers: int,
-              progress: Progress) -> Outcome:  # fmt: skip
+              progress: Progress, executor: ExecutorName = "local") -> Outcome:  # fmt: skip
     """Do what is missing, keeping each job's values as it finishes.
 
     Args:
         bench: Data and encoder.
         jobs: From `plan_jobs`.
         folder: Where values are kept, one file a job.
-        n_workers: Processes.
+        n_workers: Processes of this machine.
         progress: Called with a line after each job.
+        executor: Where jobs are done: here, or on a Ray cluster's cores, whose nodes see the data,
+            the encoder and the cache folder under the same paths.
     """
     values: list[Value] = []
     missing: dict[str, Job] = {}
@@ -66,7 +70,7 @@ def carry_out(bench: Bench, jobs: Sequence[Job], *, folder: Path, n_workers: int
             values += _for_each(known, same)
     failures: dict[str, str] = {}
     started, n_done = time.perf_counter(), 0
-    for batch, finished in _done(bench, list(missing.values()), n_workers):
+    for batch, finished in _done(bench, list(missing.values()), n_workers, executor):
         for job, found in zip(batch, finished, strict=True):
             n_done += job.key in missing
             if isinstance(found, str):
@@ -95,7 +99,7 @@ def _kept(folder: Path, key: str) -> list[Value] | None:
 
 
 def _done(
-    bench: Bench, jobs: Sequence[Job], n_workers: int
+    bench: Bench, jobs: Sequence[Job], n_workers: int, executor: ExecutorName
 ) -> Iterator[tuple[list[Job], list[list[Value] | str]]]:
     """Batches of jobs with their values or the reason of their failure, as they finish.
 
@@ -105,7 +109,12 @@ def _done(
     learning = [job for job in jobs if job.kind == "learning"]
     learning += _trainings(bench, rest, beside=learning)
     for phase in ([[job] for job in learning], _batches(rest)):
-        yield from _side_by_side(bench, phase, n_workers)
+        if executor == "ray":
+            with cluster() as ray:
+                found = carried(ray, _measure, [(_anywhere(bench), batch) for batch in phase])
+                yield from zip(phase, found, strict=True)
+        else:
+            yield from _side_by_side(bench, phase, n_workers)
 
 
 def _trainings(bench: Bench, jobs: Sequence[Job], *, beside: Sequence[Job]) -> list[Job]:
@@ -151,6 +160,14 @@ def _side_by_side(
             yield from _finished(running)
         while running:
             yield from _finished(running)
+
+
+def _anywhere(bench: Bench) -> Bench:
+    """The bench with whole paths, since nodes work in folders of their own."""
+    corpora = bench.corpora
+    if corpora.folder is not None:
+        corpora = replace(corpora, folder=corpora.folder.resolve())
+    return replace(bench, corpora=corpora, work=WorkFolder(bench.work.root.resolve()))
 
 
 def _finished(

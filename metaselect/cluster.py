@@ -1,0 +1,90 @@
+"""A Ray cluster: joining it, and carrying functions to its nodes.
+
+Ray's own conventions say which cluster: `RAY_ADDRESS`, else the one that this machine is part of,
+else one of this machine alone, which ends with the command. Nodes need the same metaselect.
+"""
+
+import logging
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from metaselect.errors import MetaselectError, MissingExtra
+
+ExecutorName = Literal["local", "ray"]
+
+MAX_RETRIES = 3
+"""Times that work is given to another node when its own is lost."""
+_PATIENCE_S = 10.0
+
+
+@contextmanager
+def cluster() -> Iterator[Any]:
+    """The ray module, joined to a cluster; left again unless the caller had joined it.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+        MetaselectError: No cluster answers at `RAY_ADDRESS`.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtra("The Ray executor", "cluster") from error
+    if ray.is_initialized():
+        yield ray
+        return
+    _check_reachable(os.environ.get("RAY_ADDRESS", ""))
+    try:
+        ray.init(logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise _no_cluster(os.environ.get("RAY_ADDRESS", "this machine"), error) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would wait for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from error
+
+
+def _no_cluster(where: str, error: Exception) -> MetaselectError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return MetaselectError(
+        f"No Ray cluster at {where} ({reason}): start one with `ray start --head`, or set "
+        "RAY_ADDRESS to one that runs."
+    )
+
+
+def carried(
+    ray: Any, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
+) -> Iterator[Any]:
+    """Results of a function on the cluster's cores, in the jobs' order.
+
+    Work on a node that is lost is done again on another; a function's own error is raised here,
+    and what has not begun by then does not.
+
+    Args:
+        ray: From `cluster`.
+        function: A module's function without side effects, which takes one core.
+        jobs: Its positional arguments.
+    """
+    task = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(function)
+    waiting = deque(task.remote(*job) for job in jobs)
+    try:
+        while waiting:
+            yield ray.get(waiting[0])
+            waiting.popleft()
+    finally:
+        for ref in waiting:
+            ray.cancel(ref)

@@ -1,0 +1,136 @@
+"""A grid's stages on a Ray cluster: the grid's own process plans and books, nodes carry out.
+
+Every node reads the data and the encoders, and reads and writes the work folder, under the same
+paths, so a node that is lost takes nothing with it: Ray gives its stage to another, and a stage is
+whole or not there.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from metaselect.cluster import MAX_RETRIES, cluster
+from metaselect.errors import MetaselectError
+from metaselect.harness.executors import Finished, carry_out
+from metaselect.harness.stages import ScoreStage, Stage
+from metaselect.harness.training import Workshop
+from metaselect.harness.workfolder import WorkFolder
+
+_CONTEXT_BYTES = 600_000_000  # what CUDA itself takes of a GPU, a process
+_SPARE = 1.1
+_STEPS = 20  # shares are multiples of 1/20
+
+
+class OnRay:
+    """As many stages at a time as the cluster's nodes hold.
+
+    A stage takes `threads` cores; on GPUs the first stage of its kind takes a whole one, and those
+    after it the share of memory that the first was seen to need.
+    """
+
+    def __init__(self, shop: Workshop) -> None:
+        self._on_gpu = shop.machine.device.startswith("cuda")
+        self._threads = shop.machine.threads
+        self._shares = GpuShares()
+        self._running: dict[Any, Stage] = {}
+        with ExitStack() as stack:
+            self._ray = stack.enter_context(cluster())
+            if self._on_gpu and not self._resources().get("GPU"):
+                raise MetaselectError(
+                    'The Ray cluster has no GPU: add nodes with one, or set device = "cpu".'
+                )
+            self._shop = self._ray.put(_anywhere(shop))
+            self._task = self._ray.remote(max_retries=MAX_RETRIES)(_carry)
+            self._left = stack.pop_all()
+
+    @property
+    def width(self) -> int:
+        """Stages that the cluster's cores hold at a time."""
+        return max(1, int(self._resources().get("CPU", 0)) // self._threads)
+
+    def has_room(self) -> bool:
+        """Whether a core is free; nodes may have joined or left since the last time."""
+        return len(self._running) < self.width
+
+    def start(self, stage: Stage) -> None:
+        """Hand a stage to the cluster, which waits for a free GPU if it must."""
+        options: dict[str, Any] = {"num_cpus": self._threads, "name": stage.label}
+        if self._on_gpu:
+            options["num_gpus"] = self._shares.of(stage)
+        self._running[self._task.options(**options).remote(stage, self._shop)] = stage
+
+    def next_finished(self) -> Finished:
+        """Wait for any stage; one that no node could finish has failed."""
+        (ref,), _ = self._ray.wait(list(self._running), num_returns=1)
+        stage = self._running.pop(ref)
+        try:
+            finished: Finished = self._ray.get(ref)
+        except self._ray.exceptions.TaskCancelledError:
+            return Finished(stage.key, None, {}, True, 0.0)
+        except self._ray.exceptions.RayError as error:
+            reason = f"no node finished it: {str(error).strip().splitlines()[-1]}"
+            record = {"label": stage.label, "reason": reason, "traceback": str(error)}
+            return Finished(stage.key, record, {}, False, 0.0)
+        self._shares.learn(stage, finished)
+        return finished
+
+    def stop(self) -> None:
+        """Interrupt all running stages; what they had not finished is done again another time."""
+        for ref in self._running:
+            self._ray.cancel(ref)
+
+    def close(self) -> None:
+        """Leave the cluster."""
+        self.stop()
+        self._left.close()
+
+    def _resources(self) -> Mapping[str, float]:
+        found: dict[str, float] = self._ray.cluster_resources()
+        return found
+
+
+class GpuShares:
+    """What part of a GPU each kind of stage needs, from the first of the kind."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], float] = {}
+
+    def of(self, stage: Stage) -> float:
+        """Share of a GPU: a whole one until a stage of the kind has been seen."""
+        return self._known.get(_kind(stage), 1.0)
+
+    def learn(self, stage: Stage, finished: Finished) -> None:
+        """Take note of what a stage needed."""
+        if finished.gpu is not None:
+            needed = (finished.gpu.peak_bytes + _CONTEXT_BYTES) * _SPARE
+            share = math.ceil(needed / finished.gpu.total_bytes * _STEPS) / _STEPS
+            self._known[_kind(stage)] = min(1.0, share)
+
+
+def _kind(stage: Stage) -> tuple[str, ...]:
+    """Stages that take the same memory: one task, one encoder, the same limits for every seed."""
+    if isinstance(stage, ScoreStage):
+        return ("score", stage.encoder.name, stage.card.name)
+    names = [card.name for card in stage.cards]
+    return ("train", stage.encoder.name, stage.teaching.adaptation, *names)
+
+
+def _anywhere(shop: Workshop) -> Workshop:
+    """The workshop with whole paths, since nodes work in folders of their own."""
+    corpora, root = shop.corpora, shop.work.root.resolve()
+    if corpora.folder is not None:
+        corpora = replace(corpora, folder=corpora.folder.resolve())
+    return replace(shop, corpora=corpora, work=WorkFolder(root))
+
+
+def _carry(stage: Stage, shop: Workshop) -> Finished:
+    """A stage on a node."""
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    if not shop.work.root.is_dir():
+        reason = f"this node does not see {shop.work.root}: put --out on a disk that nodes share"
+        record = {"label": stage.label, "reason": reason, "traceback": ""}
+        return Finished(stage.key, record, {}, False, 0.0)
+    return carry_out(stage, shop, lambda: False)

@@ -1,0 +1,30 @@
+"""Judging on a Ray cluster gives what judging here gives."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(
+    not (Path(sys.executable).parent / "ray").is_file(),
+    reason="needs ray: pip install -c constraints.txt -e '.[cluster]'",
+)
+
+
+def test_folds_judged_on_a_cluster_give_the_same_record(call, runs_file, place):
+    one = ["evaluate", "--runs", runs_file, "--trials", "1", "--json"]
+    here = call(*one, "--workers", "1")
+    there = subprocess.run(
+        [sys.executable, "-m", "metaselect", *map(str, one), "--executor", "ray"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert there.returncode == 0, there.stderr
+    assert json.loads(there.stdout) == here.json
+
+
+def test_an_unknown_executor_is_refused(call, runs_file, place):
+    done = call("evaluate", "--runs", runs_file, "--executor", "slurm")
+    assert done.code == 2
+    assert done.faults == ["metaselect: --executor is one of local, ray, not 'slurm'."]

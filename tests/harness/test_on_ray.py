@@ -1,0 +1,190 @@
+"""Grids on a Ray cluster: the table of the local executor, also when a node dies on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from metaselect.harness.executors import Finished, GpuMemory
+from metaselect.harness.on_ray import GpuShares
+from tests.harness.commands import stages_done, start, wait_for_stages
+from tests.harness.grids import run_tiny, tiny_config
+
+needs_ray = pytest.mark.skipif(
+    not (Path(sys.executable).parent / "ray").is_file(),
+    reason="needs ray: pip install -c constraints.txt -e '.[cluster]'",
+)
+
+
+class Nodes:
+    """Ray nodes of this machine, each its own processes with one core; the first is the head."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.port = 0
+
+    def add(self) -> None:
+        """Start another node and wait until it is there."""
+        command = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--num-cpus=1",
+                   "--node-ip-address=127.0.0.1", "--object-store-memory=80000000",
+                   "--disable-usage-stats"]  # fmt: skip
+        if self._processes:
+            command += [f"--address={self.address}"]
+        else:
+            self.port = _free_port()
+            command += ["--head", f"--port={self.port}", "--include-dashboard=false",
+                        f"--temp-dir={self._folder}"]  # fmt: skip
+        log = self._folder / f"node{len(self._processes)}.log"
+        with log.open("wb") as out:
+            self._processes.append(
+                subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+            )
+        _wait(lambda: b"Ray runtime started" in log.read_bytes(), 60)
+
+    @property
+    def address(self) -> str:
+        """Where a command finds the cluster."""
+        return f"127.0.0.1:{self.port}"
+
+    def kill(self, number: int) -> None:
+        """End all of a node's processes at once."""
+        process = self._processes[number]
+        for pid in [*_descendants(process.pid), process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+    def close(self) -> None:
+        """End every node."""
+        for process in self._processes:
+            if process.poll() is None:
+                self.kill(self._processes.index(process))
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait(until: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Processes below one, deepest first."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [one for child in children for one in [*_descendants(int(child)), int(child)]]
+
+
+@pytest.fixture
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short:  # sockets' paths are short
+        found = Nodes(Path(short))
+        try:
+            yield found
+        finally:
+            found.close()
+
+
+@needs_ray
+def test_a_cluster_gives_the_table_of_the_local_executor(
+    nodes: Nodes, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(encoder_folder, data_folder)
+    local = run_tiny(config, tmp_path / "local")
+    nodes.add()
+    process = start(
+        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address
+    )
+    printed, progress = process.communicate(timeout=240)
+    assert process.returncode == 0, progress
+    assert json.loads(printed)["done"] == 4
+    assert (tmp_path / "ray" / "runs.csv").read_bytes() == local.table.read_bytes()
+
+
+@needs_ray
+@pytest.mark.slow
+def test_a_node_killed_in_the_middle_loses_nothing(
+    nodes: Nodes, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, targets=["udpos", "xnli", "xquad", "tatoeba"], seeds=[0, 1]
+    )
+    local = run_tiny(config, tmp_path / "local")
+    nodes.add()
+    nodes.add()
+    out = tmp_path / "ray"
+    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address)
+    wait_for_stages(out, 5, process)
+    nodes.kill(1)
+    printed, progress = process.communicate(timeout=400)
+    assert process.returncode == 0, progress
+    assert json.loads(printed)["done"] == 16
+    assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+
+
+@needs_ray
+@pytest.mark.slow
+def test_ctrl_c_stops_the_cluster_and_the_same_command_goes_on(
+    nodes: Nodes, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, targets=["udpos", "xnli", "xquad", "tatoeba"], seeds=[0, 1]
+    )
+    local = run_tiny(config, tmp_path / "local")
+    nodes.add()
+    out = tmp_path / "ray"
+    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address)
+    wait_for_stages(out, 4, process)
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert 4 <= stages_done(out) < 40
+    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address)
+    _, progress = process.communicate(timeout=400)
+    assert process.returncode == 0, progress
+    assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+
+
+@needs_ray
+def test_a_cluster_that_is_not_there_is_one_line(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(encoder_folder, data_folder)
+    process = start(
+        config, tmp_path, tmp_path / "out", "--executor", "ray", RAY_ADDRESS="127.0.0.1:1"
+    )
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert told.splitlines()[-1].startswith("error: No Ray cluster at 127.0.0.1:1 (")
+
+
+def test_a_stage_takes_a_whole_gpu_until_one_of_its_kind_was_seen() -> None:
+    shares = GpuShares()
+    stage = SimpleNamespace(
+        encoder=SimpleNamespace(name="xlmr"), cards=[SimpleNamespace(name="mnli")],
+        teaching=SimpleNamespace(adaptation="finetune"),
+    )  # fmt: skip
+    assert shares.of(stage) == 1.0  # type: ignore[arg-type]
+    seen = GpuMemory(peak_bytes=7_000_000_000, total_bytes=80_000_000_000)
+    shares.learn(stage, Finished("k", None, {}, False, 1.0, seen))  # type: ignore[arg-type]
+    assert shares.of(stage) == 0.15  # type: ignore[arg-type]  # 7.6 GB and a tenth, of 80
+    full = GpuMemory(peak_bytes=79_900_000_000, total_bytes=80_000_000_000)
+    shares.learn(stage, Finished("k", None, {}, False, 1.0, full))  # type: ignore[arg-type]
+    assert shares.of(stage) == 1.0  # type: ignore[arg-type]
