@@ -1,8 +1,4 @@
-"""What comes with the package: runs to learn from, and a predictor trained on them.
-
-Until collected runs ship, both are of a small simulated study whose best ranking is known; every
-output that rests on them says so.
-"""
+"""What comes with the package: the runs of the reference study, and a predictor trained on them."""
 
 from importlib import resources
 from pathlib import Path
@@ -16,25 +12,39 @@ if TYPE_CHECKING:
 SIMULATED_WARNING = (
     "simulated runs: nothing here was measured. Give your own with --runs (see the README)."
 )
-_NOISE = 0.01  # standard deviation over seeds, in score
-_SEED = 0
+RUNS_KIND = "runs"
+RUNS_TABLE = "runs.csv.gz"
 
 
 def shipped_runs() -> "pd.DataFrame":
-    """The runs that ship: today the simulated study."""
-    from metaselect.runs.simulated import simulated_runs
+    """The runs that ship: zero-shot transfer runs of the reference study.
 
-    return simulated_runs(seed=_SEED, noise=_NOISE)
+    Raises:
+        MetaselectError: They are not there, or a file has changed.
+    """
+    from metaselect.files import read_manifest
+    from metaselect.runs.exchange import read_runs
+
+    folder = _shipped("runs", "No runs ship with this copy: give your own with --runs.")
+    read_manifest(folder, kind=RUNS_KIND, schema=1)
+    return read_runs(folder / RUNS_TABLE)
 
 
 def shipped_predictor() -> Path:
-    """Folder of the predictor that ships: inside the package, or `artifacts/` of a checkout.
+    """Folder of the predictor that ships.
 
     Raises:
-        MetaselectError: Neither is there.
+        MetaselectError: It is not there.
     """
+    return _shipped(
+        "predictor", "No predictor ships with this copy: make one with metaselect train."
+    )
+
+
+def _shipped(name: str, missing: str) -> Path:
+    """A folder of `artifacts/`: inside the package, or of a checkout."""
     package = Path(str(resources.files("metaselect")))
-    for folder in (package / "artifacts" / "predictor", package.parent / "artifacts" / "predictor"):
+    for folder in (package / "artifacts" / name, package.parent / "artifacts" / name):
         if (folder / "manifest.json").is_file():
             return folder
-    raise MetaselectError("No predictor ships with this copy: make one with metaselect train.")
+    raise MetaselectError(missing)

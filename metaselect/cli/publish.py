@@ -11,12 +11,11 @@ from metaselect.cli import options
 from metaselect.cli.inputs import check_out
 from metaselect.console import print_json
 from metaselect.errors import MetaselectError
+from metaselect.shipped import RUNS_KIND, RUNS_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KIND = "runs"
-TABLE = "runs.csv.gz"
 _TRAININGS = "trainings.csv.gz"
 _KEPT = ("sha256", "stage_schema", "hashes", "machine", "hardware", "versions")
 
@@ -39,7 +38,7 @@ def publish_command(
     from metaselect.runs.exchange import read_runs, write_runs
     from metaselect.runs.schema import check_runs, table_hash
 
-    check_out(out, kind=KIND)
+    check_out(out, kind=RUNS_KIND)
     text = None if card is None else _text(card)
     found = [(_settings(folder), read_runs(folder / "runs.csv")) for folder in grids]
     runs = check_runs(pd.concat([table for _, table in found], ignore_index=True), percent=False)
@@ -52,8 +51,8 @@ def publish_command(
             for folder, (settings, table) in zip(grids, found, strict=True)
         ],
     }
-    with sealed_folder(out, kind=KIND, schema=1, made_by=made_by) as folder:
-        write_runs(runs, folder / TABLE)
+    with sealed_folder(out, kind=RUNS_KIND, schema=1, made_by=made_by) as folder:
+        write_runs(runs, folder / RUNS_TABLE)
         packed = gzip.compress(trainings.to_csv(index=False).encode(), mtime=0)
         write_bytes(folder / _TRAININGS, packed)
         if text is not None:

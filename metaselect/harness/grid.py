@@ -5,7 +5,7 @@ intermediate is trained once and each target once from it and once directly; few
 share their English training data, and none for targets that are scored without training.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -112,11 +112,12 @@ def plan_grid(grid: Grid, naming: Naming) -> Plan:
     stages: dict[str, Stage] = {}
     for cell in _cells(grid):
         targets = grid.targets_of(cell.intermediate)
-        if targets:
-            stages |= {stage.key: stage for stage in cell.before(naming)}
+        before = cell.before(naming) if targets else []
+        stages |= {stage.key: stage for stage in before}
         for target in targets:
-            found = cell.target_stages(target, naming)
-            stages |= {stage.key: stage for stage in found if stage.key not in stages}
+            found = cell.target_stages(target, before, naming)
+            for stage in found:
+                stages.setdefault(stage.key, stage)
             runs.append(cell.run(target, naming.catalogue[target], found[-1]))
     return Plan(tuple(runs), stages)
 
@@ -140,10 +141,12 @@ class _Cell:
         recipe = self.budget.intermediates[self.intermediate]
         return [naming.train_stage(names, start=self.encoder, teaching=self._teaching(recipe))]
 
-    def target_stages(self, target: str, naming: Naming) -> tuple[Stage, ...]:
-        """The target's trainings, if it has any, and its scoring."""
+    def target_stages(
+        self, target: str, before: Sequence[TrainStage], naming: Naming
+    ) -> tuple[Stage, ...]:
+        """The target's trainings after those before, if it has any, and its scoring."""
         card = naming.catalogue[target]
-        start: Encoder | TrainStage = next(iter(self.before(naming)), self.encoder)
+        start: Encoder | TrainStage = next(iter(before), self.encoder)
         trained: list[TrainStage] = []
         for name in self._curriculum(target, naming):
             source = naming.catalogue[name]

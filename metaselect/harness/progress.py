@@ -1,6 +1,7 @@
 """Progress in lines that can be counted: what ended, how well, how long, how long to go."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from metaselect.catalogue.tasks import DIRECT
@@ -15,28 +16,29 @@ class Progress:
 
     def __init__(self, stages: Sequence[Stage], n_workers: int, plan: Plan) -> None:
         self._direct = direct_scorings(plan)
-        self._left = {stage.key: stage for stage in stages}
+        self._left = Counter(type(stage) for stage in stages)
         self._n_stages, self._n_workers = len(stages), n_workers
-        self._taken: dict[type, list[float]] = {}
+        self._taken: dict[type, tuple[int, float]] = {}
         self._started = time.perf_counter()
 
     def line(self, stage: Stage, finished: Finished, work: WorkFolder) -> str:
         """A stage's line: `3/17 mnli→udpos on udpos  0.713 (+0.018) over 38  4m12s, 29m left`."""
-        self._left.pop(stage.key, None)
-        self._taken.setdefault(type(stage), []).append(finished.wall_s)
-        done = self._n_stages - len(self._left)
+        self._left[type(stage)] -= 1
+        count, seconds = self._taken.get(type(stage), (0, 0.0))
+        self._taken[type(stage)] = (count + 1, seconds + finished.wall_s)
+        done = self._n_stages - self._left.total()
         elapsed = short_time(time.perf_counter() - self._started)
         left = short_time(self._seconds_left())
         result = _result(stage, finished, work, self._direct)
         return f"{done}/{self._n_stages} {_name(stage)}  {result}  {elapsed}, {left} left"
 
     def _seconds_left(self) -> float:
-        known = [seconds for taken in self._taken.values() for seconds in taken]
-        mean = sum(known) / len(known)
+        counts, seconds = zip(*self._taken.values(), strict=True)
+        whole = (sum(counts), sum(seconds))
         total = 0.0
-        for stage in self._left.values():
-            taken = self._taken.get(type(stage))
-            total += sum(taken) / len(taken) if taken else mean
+        for kind, n_left in self._left.items():
+            count, taken = self._taken.get(kind, whole)
+            total += n_left * taken / count
         return total / self._n_workers
 
 

@@ -1,6 +1,8 @@
 """Which stage comes next: what is missing, what waits for what, and how much disk weights take."""
 
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
 
 from metaselect.harness.executors import Finished
 from metaselect.harness.grid import Plan, stage_parents
@@ -8,20 +10,110 @@ from metaselect.harness.stages import Stage, TrainStage
 from metaselect.harness.training import Workshop
 
 
-@dataclass(slots=True)
 class Schedule:
-    """Where a grid stands: stages still to do, under way, and those that cannot be done."""
+    """Where a grid stands; every step takes the same time for ten stages and for a million.
 
-    waiting: list[Stage]
-    running: dict[str, Stage] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
-    interrupted: bool = False
+    Attributes:
+        running: Stages under way, by key.
+        failures: Reasons by key, of what cannot be done.
+        interrupted: Whether it was asked to stop.
+    """
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        self.running: dict[str, Stage] = {}
+        self.failures: dict[str, str] = {}
+        self.interrupted = False
+        self._stages = stages
+        self._waiting = {stage.key for stage in stages}
+        self._dependents: dict[str, list[int]] = defaultdict(list)
+        self._uses: Counter[str] = Counter()
+        self._trainings: list[int] = []  # heaps of places of stages that can begin
+        self._scorings: list[int] = []
+        for place, stage in enumerate(stages):
+            self._uses.update(stage_parents(stage))
+            blocking = [parent for parent in stage_parents(stage) if parent in self._waiting]
+            for parent in blocking:
+                self._dependents[parent].append(place)
+            if not blocking:
+                self._release(place)
+
+    @property
+    def n_waiting(self) -> int:
+        """Stages that have not begun."""
+        return len(self._waiting)
+
+    def begin(self, fits: Callable[[], bool]) -> Stage | None:
+        """Start the first stage whose weights are there and, for a training, fit on the disk.
+
+        Args:
+            fits: Whether one more file of weights does; asked for trainings alone.
+        """
+        first = min((heap[0] for heap in (self._trainings, self._scorings) if heap), default=None)
+        if first is None:
+            return None
+        if isinstance(self._stages[first], TrainStage) and not fits():
+            if not self._scorings:
+                return None
+            first = self._scorings[0]
+        return self._take(first)
+
+    def give_up_training(self) -> Stage:
+        """The first training that could begin, taken off, though it never fits."""
+        return self._take(self._trainings[0])
+
+    def finish(self, stage: Stage) -> list[str]:
+        """Book a stage that ended well; what waited for it can begin.
+
+        Returns:
+            Keys of trainings whose weights no stage needs any more.
+        """
+        self.running.pop(stage.key, None)
+        for place in self._dependents.pop(stage.key, []):
+            if self._stages[place].key in self._waiting:
+                self._release(place)
+        self._uses.subtract(stage_parents(stage))
+        done = (*stage_parents(stage), *([stage.key] if isinstance(stage, TrainStage) else []))
+        return [key for key in done if not self._uses[key]]
+
+    def fail(self, stage: Stage, reason: str) -> list[Stage]:
+        """Book a stage that failed, and all that builds on it.
+
+        Returns:
+            What was dropped with it.
+        """
+        self.running.pop(stage.key, None)
+        self.failures[stage.key] = reason
+        dropped: list[Stage] = []
+        for place in self._dependents.pop(stage.key, []):
+            dependent = self._stages[place]
+            self._waiting.discard(dependent.key)
+            dropped += [dependent, *self.fail(dependent, f"{stage.label}: {reason}")]
+        return dropped
+
+    def needs(self, key: str) -> bool:
+        """Whether a stage that is not done, or failed, builds on a training."""
+        return bool(self._uses[key])
+
+    def _release(self, place: int) -> None:
+        is_training = isinstance(self._stages[place], TrainStage)
+        heappush(self._trainings if is_training else self._scorings, place)
+
+    def _take(self, place: int) -> Stage:
+        stage = self._stages[place]
+        heappop(self._trainings if isinstance(stage, TrainStage) else self._scorings)
+        self._waiting.remove(stage.key)
+        self.running[stage.key] = stage
+        return stage
 
 
 def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
-    """Stages to do, in the plan's order: unfinished ones, and trainings whose weights they need."""
+    """Stages to do, in the plan's order.
+
+    They are those that are not done or whose files have changed since, and trainings whose weights
+    they need.
+    """
     work = shop.work
-    wanted = {key for key in plan.stages if not work.is_done(key)}
+    wanted = {key for key in plan.stages if not work.is_whole(key)}
     for key in reversed(list(plan.stages)):
         if key in wanted:
             wanted |= {
@@ -32,44 +124,31 @@ def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
     return [stage for key, stage in plan.stages.items() if key in wanted]
 
 
-def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) -> None:
-    """Book a stage's end; what builds on a failed stage fails with it."""
+def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) -> list[str]:
+    """Book a stage's end; what builds on a failed stage fails with it.
+
+    Returns:
+        Keys of trainings whose weights no stage needs any more.
+    """
     if finished.interrupted:
         state.interrupted = True
-        return
+        state.running.pop(stage.key, None)
+        return []
     if finished.failure is not None:
         shop.work.fail(stage.key, finished.failure)
-        state.failures[stage.key] = finished.failure["reason"]
-        _drop_dependents(shop, state, stage)
-    elif finished.language_failures:
+        for dropped in state.fail(stage, finished.failure["reason"]):
+            record = {"label": dropped.label, "reason": state.failures[dropped.key]}
+            shop.work.fail(dropped.key, {**record, "traceback": ""})
+        return []
+    if finished.language_failures:
         reason = "; ".join(f"{code}: {why}" for code, why in finished.language_failures.items())
-        record = {"label": stage.label, "reason": reason, "traceback": ""}
-        shop.work.fail(stage.key, record)
-        state.failures[stage.key] = reason
-
-
-def _drop_dependents(shop: Workshop, state: Schedule, failed: Stage) -> None:
-    for stage in [item for item in state.waiting if failed.key in stage_parents(item)]:
-        state.waiting.remove(stage)
-        reason = f"{failed.label}: {state.failures[failed.key]}"
-        state.failures[stage.key] = reason
         shop.work.fail(stage.key, {"label": stage.label, "reason": reason, "traceback": ""})
-        _drop_dependents(shop, state, stage)
+        state.fail(stage, reason)
+        return []
+    return state.finish(stage)
 
 
-def next_ready(shop: Workshop, state: Schedule, disk_bytes: int | None) -> Stage | None:
-    """The first waiting stage whose weights are there and, for a training, fit on the disk."""
-    blocked = {stage.key for stage in (*state.waiting, *state.running.values())}
-    for stage in state.waiting:
-        if any(parent in blocked for parent in stage_parents(stage)):
-            continue
-        if isinstance(stage, TrainStage) and not _fits(shop, state, disk_bytes):
-            continue
-        return stage
-    return None
-
-
-def _fits(shop: Workshop, state: Schedule, disk_bytes: int | None) -> bool:
+def fits(shop: Workshop, state: Schedule, disk_bytes: int | None) -> bool:
     """Whether one more file of weights fits; sizes are guessed from those that are there."""
     if disk_bytes is None:
         return True
@@ -81,8 +160,7 @@ def _fits(shop: Workshop, state: Schedule, disk_bytes: int | None) -> bool:
 def give_up_for_space(shop: Workshop, state: Schedule) -> None:
     """Fail the first waiting training: nothing runs whose end could free room for its weights."""
     sizes = shop.work.weights_sizes()
-    stage = next(item for item in state.waiting if isinstance(item, TrainStage))
-    state.waiting.remove(stage)
+    stage = state.give_up_training()
     reason = (
         f"weights take {sum(sizes) / 1e9:.3g} GB and one more file needs {max(sizes) / 1e9:.3g}: "
         f"raise disk_gb to {(sum(sizes) + max(sizes)) / 1e9:.3g} or more"
@@ -91,13 +169,8 @@ def give_up_for_space(shop: Workshop, state: Schedule) -> None:
     settle(shop, state, stage, Finished(stage.key, record, {}, False, 0.0))
 
 
-def free_weights(plan: Plan, shop: Workshop, state: Schedule, disk_bytes: int | None) -> None:
-    """Drop weights that no stage of the grid needs any more, where a budget asks for it."""
-    if disk_bytes is None:
-        return
-    ahead = (*state.waiting, *state.running.values())
-    needed = {parent for stage in ahead for parent in stage_parents(stage)}
-    needed |= {parent for key in state.failures for parent in stage_parents(plan.stages[key])}
+def drop_unneeded(plan: Plan, shop: Workshop, state: Schedule) -> None:
+    """Drop weights of earlier calls that no stage of the grid needs any more."""
     for key, stage in plan.stages.items():
-        if isinstance(stage, TrainStage) and key not in needed:
+        if isinstance(stage, TrainStage) and not state.needs(key):
             shop.work.drop_weights(key)

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from metaselect.errors import MetaselectError
-from metaselect.files import write_json
 from metaselect.harness import encoders
 from metaselect.harness.heads.base import label_count
 from metaselect.harness.heads.registry import HEADS
@@ -34,13 +33,14 @@ def run_scoring(stage: ScoreStage, shop: Workshop, *, on_step: OnStep) -> dict[s
         MetaselectError: The model or the pool cannot be had, so that no language can be scored.
     """
     torch.set_num_threads(shop.machine.threads)
+    shop.work.discard_changed(stage.key)
     score = _scorer(stage, shop)
     failed: dict[str, str] = {}
     for done, language in enumerate(stage.languages, start=1):
         path = shop.work.language_file(stage.key, language)
         if not path.is_file():
             try:
-                write_json(path, _score_language(stage, shop, score, language))
+                shop.work.write(path, _score_language(stage, shop, score, language))
             except MetaselectError as error:
                 failed[language] = str(error)
         on_step(done, len(stage.languages))
@@ -73,7 +73,7 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> ScoreRows:
     )
     if stage.parent is not None:
         load = encoders.load_all if head.score is not None else encoders.load_body
-        load(model, shop.work.weights(stage.parent))
+        load(model, shop.work.checked_weights(stage.parent))
     predictor = Predictor(
         model.to(shop.machine.device),
         encoders.load_tokenizer(stage.encoder),

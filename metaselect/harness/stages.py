@@ -6,7 +6,7 @@ the English model of targets that share their training data, the untrained encod
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,6 +100,12 @@ class ScoreStage:
 Stage = TrainStage | ScoreStage
 
 
+class JsonText(str):
+    """JSON that is written already."""
+
+    __slots__ = ()
+
+
 class Naming:
     """Names stages; remembers hashes of data and encoders, which many stages share."""
 
@@ -108,6 +114,7 @@ class Naming:
         self._identities: dict[tuple[str, Split, str], str] = {}
         self._encoders: dict[Encoder, str] = {}
         self._languages: dict[str, tuple[str, ...]] = {}
+        self._parts: dict[Hashable, JsonText] = {}
 
     def train_stage(
         self, names: Sequence[str], *, start: Encoder | TrainStage, teaching: Teaching
@@ -117,19 +124,21 @@ class Naming:
         encoder = start.encoder if isinstance(start, TrainStage) else start
         cards = tuple(self.catalogue[name] for name in names)
         splits: tuple[Split, ...] = ("train", "validation")
-        data = {
+        data = self._part(("train data", *names), lambda: {
             f"{card.name}.{split}": self._identity(card, split, "en")
             for card in cards
             for split in splits
-        }
+        })  # fmt: skip
         key = stage_key(
             {
                 "kind": "train",
                 "encoder": self._fingerprint(encoder) if parent is None else None,
                 "parent": None if parent is None else parent.key,
-                "tasks": [_card_identity(card) for card in cards],
+                "tasks": self._part(
+                    ("tasks", *names), lambda: [_card_identity(card) for card in cards]
+                ),
                 "data": data,
-                "teaching": as_json(teaching),
+                "teaching": self._part(teaching, lambda: as_json(teaching)),
             }
         )
         before = "" if parent is None else f"{parent.label}→"
@@ -155,9 +164,12 @@ class Naming:
                 "kind": "score",
                 "encoder": self._fingerprint(encoder),
                 "parent": None if parent is None else parent.key,
-                "task": _card_identity(card),
-                "data": {code: self._identity(card, "test", code) for code in languages},
-                "testing": as_json(testing),
+                "task": self._part(("task", name), lambda: _card_identity(card)),
+                "data": self._part(
+                    ("test data", name, languages),
+                    lambda: {code: self._identity(card, "test", code) for code in languages},
+                ),
+                "testing": self._part(testing, lambda: as_json(testing)),
             }
         )
         return ScoreStage(
@@ -175,6 +187,12 @@ class Naming:
         found = {encoder.name: identity for encoder, identity in self._encoders.items()}
         return {"data": data, "encoders": found}
 
+    def _part(self, name: Hashable, make: Callable[[], Any]) -> JsonText:
+        """A part of identities that many stages share, written once."""
+        if name not in self._parts:
+            self._parts[name] = JsonText(_json(make()))
+        return self._parts[name]
+
     def _identity(self, card: TaskCard, split: Split, language: str) -> str:
         name = (card.name, split, language)
         if name not in self._identities:
@@ -189,8 +207,16 @@ class Naming:
 
 def stage_key(identity: Mapping[str, Any]) -> str:
     """Hex name of a stage: the same content gives the same name on any machine."""
-    text = json.dumps({"schema": STAGE_SCHEMA, **identity}, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+    parts = sorted({"schema": STAGE_SCHEMA, **identity}.items())
+    text = ", ".join(
+        f'"{name}": {value if isinstance(value, JsonText) else _json(value)}'
+        for name, value in parts
+    )
+    return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=12).hexdigest()
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _card_identity(card: TaskCard) -> dict[str, Any]:

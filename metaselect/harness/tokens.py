@@ -1,5 +1,7 @@
 """Tokenised rows as flat arrays: small on disk, quick to slice into padded batches."""
 
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +129,13 @@ def save_encoded(path: Path, encoded: Encoded) -> None:
         np.savez(out, allow_pickle=False, **arrays)
 
 
-def load_encoded(path: Path) -> Encoded:
-    """Read a table that `save_encoded` wrote."""
-    with np.load(path, allow_pickle=False) as stored:
-        arrays: dict[str, Any] = dict(stored)
+def load_encoded(path: Path) -> Encoded | None:
+    """Read a table that `save_encoded` wrote; None where the file is broken."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays: dict[str, Any] = dict(stored)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
     return Encoded(
         **{name: arrays[name] for name in ("ids", "types", "bounds", "rows", "weights")},
         width=int(arrays["width"]),

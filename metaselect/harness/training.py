@@ -106,7 +106,7 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
         )
         if stage.parent is not None:
             load = encoders.load_all if stage.teaching.keep_head else encoders.load_body
-            load(model, shop.work.weights(stage.parent))
+            load(model, shop.work.checked_weights(stage.parent))
         if stage.recipe.freeze_embeddings:
             encoders.freeze_embeddings(model)
         if legs:
@@ -149,8 +149,9 @@ def training_rows(stage: TrainStage, card: TaskCard, shop: Workshop, tokenizer: 
         }
     )
     path = shop.work.tokens(key)
-    if path.is_file():
-        return load_encoded(path)
+    known = load_encoded(path) if path.is_file() else None
+    if known is not None:
+        return known
     rows = shop.corpora.rows(card, "train", "en")
     sample = sampled(
         len(rows), stage.recipe.train_rows, seed=derive_seed(stage.seed, "rows", card.name)

@@ -20,9 +20,9 @@ from metaselect.harness.progress import Progress
 from metaselect.harness.recipe import TrackerName
 from metaselect.harness.schedule import (
     Schedule,
-    free_weights,
+    drop_unneeded,
+    fits,
     give_up_for_space,
-    next_ready,
     pending_stages,
     settle,
 )
@@ -33,7 +33,8 @@ from metaselect.harness.training import Workshop
 from metaselect.harness.workfolder import exclusive
 
 TABLE_EVERY_S = 60.0
-"""Seconds between rewrites of the runs table while a grid runs."""
+"""Seconds between rewrites of the runs table while a grid runs, at least."""
+_RARELY = 20  # times as long as a rewrite takes: a large grid's table is written less often
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,14 +93,15 @@ def run_grid(
     studies = ", ".join(sorted({run.study for run in plan.runs}))
     with exclusive(shop.work.root):
         shop.work.sweep()
-        state = Schedule(pending_stages(plan, shop))
+        pending = pending_stages(plan, shop)
+        state = Schedule(pending)
         trackers = open_trackers(place.log_to, place.out, studies)
         executor = _executor(shop, place)
-        progress = Progress(state.waiting, executor.width, plan)
+        progress = Progress(pending, executor.width, plan)
         ledger = _Ledger(plan, shop, place, progress, trackers, report)
         try:
             with stopping_on_interrupt(executor):
-                _work_off(plan, shop, state, executor, ledger)
+                work_off(plan, shop, state, executor, ledger)
         finally:
             executor.close()
         return write_tables(plan, shop, place.out, state.failures, state.interrupted)
@@ -121,41 +123,46 @@ class _Ledger:
     progress: Progress
     trackers: Sequence[Tracker]
     report: Callable[[str], None]
-    written: float = field(default_factory=time.monotonic)
+    write_at: float = field(default_factory=lambda: time.monotonic() + TABLE_EVERY_S)
 
     def enter(self, stage: Stage, finished: Finished) -> None:
         """Say how a stage went, and rewrite the table now and then."""
         self.report(self.progress.line(stage, finished, self.shop.work))
         if finished.failure is None:
             log_stage(self.trackers, stage, self.shop.work)
-        if time.monotonic() - self.written > TABLE_EVERY_S:
+        started = time.monotonic()
+        if started > self.write_at:
             write_tables(self.plan, self.shop, self.place.out, {}, True)
-            self.written = time.monotonic()
+            taken = time.monotonic() - started
+            self.write_at = time.monotonic() + max(TABLE_EVERY_S, _RARELY * taken)
 
 
-def _work_off(
+def work_off(
     plan: Plan, shop: Workshop, state: Schedule, executor: Executor, ledger: _Ledger
 ) -> None:
-    while state.waiting or state.running:
+    """Hand out stages as they can begin, and book their ends, until none is left."""
+    disk_bytes = ledger.place.disk_bytes
+    if disk_bytes is not None:
+        drop_unneeded(plan, shop, state)
+    while state.n_waiting or state.running:
         while executor.has_room() and not state.interrupted:
-            stage = next_ready(shop, state, ledger.place.disk_bytes)
+            stage = state.begin(lambda: fits(shop, state, disk_bytes))
             if stage is None:
                 break
-            state.waiting.remove(stage)
-            state.running[stage.key] = stage
             shop.work.clear_failure(stage.key)
             executor.start(stage)
         if not state.running:
-            if state.interrupted or not state.waiting:
+            if state.interrupted or not state.n_waiting:
                 return
             give_up_for_space(shop, state)
             continue
         finished = executor.next_finished()
-        stage = state.running.pop(finished.key)
-        settle(shop, state, stage, finished)
+        stage = state.running[finished.key]
+        unneeded = settle(shop, state, stage, finished)
         if not finished.interrupted:
             ledger.enter(stage, finished)
-        free_weights(plan, shop, state, ledger.place.disk_bytes)
+        for key in unneeded if disk_bytes is not None else []:
+            shop.work.drop_weights(key)
 
 
 def write_tables(

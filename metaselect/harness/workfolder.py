@@ -4,9 +4,13 @@ stages/<key>/       a finished stage, sealed by a manifest; a scoring has one fi
 weights/<key>.safetensors   a cache: dropped when no stage needs it, made again if one does
 tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
+
+Nothing is taken on trust: a manifest holds the hashes of a stage's files and weights, and what has
+changed since (a bad disk, a careless hand) counts as not there, and is made again.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -16,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.errors import MetaselectError
-from metaselect.files import MANIFEST, write_json, write_manifest
+from metaselect.files import MANIFEST, read_manifest, sha256_of, write_json, write_manifest
 from metaselect.harness.stages import STAGE_SCHEMA
 
 KIND = "stage"
+_WEIGHTS_HASH = "weights_sha256"
+_OWN_HASH = "hash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,34 @@ class WorkFolder:
         """Whether a stage is finished; its weights may be gone all the same."""
         return (self.stage(key) / MANIFEST).is_file()
 
+    def is_whole(self, key: str) -> bool:
+        """Whether a stage is finished and its files are what they were when it was sealed."""
+        try:
+            read_manifest(self.stage(key), kind=KIND, schema=STAGE_SCHEMA)
+        except MetaselectError:
+            return False
+        return True
+
+    def checked_weights(self, key: str) -> Path:
+        """Weights file of a finished training.
+
+        Raises:
+            MetaselectError: It has changed since it was made, and has been removed.
+        """
+        path = self.weights(key)
+        made_by = read_manifest(self.stage(key), kind=KIND, schema=STAGE_SCHEMA).made_by
+        if made_by.get(_WEIGHTS_HASH, "") not in ("", sha256_of(path)):
+            self.drop_weights(key)
+            raise MetaselectError(
+                f"{path} has changed since it was made: run the same command again to train "
+                f"{made_by.get('label', key)} again."
+            )
+        return path
+
     def seal(self, key: str, made_by: Mapping[str, Any]) -> None:
         """Write a stage's manifest, last, and forget an earlier failure."""
+        if self.weights(key).is_file():
+            made_by = {**made_by, _WEIGHTS_HASH: sha256_of(self.weights(key))}
         write_manifest(self.stage(key), kind=KIND, schema=STAGE_SCHEMA, made_by=made_by)
         self._failure(key).unlink(missing_ok=True)
 
@@ -61,10 +93,45 @@ class WorkFolder:
         """Scores of one language in a scoring."""
         return self.stage(key) / f"{language}.json"
 
+    def write(self, path: Path, value: Mapping[str, Any]) -> None:
+        """Write a JSON file of a stage that is not sealed yet, with its own hash."""
+        write_json(path, {**value, _OWN_HASH: _hash_of(value)})
+
     def read(self, path: Path) -> dict[str, Any]:
-        """A JSON file of a stage."""
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        """A JSON file of a stage.
+
+        Raises:
+            MetaselectError: It is none, or has changed since it was written.
+        """
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            expected = value.pop(_OWN_HASH, None)
+        except (ValueError, AttributeError) as error:
+            raise MetaselectError(f"{path} is broken: {error}. Remove it.") from error
+        if expected not in (None, _hash_of(value)):
+            raise MetaselectError(f"{path} has changed since it was written. Remove it.")
         return value
+
+    def discard_changed(self, key: str) -> None:
+        """Remove a stage's files that are not what they were when they were written."""
+        folder = self.stage(key)
+        try:
+            hashes = (
+                json.loads((folder / MANIFEST).read_text("utf-8"))["sha256"]
+                if self.is_done(key)
+                else {}
+            )
+        except (OSError, ValueError, KeyError):
+            hashes = None  # nothing says what the files were
+        self.unseal(key)
+        for path in folder.glob("*"):
+            if hashes is None or hashes.get(path.name, "") not in ("", sha256_of(path)):
+                path.unlink()
+            elif path.suffix == ".json":
+                try:
+                    self.read(path)
+                except MetaselectError:
+                    path.unlink()
 
     def fail(self, key: str, failure: Mapping[str, Any]) -> None:
         """Record why a stage failed."""
@@ -95,6 +162,11 @@ class WorkFolder:
 
     def _failure(self, key: str) -> Path:
         return self.root / "failures" / f"{key}.json"
+
+
+def _hash_of(value: Mapping[str, Any]) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @contextmanager

@@ -163,7 +163,10 @@ def test_a_table_without_direct_and_one_of_several_studies_are_refused(call, run
     pd.concat([runs, runs.assign(study="other")]).to_csv("two.csv", index=False)
     done = call("plan", "--runs", "two.csv", "--budget", "5")
     assert done.code == 2
-    assert "The table holds 2 of study: choose with --study: other, simulated" in done.faults[0]
+    assert (
+        "The table holds 2 values of study; choose one with --study: other, simulated"
+        in done.faults[0]
+    )
 
 
 def test_a_grid_that_did_not_make_the_runs_is_refused(call, half_file, place):
