@@ -6,8 +6,10 @@ import pytest
 
 from metaselect.card import About, Judged, card_text
 from metaselect.errors import MetaselectError
+from metaselect.runs.schema import check_runs
+from metaselect.runs.simulated import simulated_runs
 from metaselect.selector import TaskSelector
-from metaselect.shipped import shipped_predictor, shipped_runs
+from metaselect.shipped import shipped_predictor
 from metaselect.training import training_of
 
 REGRETS = {"random": (0.05, 0.03), "ranker": (0.0125, None)}
@@ -17,7 +19,7 @@ NASTY = 'a|b`<img src=x>\n---\nlicense: mit # "x"'
 
 @pytest.fixture(scope="module")
 def training():
-    return training_of(shipped_runs())
+    return training_of(check_runs(simulated_runs(seed=0, noise=0.01), percent=False))
 
 
 @pytest.fixture(scope="module")

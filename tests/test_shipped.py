@@ -1,52 +1,83 @@
-import pandas as pd
+"""What ships: collected runs with all that explains them, and a predictor trained on just these."""
+
+import pytest
 
 from metaselect.card import card_text
 from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.errors import MetaselectError
 from metaselect.files import CARD, read_manifest
 from metaselect.runs.schema import check_runs, table_hash
-from metaselect.runs.simulated import SOURCE
+from metaselect.runs.simulated import is_simulated
 from metaselect.selector import TaskSelector
-from metaselect.shipped import SIMULATED_WARNING, shipped_predictor, shipped_runs
+from metaselect.shipped import RUNS_KIND, shipped_predictor, shipped_runs
 from metaselect.stored import KIND, SCHEMA
 
-
-def test_the_shipped_runs_are_a_sound_table_that_says_it_is_simulated():
-    table = shipped_runs()
-    assert len(check_runs(table, percent=False)) == 3744  # 2 x 48 queries x 13 candidates x 3 seeds
-    assert set(table["source"]) == {SOURCE}
-    assert table["study"].str.startswith("simulated/").all()
-    assert "nothing here was measured" in SIMULATED_WARNING
+PHANG = {"mnli", "anli_r3", "qqp", "squad", "squad_v2", "hellaswag", "cosmosqa"}
+SUPERGLUE = {"boolq", "cb", "copa", "rte", "wic", "wsc"}
+XTREME_R = {"xnli", "udpos", "panx", "xquad", "mlqa", "xcopa", "tatoeba", "lareqa_xquad_r"}
 
 
-def test_the_shipped_runs_are_the_same_every_time():
-    pd.testing.assert_frame_equal(shipped_runs(), shipped_runs())
+@pytest.fixture(scope="module")
+def runs():
+    return shipped_runs()
 
 
-def test_every_shipped_task_has_a_card():
-    table = shipped_runs()
-    names = {*table["intermediate"], *table["target"]} - {"direct"}
-    assert len(names) == 22
-    assert names <= set(shipped_catalogue())
+@pytest.fixture(scope="module")
+def selector():
+    return TaskSelector.from_pretrained(shipped_predictor())
 
 
-def test_the_shipped_predictor_was_trained_on_the_shipped_runs():
-    folder = shipped_predictor()
-    assert read_manifest(folder, kind=KIND, schema=SCHEMA).made_by["n_runs"] == len(shipped_runs())
-    training = TaskSelector.from_pretrained(folder).training_
-    assert training is not None
-    assert training.simulated
-    assert set(training.encoder_by_study) == set(shipped_runs()["study"])
+def test_the_shipped_runs_are_a_sound_table_of_measured_scores(runs):
+    assert len(check_runs(runs, percent=False)) == len(runs) > 3000
+    assert not is_simulated(runs)
+    assert set(runs["source"]) == {"metaselect run"}
+    main = runs[runs["study"] == "reference"]
+    assert set(main["intermediate"]) >= PHANG | SUPERGLUE | {"direct"}
+    assert set(main["target"]) >= XTREME_R | {"sib200"}
+    assert main["language"].nunique() >= 45
+    assert {*runs["intermediate"], *runs["target"]} - {"direct"} <= set(shipped_catalogue())
 
 
-def test_the_shipped_predictor_has_a_card_that_tells_of_its_runs():
+def test_the_manifest_says_how_the_runs_were_made(runs):
+    folder = shipped_predictor().parent / "runs"
+    made_by = read_manifest(folder, kind=RUNS_KIND, schema=1).made_by
+    assert (made_by["n_runs"], made_by["runs_hash"]) == (len(runs), table_hash(runs))
+    for grid in made_by["grids"]:
+        assert grid["wall_s"] > 1000
+        assert grid["hashes"]["data"]
+        assert grid["hashes"]["encoders"]
+        assert grid["hardware"]["cores"] >= 1
+        assert not any("/" in encoder["path"] for encoder in grid["grid"]["encoders"])
+    assert "Not comparable with published" in (folder / CARD).read_text(encoding="utf-8")
+
+
+def test_the_shipped_predictor_was_trained_on_the_shipped_runs(runs, selector):
+    made_by = read_manifest(shipped_predictor(), kind=KIND, schema=SCHEMA).made_by
+    assert made_by["n_runs"] == len(runs)
+    assert selector.training_ is not None
+    assert not selector.training_.simulated
+    assert selector.training_.runs_hash == table_hash(runs)
+    assert set(selector.training_.encoder_by_study) == set(runs["study"])
+
+
+def test_the_shipped_predictor_has_a_card_that_tells_of_its_runs(runs, selector):
     text = (shipped_predictor() / CARD).read_text(encoding="utf-8")
-    assert table_hash(check_runs(shipped_runs(), percent=False)) in text
-    assert "nothing in it was measured" in text
-    selector = TaskSelector.from_pretrained(shipped_predictor())
+    assert table_hash(runs) in text
     assert text == card_text(selector.training_, selector.predictors_, selector.about)
 
 
-def test_the_shipped_predictor_warns_that_it_is_simulated():
-    selector = TaskSelector.from_pretrained(shipped_predictor())
-    told = selector.warnings(target="xnli", languages=["sw"])
-    assert any("simulated" in line for line in told)
+@pytest.mark.parametrize("language", ["sw", "qu", "cy", "nan"])
+def test_languages_outside_the_study_are_ranked_and_called_so(selector, language):
+    ranking = selector.rank(target="udpos", languages=[language], study="reference")
+    assert len(ranking) >= 14
+    assert ranking["gain"].notna().all()
+    told = selector.warnings(target="udpos", languages=[language], study="reference")
+    assert any(language in note or "outside" in note or "no run" in note for note in told), told
+
+
+def test_a_copy_without_artifacts_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr("metaselect.shipped.resources.files", lambda name: tmp_path / "package")
+    with pytest.raises(MetaselectError, match="give your own with --runs"):
+        shipped_runs()
+    with pytest.raises(MetaselectError, match="make one with metaselect train"):
+        shipped_predictor()

@@ -25,6 +25,8 @@ from metaselect.harness.scoring import failure_record, run_scoring
 from metaselect.harness.stages import Stage, TrainStage
 from metaselect.harness.training import Workshop, run_training
 
+STAGES_A_PROCESS = 50
+
 
 @dataclass(frozen=True, slots=True)
 class GpuMemory:
@@ -161,10 +163,15 @@ class _Worker:
     pipe: Connection
     stage: Stage | None
     started: float
+    n_done: int = 0
 
 
 class Workers:
-    """Several worker processes, a stage each."""
+    """Several worker processes, a stage each; each is replaced now and then.
+
+    Torch's CPU kernels leave a process's heap in pieces: after a hundred stages of a small encoder
+    it has grown by gigabytes.
+    """
 
     def __init__(self, shop: Workshop, n_workers: int) -> None:
         self._shop = shop
@@ -198,11 +205,12 @@ class Workers:
         worker.stage = None
         try:
             finished: Finished = worker.pipe.recv()
+            worker.n_done += 1
+            if worker.n_done == STAGES_A_PROCESS:
+                self._replace(worker)
             return finished
         except (EOFError, ConnectionResetError):
-            worker.process.join()
-            lost = worker.process.exitcode
-            self._workers[self._workers.index(worker)] = self._hire()
+            lost = self._replace(worker)
         reason = f"the worker process died (exit code {lost}); out of memory?"
         record = {"label": stage.label, "reason": reason, "traceback": ""}
         return Finished(stage.key, record, {}, False, time.perf_counter() - worker.started)
@@ -218,6 +226,13 @@ class Workers:
             worker.pipe.close()
         for worker in self._workers:
             worker.process.join()
+
+    def _replace(self, worker: _Worker) -> int | None:
+        """Let one worker go, or bury it, and hire another; its exit code."""
+        worker.pipe.close()
+        worker.process.join()
+        self._workers[self._workers.index(worker)] = self._hire()
+        return worker.process.exitcode
 
     def _hire(self) -> _Worker:
         mine, theirs = self._context.Pipe()

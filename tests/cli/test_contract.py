@@ -310,8 +310,15 @@ def test_rank_keeps_to_the_candidates_and_the_top(call, predictor):
     assert best == call(*asked).json["ranking"][:2]
 
 
-def test_rank_works_out_of_the_box_and_says_it_is_simulated(call):
+def test_rank_works_out_of_the_box(call):
     done = call("rank", "--target", "xnli", "--language", "sw")
+    assert done.code == 0
+    assert done.out.splitlines()[0] == "xnli in sw"
+    assert "simulated" not in done.err
+
+
+def test_a_predictor_of_simulated_runs_says_so(call, predictor):
+    done = call("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
     assert done.code == 0
     assert done.out.splitlines()[0] == "xnli in sw, by a predictor of SIMULATED RUNS"
     assert "simulated" in done.err

@@ -25,8 +25,8 @@ def _run(*arguments, shell="", **environment):
     )
 
 
-def test_the_module_runs_as_the_command_does(place):
-    done = _run("ls", "studies", "--json")
+def test_the_module_runs_as_the_command_does(place, runs_file):
+    done = _run("ls", "studies", "--json", "--runs", runs_file)
     assert done.returncode == 0
     assert json.loads(done.stdout)["items"]
     assert done.stderr.startswith("warning: simulated runs")
