@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.catalogue.tasks import Catalogue
+from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ceiling import noise_ceiling
@@ -140,10 +140,13 @@ def evaluate_rows(
         if progress is not None:
             progress(f"{number}/{len(folds)} folds, {judging.protocol} out")
     queries = pd.concat([result[0] for result in results], ignore_index=True)
-    unusable = {}
-    if "mnli" in judging.rules and not (rows["intermediate"] == "mnli").any():
-        queries = queries[queries["method"] != "mnli"]
-        unusable["mnli"] = "no query has mnli among its candidates"
+    named = [name for name in ("mnli", DIRECT) if name in judging.rules]
+    unusable = {
+        name: f"no query has {name} among its candidates"
+        for name in named
+        if not (rows["intermediate"] == name).any()
+    }
+    queries = queries[~queries["method"].isin(unusable)]
     return Scored(
         queries,
         pd.concat([result[1] for result in results], ignore_index=True),

@@ -7,6 +7,7 @@ codes in test files may be any that name the language (`swh`, `sw`): they are ma
 
 import gzip
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,6 +20,7 @@ from metaselect.catalogue.languages import matching_code
 from metaselect.catalogue.tasks import Hub, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
+from metaselect.harness.downloads import check_downloads
 from metaselect.harness.rows import Row, read_rows
 
 Split = Literal["train", "validation", "test", "candidates"]
@@ -155,6 +157,12 @@ def _hub_table(card: TaskCard, split: Split, language: str) -> Sequence[Mapping[
         table = datasets.load_dataset(hub.id, config, split=name, revision=_hub_commit(hub))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise MetaselectError(f"The hub's {hub.id} ({config}, {name}): {error}") from error
+    try:
+        check_downloads(hub.id, kind="dataset")
+    except MetaselectError:
+        for made in {Path(item["filename"]).parent for item in table.cache_files}:
+            shutil.rmtree(made, ignore_errors=True)  # the tables made of the broken file
+        raise
     if hub.language_column is not None:
         column = hub.language_column
         table = table.filter(lambda row: _speaks(str(row[column]), code))

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from metaselect.errors import MetaselectError, MissingExtra
 from metaselect.files import replacing, sha256_of
+from metaselect.harness.downloads import check_downloads
 
 _IDENTITY_FILES = (".json", ".safetensors", ".model", ".txt")  # what changes an encoder's output
 
@@ -59,6 +60,7 @@ def load_tokenizer(encoder: Encoder) -> Any:
     tokenizer = transformers.AutoTokenizer.from_pretrained(
         encoder.path, revision=encoder.revision or "main", use_fast=True
     )
+    _check_download(encoder)
     if not tokenizer.is_fast:
         raise MetaselectError(f"{encoder.path} has no fast tokenizer (tokenizer.json).")
     return tokenizer
@@ -86,13 +88,20 @@ def load_model(
         torch.manual_seed(seed)
         if encoder.random_weights:
             return library_class.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
-        return library_class.from_pretrained(  # type: ignore[no-any-return]
+        model: torch.nn.Module = library_class.from_pretrained(
             encoder.path,
             revision=encoder.revision or "main",
             config=config,
             dtype=torch.float32,
             use_safetensors=True,
         )
+    _check_download(encoder)
+    return model
+
+
+def _check_download(encoder: Encoder) -> None:
+    if not Path(encoder.path).is_dir():
+        check_downloads(encoder.path, kind="model")
 
 
 def body_of(model: torch.nn.Module) -> torch.nn.Module:

@@ -44,6 +44,11 @@ def mnli(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Float
     return np.asarray(test["intermediate"] == "mnli", dtype=np.float64)
 
 
+def direct(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats:
+    """Never an intermediate: train on the target alone."""
+    return np.asarray(test["intermediate"] == DIRECT, dtype=np.float64)
+
+
 def history(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats:
     """The intermediate that gained most on average over the training queries."""
     return _mean_gain(train, test, ["intermediate"])
@@ -101,6 +106,7 @@ RULES: Mapping[str, Rule] = {
     "history_kind": history_kind,
     "history_target": history_target,
     "mnli": mnli,
+    "direct": direct,
     "composite": composite,
     "rrf": rrf,
     "ridge": ridge,

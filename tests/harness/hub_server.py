@@ -4,19 +4,33 @@ import base64
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "a" * 40
 
 
+Fault = Literal["slow", "gone", "reset", "wrong"]
+
+
 @contextmanager
-def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[str]:
-    """Serve repositories (`models/me/tiny`, `datasets/me/xnli`) and note what is asked for."""
+def serving(
+    repositories: Mapping[str, Path],
+    requests: list[str],
+    fault: Callable[[Path], Fault | None] = lambda path: None,
+) -> Iterator[str]:
+    """Serve repositories (`models/me/tiny`, `datasets/me/xnli`) and note what is asked for.
+
+    Args:
+        repositories: Folders by name.
+        requests: Takes a line a request.
+        fault: What goes wrong with a file: it comes late, not at all, half, or with a byte changed.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -99,7 +113,8 @@ def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[s
                 self.refuse("RepoNotFound")
                 return
             path = folder.joinpath(*parts[4:])
-            if not path.is_file():
+            wrong = fault(path) if with_body else None
+            if not path.is_file() or wrong == "gone":
                 self.refuse("EntryNotFound")
                 return
             data = path.read_bytes()
@@ -109,7 +124,14 @@ def serving(repositories: Mapping[str, Path], requests: list[str]) -> Iterator[s
             self.send_header("Content-Length", str(len(data)))
             self.send_header("Accept-Ranges", "bytes")
             self.end_headers()
-            if with_body:
+            if wrong == "slow":
+                time.sleep(2)
+            if wrong == "wrong":
+                data = data[:-1] + bytes([data[-1] ^ 1])
+            if wrong == "reset":
+                self.wfile.write(data[: len(data) // 2])
+                self.close_connection = True
+            elif with_body:
                 self.wfile.write(data)
 
         def send_json(self, value: Any) -> None:

@@ -32,6 +32,10 @@ from metaselect.runs.simulated import simulated_runs
 from metaselect.runs.store import RunsStore
 from metaselect.selector import TaskSelector
 from tests.cli.conftest import call_main
+from tests.harness.commands import stages_done, start, wait_for_stages
+from tests.harness.grids import run_tiny, tiny_config, toml_of
+from tests.harness.hub_server import Fault, serving
+from tests.harness.test_hub import hub_data, run_command
 
 KEY = ["study", "target", "language", "intermediate", "encoder", "adaptation", "metric", "seed"]
 
@@ -369,12 +373,44 @@ def test_a_database_that_goes_and_comes_back(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "*.parquet"])
+@pytest.mark.parametrize("fault", ["slow", "gone", "reset", "wrong"])
+def test_a_hub_with_faults_gives_the_right_table_or_none(
+    fault: Fault, file: str, tally: Tally, encoder_folder: Path, tmp_path: Path
+) -> None:
+    count, rng = tally[f"hub, {fault}"], random.Random(f"{fault} {file}")
+    repositories = {"models/me/tiny-bert": encoder_folder, **hub_data(tmp_path / "hub")}
+    config = tiny_config(
+        encoder_folder, Path("hub"), intermediates=["direct"], targets=["xnli"],
+        encoders=[{"name": "tiny", "path": "me/tiny-bert"}],
+        task_testing={"xnli": {"languages": ["en", "sw"]}},
+    )  # fmt: skip
+
+    def spoilt(path: Path) -> Fault | None:
+        return fault if path.match(file) and rng.random() < 0.7 else None
+
+    with serving(repositories, []) as endpoint:
+        sound = run_command(toml_of(config), endpoint, tmp_path / "sound")
+    assert sound.returncode == 0, sound.stderr
+    expected = read_runs(tmp_path / "sound" / "out" / "runs.csv")
+    with serving(repositories, [], spoilt) as endpoint:
+        for _ in range(4):
+            count.tried += 1
+            done = run_command(toml_of(config), endpoint, tmp_path / "ours")
+            assert "Traceback" not in done.stderr
+            if done.returncode == 0:
+                break
+            assert done.returncode == 1
+    with serving(repositories, []) as endpoint:
+        done = run_command(toml_of(config), endpoint, tmp_path / "ours")
+    assert done.returncode == 0, done.stderr
+    compared(count, read_runs(tmp_path / "ours" / "out" / "runs.csv"), expected)
+
+
+@pytest.mark.slow
 def test_grids_killed_at_random_moments(
     tally: Tally, encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    from tests.harness.commands import stages_done, start, wait_for_stages
-    from tests.harness.grids import run_tiny, tiny_config
-
     count, rng = tally["SIGKILL, grid"], random.Random(3)
     config = tiny_config(
         encoder_folder, data_folder, targets=["udpos", "xnli", "xquad", "tatoeba"], seeds=[0, 1],

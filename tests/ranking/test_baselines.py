@@ -143,9 +143,9 @@ def test_ridge_learns_which_candidates_gained(simulated_rows, catalogue):
 
 
 def test_a_rule_for_every_name_of_the_docs():
-    named = {"random", "size", "history", "history_kind", "mnli", "composite", "rrf", "ridge"}
-    assert named <= set(RULES)
-    assert len(RULES) >= 9
+    named = {"random", "size", "history", "history_kind", "mnli", "direct", "composite", "rrf"}
+    assert named | {"ridge"} <= set(RULES)
+    assert len(RULES) >= 10
 
 
 GAINS = ("history", "history_kind", "history_target", "ridge")  # their scores are gains
@@ -176,6 +176,8 @@ class TestEachRule:
             assert found["direct"] == 0.0
         elif name in LAST:
             assert found["direct"] < min(found[other] for other in found if other != "direct")
+        elif name == "direct":
+            assert [other for other in found if found[other] > 0] == ["direct"]
         else:
             assert name in ("random", "mnli")
 
