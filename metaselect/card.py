@@ -14,7 +14,7 @@ from metaselect.features.table import Unit
 from metaselect.ranking.predictor import Predictor
 from metaselect.training import Training
 
-_METHODS = ("random", "size", "history", "history_kind", "ridge", "ranker", "ceiling")
+_METHODS = ("random", "direct", "size", "history", "history_kind", "ridge", "ranker", "ceiling")
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 _MOST = 40  # names in a list; a table of thousands of sources would bury the rest
 

@@ -45,7 +45,7 @@ def show_anatomy(record: dict[str, Any]) -> None:
     for study in record["studies"]:
         title = (
             f"{study['study']}, {study['encoder']}, {study['adaptation']}{mark}: "
-            f"{study['n_runs']:,} runs, {study['n_seeds']} seeds"
+            f"{study['n_runs']:,} runs, {study['n_seeds']} seed{'s' * (study['n_seeds'] > 1)}"
         )
         rows = [[item["factor"], share(item["share"]), _interval(item)] for item in study["shares"]]
         print_table(title, ["factor", ">share of the gains' variance", ">95% interval"], rows)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from metaselect.evaluation.question import Findings
     from metaselect.features.table import Unit
 
+_SHOWN = {
+    "random": "random", "direct": "none", "size": "largest", "history": "best on average",
+    "ranker": "ranker",
+}  # fmt: skip
 _RETUNED = 20  # trials of a search made anew
 _RANKED = ("xnli", ("sw", "ta", "cy"))  # a seen target in languages near and far, one never seen
 
@@ -124,7 +128,7 @@ def _show(findings: "Findings") -> None:
     rows = [_one_line(name, findings.evaluations[name]) for name in others]
     if rows:
         print()
-        heads = ["left out", ">random", ">best on average", ">ranker", ">ranker - random"]
+        heads = ["left out", *(f">{name}" for name in _SHOWN.values()), ">ranker - random"]
         print_table("The other protocols: regret@1 in points", heads, rows)
         print("-apart: without intermediates that share data with the target")
     for name, reason in findings.skipped.items():
@@ -140,7 +144,7 @@ def _one_line(name: str, record: dict[str, Any]) -> list[str]:
         if item["against"] == "random" and item["measure"] == "regret@1"
     )
     regrets = [
-        points(rows[rule]["regret@1"]).lstrip("+") for rule in ("random", "history", "ranker")
+        points(rows[rule]["regret@1"]).lstrip("+") if rule in rows else "-" for rule in _SHOWN
     ]
     low, high = points(against["low"]), points(against["high"])
     return [name, *regrets, f"{points(against['difference'])} ({low} to {high})"]
