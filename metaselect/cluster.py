@@ -62,7 +62,7 @@ def _no_cluster(where: str, error: Exception) -> MetaselectError:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return MetaselectError(
         f"No Ray cluster at {where} ({reason}): start one with `ray start --head`, or set "
-        "RAY_ADDRESS to one that runs."
+        "RAY_ADDRESS to one that runs; where it asks for a token, set RAY_AUTH_MODE=token."
     )
 
 

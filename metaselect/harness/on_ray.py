@@ -36,6 +36,8 @@ class OnRay:
         self._threads = shop.machine.threads
         self._shares = GpuShares()
         self._running: dict[Any, Stage] = {}
+        self._refused: list[Stage] = []
+        self._stopping = False
         with ExitStack() as stack:
             self._ray = stack.enter_context(cluster())
             if self._on_gpu and not self._resources().get("GPU"):
@@ -57,6 +59,9 @@ class OnRay:
 
     def start(self, stage: Stage) -> None:
         """Hand a stage to the cluster, which waits for a free GPU if it must."""
+        if self._stopping:
+            self._refused.append(stage)
+            return
         options: dict[str, Any] = {"num_cpus": self._threads, "name": stage.label}
         if self._on_gpu:
             options["num_gpus"] = self._shares.of(stage)
@@ -64,13 +69,15 @@ class OnRay:
 
     def next_finished(self) -> Finished:
         """Wait for any stage; one that no node could finish has failed."""
+        if self._refused:
+            return Finished(self._refused.pop().key, None, {}, True, 0.0)
         (ref,), _ = self._ray.wait(list(self._running), num_returns=1)
         stage = self._running.pop(ref)
         try:
             finished: Finished = self._ray.get(ref)
-        except self._ray.exceptions.TaskCancelledError:
-            return Finished(stage.key, None, {}, True, 0.0)
         except self._ray.exceptions.RayError as error:
+            if self._stopping:
+                return Finished(stage.key, None, {}, True, 0.0)
             reason = f"no node finished it: {str(error).strip().splitlines()[-1]}"
             record = {"label": stage.label, "reason": reason, "traceback": str(error)}
             return Finished(stage.key, record, {}, False, 0.0)
@@ -79,6 +86,7 @@ class OnRay:
 
     def stop(self) -> None:
         """Interrupt all running stages; what they had not finished is done again another time."""
+        self._stopping = True
         for ref in self._running:
             self._ray.cancel(ref)
 

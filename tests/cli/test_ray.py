@@ -1,6 +1,7 @@
 """Judging on a Ray cluster gives what judging here gives."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ def test_folds_judged_on_a_cluster_give_the_same_record(call, runs_file, place):
     there = subprocess.run(
         [sys.executable, "-m", "metaselect", *map(str, one), "--executor", "ray"],
         capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "local"},
     )  # fmt: skip
     assert there.returncode == 0, there.stderr
     assert json.loads(there.stdout) == here.json

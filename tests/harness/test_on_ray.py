@@ -23,6 +23,9 @@ needs_ray = pytest.mark.skipif(
 )
 
 
+SECRET = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
+
+
 class Nodes:
     """Ray nodes of this machine, each its own processes with one core; the first is the head."""
 
@@ -45,7 +48,13 @@ class Nodes:
         log = self._folder / f"node{len(self._processes)}.log"
         with log.open("wb") as out:
             self._processes.append(
-                subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+                subprocess.Popen(
+                    command,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                    env={**os.environ, **SECRET},
+                )
             )
         _wait(lambda: b"Ray runtime started" in log.read_bytes(), 60)
 
@@ -110,7 +119,7 @@ def test_a_cluster_gives_the_table_of_the_local_executor(
     local = run_tiny(config, tmp_path / "local")
     nodes.add()
     process = start(
-        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address
+        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET
     )
     printed, progress = process.communicate(timeout=240)
     assert process.returncode == 0, progress
@@ -130,7 +139,7 @@ def test_a_node_killed_in_the_middle_loses_nothing(
     nodes.add()
     nodes.add()
     out = tmp_path / "ray"
-    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address)
+    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET)
     wait_for_stages(out, 5, process)
     nodes.kill(1)
     printed, progress = process.communicate(timeout=400)
@@ -150,13 +159,13 @@ def test_ctrl_c_stops_the_cluster_and_the_same_command_goes_on(
     local = run_tiny(config, tmp_path / "local")
     nodes.add()
     out = tmp_path / "ray"
-    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address)
+    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET)
     wait_for_stages(out, 4, process)
     os.kill(process.pid, signal.SIGINT)
-    process.communicate(timeout=120)
-    assert process.returncode == 130
+    _, progress = process.communicate(timeout=120)
+    assert process.returncode == 130, progress
     assert 4 <= stages_done(out) < 40
-    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address)
+    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET)
     _, progress = process.communicate(timeout=400)
     assert process.returncode == 0, progress
     assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
