@@ -320,10 +320,18 @@ class Proxy:
             if not self.open:
                 client.close()
                 continue
-            server = socket.create_connection(self._target)
+            server = self._to_server()
             self._pairs += [client, server]
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=pump, args=(source, sink), daemon=True).start()
+
+    def _to_server(self) -> socket.socket:
+        host, port = self._target
+        if not host.startswith("/"):
+            return socket.create_connection(self._target)
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{host}/.s.PGSQL.{port}")
+        return server
 
     def close(self) -> None:
         """No way any more."""
@@ -351,8 +359,16 @@ def test_a_database_that_goes_and_comes_back(
 ) -> None:
     count, rng = tally["database gone and back"], random.Random(5)
     url = sa.make_url(postgres_url)
-    proxy = Proxy(url.host or "127.0.0.1", url.port or 5432)
-    through = url.set(host="127.0.0.1", port=proxy.port).render_as_string(hide_password=False)
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
+        proxy = Proxy(info.host, info.port)
+    engine.dispose()
+    through = (
+        url.difference_update_query(["host", "port"])
+        .set(host="127.0.0.1", port=proxy.port)
+        .render_as_string(hide_password=False)
+    )
     write_runs(runs, tmp_path / "runs.csv")
     try:
         for _ in range(8):

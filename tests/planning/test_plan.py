@@ -187,7 +187,9 @@ def test_one_setting_is_found_or_asked_for(study):
     assert _setting(study) == Setting(study="s", encoder="e", adaptation="finetune")
     two = pd.concat([study, study.assign(encoder="f")], ignore_index=True)
     assert _setting(two, encoder="f").encoder == "f"
-    with pytest.raises(MetaselectError, match="holds 2 of encoder: choose with --encoder: e, f"):
+    with pytest.raises(
+        MetaselectError, match="holds 2 values of encoder; choose one with --encoder: e, f"
+    ):
         _setting(two)
     with pytest.raises(MetaselectError, match="No runs with study 'x'; there are: s"):
         _setting(study, study="x")
