@@ -156,6 +156,7 @@ def _hub_table(card: TaskCard, split: Split, language: str) -> Sequence[Mapping[
     try:
         table = datasets.load_dataset(hub.id, config, split=name, revision=_hub_commit(hub))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        check_downloads(hub.id, kind="dataset")  # a broken file is named, and fetched again
         raise MetaselectError(f"The hub's {hub.id} ({config}, {name}): {error}") from error
     try:
         check_downloads(hub.id, kind="dataset")

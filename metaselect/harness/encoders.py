@@ -57,10 +57,10 @@ def tokenizer_fingerprint(encoder: Encoder) -> str:
 
 def load_tokenizer(encoder: Encoder) -> Any:
     """The encoder's fast tokenizer; a slow one has no offsets and is refused."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(
-        encoder.path, revision=encoder.revision or "main", use_fast=True
-    )
-    _check_download(encoder)
+    with _checked(encoder):
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            encoder.path, revision=encoder.revision or "main", use_fast=True
+        )
     if not tokenizer.is_fast:
         raise MetaselectError(f"{encoder.path} has no fast tokenizer (tokenizer.json).")
     return tokenizer
@@ -88,20 +88,29 @@ def load_model(
         torch.manual_seed(seed)
         if encoder.random_weights:
             return library_class.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
-        model: torch.nn.Module = library_class.from_pretrained(
-            encoder.path,
-            revision=encoder.revision or "main",
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-        )
-    _check_download(encoder)
+        with _checked(encoder):
+            model: torch.nn.Module = library_class.from_pretrained(
+                encoder.path,
+                revision=encoder.revision or "main",
+                config=config,
+                dtype=torch.float32,
+                use_safetensors=True,
+            )
     return model
 
 
-def _check_download(encoder: Encoder) -> None:
-    if not Path(encoder.path).is_dir():
-        check_downloads(encoder.path, kind="model")
+@contextmanager
+def _checked(encoder: Encoder) -> Iterator[None]:
+    """Look at an encoder's files from the hub after they were read, whether that went well or not.
+
+    Raises:
+        MetaselectError: One is not what the hub says; it has been removed.
+    """
+    try:
+        yield
+    finally:
+        if not Path(encoder.path).is_dir():
+            check_downloads(encoder.path, kind="model")
 
 
 def body_of(model: torch.nn.Module) -> torch.nn.Module:
