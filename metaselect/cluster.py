@@ -39,7 +39,7 @@ def cluster() -> Iterator[Any]:
     _check_reachable(os.environ.get("RAY_ADDRESS", ""))
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise _no_cluster(os.environ.get("RAY_ADDRESS", "this machine"), error) from error
     try:
         yield ray

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, executor_named, groups_from, runs_from
+from metaselect.cli.inputs import check_out, groups_from, runs_from
+from metaselect.cluster import ExecutorName
 from metaselect.console import points, print_json, print_table, say, share
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -59,7 +60,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
 def judging_of(
     protocol: ProtocolName, trials: int, level: float, seed: int, workers: int | None,
-    executor: str,
+    executor: ExecutorName,
 ) -> Any:  # fmt: skip
     """How an evaluation is made, from the options of a command."""
     from metaselect.evaluation.nested import Judging, default_workers
@@ -74,7 +75,7 @@ def judging_of(
         level=level,
         rules=tuple(RULES),
         workers=workers or default_workers(),
-        executor=executor_named(executor),
+        executor=executor,
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import chosen_from, executor_named, listed
+from metaselect.cli.inputs import chosen_from, listed
 from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError, MissingExtra
 
@@ -109,7 +109,7 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
     recorded += [] if responses is None else from_responses(responses, catalogue)
     result = carry_out(
         bench, jobs, folder=cache_folder() / "measured", progress=say,
-        n_workers=workers or len(os.sched_getaffinity(0)), executor=executor_named(executor),
+        n_workers=workers or len(os.sched_getaffinity(0)), executor=executor,
     )  # fmt: skip
     write_text(out, measured_text(before.joined([*result.values, *recorded])))
     summary = {

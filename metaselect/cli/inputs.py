@@ -2,9 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, cast, get_args
+from typing import TYPE_CHECKING
 
-from metaselect.cluster import ExecutorName
 from metaselect.console import warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import kind_of
@@ -72,17 +71,6 @@ def chosen_from(option: str, text: str, allowed: "Collection[str]") -> list[str]
         if name not in allowed:
             raise UnknownChoice(option, name, allowed)
     return listed(text)
-
-
-def executor_named(name: str) -> ExecutorName:
-    """Who carries out work.
-
-    Raises:
-        UnknownChoice: No such executor.
-    """
-    if name not in get_args(ExecutorName):
-        raise UnknownChoice("--executor", name, get_args(ExecutorName))
-    return cast("ExecutorName", name)
 
 
 def groups_from(text: str | None) -> "tuple[Group, ...]":

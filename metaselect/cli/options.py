@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from metaselect.cluster import ExecutorName
+
 Runs = Annotated[
     Path | None,
     typer.Option(help="Runs table: CSV, Parquet or JSONL. [default: the runs that ship]"),
@@ -36,7 +38,7 @@ Trials = Annotated[int, typer.Option(min=1, help="Settings to try; 1 takes the d
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of folds, search and trees.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes. [default: the cores at hand]")]
 Executor = Annotated[
-    str,
+    ExecutorName,
     typer.Option(help="local, or ray: the cluster at RAY_ADDRESS or that this machine is part of."),
 ]
 Level = Annotated[

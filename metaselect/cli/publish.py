@@ -93,12 +93,16 @@ def _trainings(folder: Path) -> "pd.DataFrame":
 
 
 def _seconds(folder: Path) -> float:
-    """Wall seconds of all stages, one after another."""
-    stages = folder / "work" / "stages"
-    timings = [*stages.glob("*/timing.json"), *stages.glob("*/*.json")]
-    found = {}
-    for path in timings:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(content, dict) and "wall_s" in content:
-            found[path] = float(content["wall_s"])
-    return round(sum(found.values()), 1)
+    """Wall seconds of the grid's own stages, one after another."""
+    import pandas as pd
+
+    trainings = [
+        json.loads((folder / "work" / "stages" / key / "timing.json").read_text(encoding="utf-8"))
+        for key in _trainings(folder)["stage"].unique()
+    ]
+    scores = pd.read_csv(folder / "timings.csv")
+    untrained = scores["train_s"].isna()  # scored once for all seeds
+    once = scores[untrained].drop_duplicates(["study", "encoder", "target", "language"])
+    seconds = scores.loc[~untrained, "score_s"].sum() + once["score_s"].sum()
+    total = float(seconds) + sum(float(found["wall_s"]) for found in trainings)
+    return round(total, 1)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaselect.cli.inputs import executor_named
 from metaselect.cli.options import Executor, Json, Tasks
+from metaselect.cluster import ExecutorName
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
 
 def _open(
-    read: "GridConfig", base: Path, out: Path, tasks: Path | None, executor: str
+    read: "GridConfig", base: Path, out: Path, tasks: Path | None, executor: ExecutorName
 ) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
@@ -86,7 +86,7 @@ def _open(
     disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)
     place = Place(
         out=out, n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to),
-        executor=executor_named(executor),
+        executor=executor,
     )  # fmt: skip
     return open_grid(
         resolve_grid(read, catalogue, base=base),

@@ -37,6 +37,10 @@ class Corpora:
 
     folder: Path | None
 
+    def anywhere(self) -> "Corpora":
+        """The same from any working folder."""
+        return self if self.folder is None else Corpora(self.folder.resolve())
+
     def rows(self, card: TaskCard, split: Split, language: str) -> list[Row]:
         """Rows of one split, normalised; the language matters for tests alone.
 

@@ -17,7 +17,6 @@ from metaselect.errors import MetaselectError
 from metaselect.harness.executors import Finished, carry_out
 from metaselect.harness.stages import ScoreStage, Stage
 from metaselect.harness.training import Workshop
-from metaselect.harness.workfolder import WorkFolder
 
 _CONTEXT_BYTES = 600_000_000  # what CUDA itself takes of a GPU, a process
 _SPARE = 1.1
@@ -44,7 +43,8 @@ class OnRay:
                 raise MetaselectError(
                     'The Ray cluster has no GPU: add nodes with one, or set device = "cpu".'
                 )
-            self._shop = self._ray.put(_anywhere(shop))
+            whole = replace(shop, corpora=shop.corpora.anywhere(), work=shop.work.anywhere())
+            self._shop = self._ray.put(whole)
             self._task = self._ray.remote(max_retries=MAX_RETRIES)(_carry)
             self._left = stack.pop_all()
 
@@ -124,14 +124,6 @@ def _kind(stage: Stage) -> tuple[str, ...]:
         return ("score", stage.encoder.name, stage.card.name)
     names = [card.name for card in stage.cards]
     return ("train", stage.encoder.name, stage.teaching.adaptation, *names)
-
-
-def _anywhere(shop: Workshop) -> Workshop:
-    """The workshop with whole paths, since nodes work in folders of their own."""
-    corpora, root = shop.corpora, shop.work.root.resolve()
-    if corpora.folder is not None:
-        corpora = replace(corpora, folder=corpora.folder.resolve())
-    return replace(shop, corpora=corpora, work=WorkFolder(root))
 
 
 def _carry(stage: Stage, shop: Workshop) -> Finished:

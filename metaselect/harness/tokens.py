@@ -130,7 +130,7 @@ def save_encoded(path: Path, encoded: Encoded) -> None:
 
 
 def load_encoded(path: Path) -> Encoded | None:
-    """Read a table that `save_encoded` wrote; None where the file is broken."""
+    """Read a table that `save_encoded` wrote; None where there is none or it is broken."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays: dict[str, Any] = dict(stored)

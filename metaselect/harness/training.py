@@ -149,7 +149,7 @@ def training_rows(stage: TrainStage, card: TaskCard, shop: Workshop, tokenizer: 
         }
     )
     path = shop.work.tokens(key)
-    known = load_encoded(path) if path.is_file() else None
+    known = load_encoded(path)
     if known is not None:
         return known
     rows = shop.corpora.rows(card, "train", "en")

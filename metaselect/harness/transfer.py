@@ -7,13 +7,7 @@ from pathlib import Path
 
 from metaselect.cluster import ExecutorName
 from metaselect.files import write_json, write_text
-from metaselect.harness.executors import (
-    Executor,
-    Finished,
-    InProcess,
-    Workers,
-    stopping_on_interrupt,
-)
+from metaselect.harness.executors import Executor, Finished, InProcess, stopping_on_interrupt
 from metaselect.harness.grid import Plan
 from metaselect.harness.on_ray import OnRay
 from metaselect.harness.progress import Progress
@@ -30,6 +24,7 @@ from metaselect.harness.stages import ScoreStage, Stage
 from metaselect.harness.table import collect_tables
 from metaselect.harness.trackers import Tracker, log_stage, open_trackers
 from metaselect.harness.training import Workshop
+from metaselect.harness.workers import Workers
 from metaselect.harness.workfolder import exclusive
 
 TABLE_EVERY_S = 60.0
@@ -176,11 +171,11 @@ def write_tables(
             write_text(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
     named = {f"{plan.stages[key].label} ({key})": why for key, why in sorted(failures.items())}
     write_json(out / "failures.json", named)
-    done = sum(_is_whole(plan, shop, run.score_key) for run in plan.runs)
+    done = sum(_is_scored(plan, shop, run.score_key) for run in plan.runs)
     failed = sum(run.score_key in failures for run in plan.runs)
     return GridResult(len(plan.runs), done, failed, interrupted, out / "runs.csv", named)
 
 
-def _is_whole(plan: Plan, shop: Workshop, key: str) -> bool:
+def _is_scored(plan: Plan, shop: Workshop, key: str) -> bool:
     stage = plan.stages[key]
     return isinstance(stage, ScoreStage) and shop.work.is_done(key)

@@ -38,6 +38,10 @@ class WorkFolder:
 
     root: Path
 
+    def anywhere(self) -> "WorkFolder":
+        """The same from any working folder."""
+        return WorkFolder(self.root.resolve())
+
     def stage(self, key: str) -> Path:
         """Folder of a stage."""
         return self.root / "stages" / key

@@ -29,4 +29,6 @@ def test_folds_judged_on_a_cluster_give_the_same_record(call, runs_file, place):
 def test_an_unknown_executor_is_refused(call, runs_file, place):
     done = call("evaluate", "--runs", runs_file, "--executor", "slurm")
     assert done.code == 2
-    assert done.faults == ["metaselect: --executor is one of local, ray, not 'slurm'."]
+    (told,) = [line for line in done.err.splitlines() if line.startswith("Error: ")]
+    assert "'--executor'" in told
+    assert "'slurm' is not one of 'local', 'ray'" in told

@@ -35,7 +35,7 @@ from tests.cli.conftest import call_main
 from tests.harness.commands import stages_done, start, wait_for_stages
 from tests.harness.grids import run_tiny, tiny_config, toml_of
 from tests.harness.hub_server import Fault, serving
-from tests.harness.test_hub import hub_data, run_command
+from tests.harness.test_hub import on_the_hub, run_command
 
 KEY = ["study", "target", "language", "intermediate", "encoder", "adaptation", "metric", "seed"]
 
@@ -395,12 +395,7 @@ def test_a_hub_with_faults_gives_the_right_table_or_none(
     fault: Fault, file: str, tally: Tally, encoder_folder: Path, tmp_path: Path
 ) -> None:
     count, rng = tally[f"hub, {fault}"], random.Random(f"{fault} {file}")
-    repositories = {"models/me/tiny-bert": encoder_folder, **hub_data(tmp_path / "hub")}
-    config = tiny_config(
-        encoder_folder, Path("hub"), intermediates=["direct"], targets=["xnli"],
-        encoders=[{"name": "tiny", "path": "me/tiny-bert"}],
-        task_testing={"xnli": {"languages": ["en", "sw"]}},
-    )  # fmt: skip
+    config, repositories = on_the_hub(encoder_folder, tmp_path / "hub")
 
     def spoilt(path: Path) -> Fault | None:
         return fault if path.match(file) and rng.random() < 0.7 else None

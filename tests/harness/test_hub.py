@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from metaselect.config import GridConfig
 from metaselect.harness.stages import stage_key
 from tests.harness.commands import COMMAND
 from tests.harness.conftest import nli_rows
@@ -40,13 +41,18 @@ def hub_data(folder: Path) -> dict[str, Path]:
     return {"datasets/nyu-mll/glue": glue, "datasets/facebook/xnli": xnli}
 
 
-def test_an_encoder_and_data_come_from_the_hub(encoder_folder: Path, tmp_path: Path) -> None:
-    repositories = {"models/me/tiny-bert": encoder_folder, **hub_data(tmp_path / "hub")}
+def on_the_hub(encoder_folder: Path, folder: Path) -> tuple[GridConfig, dict[str, Path]]:
+    """A grid of one run whose encoder and data are on the hub, and the hub's repositories."""
     config = tiny_config(
         encoder_folder, Path("hub"), intermediates=["direct"], targets=["xnli"],
         encoders=[{"name": "tiny", "path": "me/tiny-bert"}],
         task_testing={"xnli": {"languages": ["en", "sw"]}},
     )  # fmt: skip
+    return config, {"models/me/tiny-bert": encoder_folder, **hub_data(folder)}
+
+
+def test_an_encoder_and_data_come_from_the_hub(encoder_folder: Path, tmp_path: Path) -> None:
+    config, repositories = on_the_hub(encoder_folder, tmp_path / "hub")
     requests: list[str] = []
     with serving(repositories, requests) as endpoint:
         done = run_command(toml_of(config), endpoint, tmp_path)

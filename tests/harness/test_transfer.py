@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metaselect.harness import executors
+from metaselect.harness import workers
 from metaselect.harness.dynamics import load_dynamics
 from metaselect.harness.stages import ScoreStage, TrainStage
 from metaselect.runs.exchange import read_runs
@@ -94,7 +94,7 @@ def test_the_same_command_again_does_nothing_and_gives_the_same_bytes(
 def test_two_grids_in_two_places_give_the_same_bytes_whatever_the_workers(
     encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executors, "STAGES_A_PROCESS", 2)  # workers are replaced on the way
+    monkeypatch.setattr(workers, "STAGES_A_PROCESS", 2)  # workers are replaced on the way
     config = tiny_config(encoder_folder, data_folder, targets=["udpos", "tatoeba"])
     alone = run_tiny(config, tmp_path / "alone")
     side_by_side = run_tiny(config.model_copy(update={"workers": 2}), tmp_path / "workers")

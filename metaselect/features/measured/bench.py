@@ -127,12 +127,12 @@ class Bench:
         model = encoders.load_model(
             self.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
         )
-        encoders.load_all(model, self.work.weights(self.tune(card).key))
+        encoders.load_all(model, self.work.checked_weights(self.tune(card).key))
         return model
 
     def body(self, card: TaskCard | None) -> torch.nn.Module:
         """The body tuned on a task; None gives the pretrained one. The last two are kept."""
-        path = None if card is None else str(self.work.weights(self.tune(card).key))
+        path = None if card is None else str(self.work.checked_weights(self.tune(card).key))
         return _body(self.encoder, path)
 
 

@@ -21,8 +21,7 @@ from metaselect.features.measured import learning, spoken, surprise, transfer
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
-from metaselect.harness.executors import follow_parent
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.workers import follow_parent
 
 Progress = Callable[[str], None]
 
@@ -111,7 +110,8 @@ def _done(
     for phase in ([[job] for job in learning], _batches(rest)):
         if executor == "ray":
             with cluster() as ray:
-                found = carried(ray, _measure, [(_anywhere(bench), batch) for batch in phase])
+                whole = replace(bench, corpora=bench.corpora.anywhere(), work=bench.work.anywhere())
+                found = carried(ray, _measure, [(whole, batch) for batch in phase])
                 yield from zip(phase, found, strict=True)
         else:
             yield from _side_by_side(bench, phase, n_workers)
@@ -160,14 +160,6 @@ def _side_by_side(
             yield from _finished(running)
         while running:
             yield from _finished(running)
-
-
-def _anywhere(bench: Bench) -> Bench:
-    """The bench with whole paths, since nodes work in folders of their own."""
-    corpora = bench.corpora
-    if corpora.folder is not None:
-        corpora = replace(corpora, folder=corpora.folder.resolve())
-    return replace(bench, corpora=corpora, work=WorkFolder(bench.work.root.resolve()))
 
 
 def _finished(
