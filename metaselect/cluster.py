@@ -66,6 +66,27 @@ def _no_cluster(where: str, error: Exception) -> MetaselectError:
     )
 
 
+def beside_me(ray: Any, made: Callable[..., Any], *arguments: Any) -> Any:
+    """An object in a process of its own on this very machine, for `asked` on any node.
+
+    Args:
+        ray: From `cluster`.
+        made: Its class.
+        arguments: Of the class.
+    """
+    here = ray.get_runtime_context().get_node_id()
+    place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
+    actor = ray.remote(num_cpus=0, max_concurrency=4, scheduling_strategy=place)(made)
+    return actor.remote(*arguments)
+
+
+def asked(actor: Any, method: str, *arguments: Any) -> Any:
+    """What a method of an object from `beside_me` returns."""
+    import ray
+
+    return ray.get(getattr(actor, method).remote(*arguments))
+
+
 def carried(
     ray: Any, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
 ) -> Iterator[Any]:

@@ -1,7 +1,7 @@
 """The grid's TOML: checked whole, with every default that a run can have.
 
     study = "smoke"
-    data = "../../shared/pack"            # or "hub"; relative to this file
+    data = "../../shared/pack"            # relative to this file; or "hub", "s3://..."
     encoders = [{name = "minilm-multi", path = "../../shared/encoder/minilm-multi"}]
     intermediates = ["direct", "mnli", "mnli+squad"]
     targets = ["xnli", "udpos"]
@@ -35,8 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.errors import MetaselectError
 from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
-
-HUB = "hub"
+from metaselect.harness.sources import HUB, absolute, absolute_if_folder
 
 ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
 """Settings that exclude each other."""
@@ -107,7 +106,7 @@ class BudgetPart(_Part):
 
 
 class EncoderPart(_Part):
-    """An encoder: a hub id or a folder relative to the config."""
+    """An encoder: a hub id, a URL, or a folder relative to the config."""
 
     name: str = Field(min_length=1)
     path: str = Field(min_length=1)
@@ -216,7 +215,7 @@ def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -
 
     Args:
         config: What the file says.
-        data: Folder relative to where the command runs, or `hub`; None keeps the file's.
+        data: Folder relative to where the command runs, a URL, or `hub`; None keeps the file's.
         encoders: `name=path`, or a path alone where there is one encoder.
 
     Raises:
@@ -224,7 +223,7 @@ def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -
     """
     values = config.model_dump(exclude_unset=True)
     if data is not None:
-        values["data"] = data if data == HUB else str(Path(data).resolve())
+        values["data"] = absolute(data)
     by_name = {part["name"]: part for part in values["encoders"]}
     for item in encoders:
         name, _, path = item.rpartition("=")
@@ -232,5 +231,5 @@ def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -
             name = next(iter(by_name))
         if name not in by_name:
             raise MetaselectError(f"--encoder {item}: say NAME=PATH with one of {list(by_name)}.")
-        by_name[name]["path"] = str(Path(path).resolve()) if Path(path).is_dir() else path
+        by_name[name]["path"] = absolute_if_folder(path)
     return GridConfig.model_validate(values)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue, Head
-from metaselect.config import HUB, ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
+from metaselect.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.grid import Budget, Grid
 from metaselect.harness.recipe import Limits, Machine, Precision, Recipe, Testing
+from metaselect.harness.sources import absolute_if_folder
 
 _TRAINING: Mapping[str, Any] = {
     "max_length": 128, "query_length": 96, "stride": 64, "max_answer_length": 30,
@@ -38,7 +39,7 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
         UnknownName: A task without a card.
     """
     encoders = tuple(
-        Encoder(name=part.name, path=_path(part.path, base), revision=part.revision,
+        Encoder(name=part.name, path=absolute_if_folder(part.path, base), revision=part.revision,
                 n_layers=part.n_layers, random_weights=part.random_weights)
         for part in config.encoders
     )  # fmt: skip
@@ -51,11 +52,6 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
         cells=None if config.cells is None else tuple((pair[0], pair[1]) for pair in config.cells),
         budgets=tuple(_budgets(config, catalogue)),
     )
-
-
-def data_folder(config: GridConfig, *, base: Path) -> Path | None:
-    """The folder of the data, or None for the hub."""
-    return None if config.data == HUB else base / config.data
 
 
 def resolve_machine(config: GridConfig) -> Machine:
@@ -76,11 +72,6 @@ def resolve_machine(config: GridConfig) -> Machine:
         device=device, threads=config.threads, inference_tokens=config.inference_tokens,
         compile=config.compile, precision=precision,
     )  # fmt: skip
-
-
-def _path(path: str, base: Path) -> str:
-    folder = base / path
-    return str(folder.resolve()) if folder.is_dir() else path
 
 
 def _budgets(config: GridConfig, catalogue: Catalogue) -> list[Budget]:

@@ -4,6 +4,7 @@ A folder that a command made holds `manifest.json`, written last: if it is there
 whole. It lists every file's SHA-256, the folder's kind and schema version, and how it was made.
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -62,7 +63,7 @@ def replacing(path: Path) -> Iterator[Path]:
         temp.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Replace path whole."""
     with replacing(path) as temp, temp.open("xb") as out:
         out.write(data)
@@ -82,6 +83,22 @@ def sha256_of(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(folder: Path, *, wait: bool) -> Iterator[None]:
+    """Hold a folder, made if need be, alone; the lock goes with the process, however that ends.
+
+    Raises:
+        BlockingIOError: Another process holds it, and `wait` is false.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
 
 
 def library_versions() -> dict[str, str]:

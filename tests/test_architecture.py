@@ -46,6 +46,7 @@ OWNERS = {  # library: modules that may import it, by prefix
         "metaselect.runs.migrations",
     ),
     "alembic": ("metaselect.runs.migrations",),
+    "fsspec": ("metaselect.harness.sources",),
     "ray": ("metaselect.cluster",),
     "pydantic": ("metaselect.config", "metaselect.catalogue."),
 }

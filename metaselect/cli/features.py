@@ -132,21 +132,21 @@ def _bench(data: str, encoder: str, catalogue: "Catalogue", *, precision: str,
     from metaselect.harness.corpora import Corpora
     from metaselect.harness.encoders import Encoder
     from metaselect.harness.recipe import Machine
+    from metaselect.harness.sources import absolute_if_folder
     from metaselect.harness.workfolder import WorkFolder
 
     if precision not in ("float32", "bfloat16"):
         raise MetaselectError(f"--precision {precision}: say float32 or bfloat16.")
-    folder = None if data == "hub" else Path(data).resolve()
-    if folder is not None and not folder.is_dir():
+    corpora = Corpora.at(data).anywhere()
+    if corpora.folder is not None and not corpora.folder.is_dir():
         raise MetaselectError(f"--data {data} is no folder: name the folder of task data, or hub.")
     name, _, path = encoder.rpartition("=")
-    place = Path(path)
     return Bench(
-        corpora=Corpora(folder),
+        corpora=corpora,
         catalogue=catalogue,
         encoder=Encoder(
-            name=name or place.name, path=str(place.resolve()) if place.is_dir() else path,
-            revision=None, n_layers=n_layers, random_weights=False,
+            name=name or Path(path).name, path=absolute_if_folder(path), revision=None,
+            n_layers=n_layers, random_weights=False,
         ),
         machine=Machine(
             device="cpu", threads=1, inference_tokens=2048, compile=False,

@@ -84,7 +84,7 @@ def toml_text(values: Mapping[str, Any]) -> str:
 
 def _settings_of(config: "GridConfig", setting: "Setting", base: Path) -> dict[str, Any]:
     """What a config says of one protocol, its folders by whole paths."""
-    from metaselect.config import HUB
+    from metaselect.harness.sources import HUB, absolute, absolute_if_folder
 
     values = config.model_dump(exclude_unset=True)
     names = {f"{config.study}/{part.name}": part.name for part in config.budgets} or {
@@ -97,10 +97,9 @@ def _settings_of(config: "GridConfig", setting: "Setting", base: Path) -> dict[s
             f"{setting.adaptation}: give the grid that made them, or another --study."
         )
     for part in encoders:
-        folder = base / part["path"]
-        part["path"] = str(folder.resolve()) if folder.is_dir() else part["path"]
+        part["path"] = absolute_if_folder(part["path"], base)
     if config.data != HUB:
-        values["data"] = str((base / config.data).resolve())
+        values["data"] = absolute(config.data, base)
     if config.budgets:
         values["budgets"] = [
             part for part in values["budgets"] if part["name"] == names[setting.study]

@@ -75,7 +75,7 @@ def _open(
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
-        from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
+        from metaselect.config_defaults import resolve_grid, resolve_machine
         from metaselect.harness.corpora import Corpora
         from metaselect.harness.session import open_grid
         from metaselect.harness.transfer import Place
@@ -91,7 +91,7 @@ def _open(
     return open_grid(
         resolve_grid(read, catalogue, base=base),
         catalogue,
-        Corpora(data_folder(read, base=base)),
+        Corpora.at(read.data, base=base),
         machine=resolve_machine(read),
         place=place,
     )

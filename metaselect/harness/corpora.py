@@ -1,4 +1,4 @@
-"""Where rows come from: a local folder of tasks, or the hub.
+"""Where rows come from: a folder of tasks, here or at a URL, or the hub.
 
 A folder holds `<task>/{train,validation,test.<language>}` as `.jsonl`, `.jsonl.gz` or `.parquet`
 with the hub's column names, and `<task>/candidates` where retrieval has a pool of its own. The
@@ -9,7 +9,7 @@ import gzip
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -22,6 +22,7 @@ from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
 from metaselect.harness.downloads import check_downloads
 from metaselect.harness.rows import Row, read_rows
+from metaselect.harness.sources import HUB, is_url, mirrored
 
 Split = Literal["train", "validation", "test", "candidates"]
 _SUFFIXES = (".jsonl.gz", ".jsonl", ".parquet")
@@ -33,13 +34,30 @@ class Corpora:
 
     Attributes:
         folder: Local folder of tasks; None reads the hub.
+        url: Where the folder is a copy of, if it is one.
     """
 
     folder: Path | None
+    url: str | None = None
+
+    @classmethod
+    def at(cls, place: str, *, base: Path = Path()) -> "Corpora":
+        """What a user names: `hub`, a URL, or a folder relative to `base`.
+
+        Raises:
+            MetaselectError: The URL cannot be read.
+        """
+        if is_url(place):
+            return cls(mirrored(place), place)
+        return cls(None if place == HUB else base / place)
 
     def anywhere(self) -> "Corpora":
         """The same from any working folder."""
-        return self if self.folder is None else Corpora(self.folder.resolve())
+        return self if self.folder is None else replace(self, folder=self.folder.resolve())
+
+    def here(self) -> "Corpora":
+        """The same on another machine, which copies what is at a URL."""
+        return self if self.url is None else Corpora.at(self.url)
 
     def rows(self, card: TaskCard, split: Split, language: str) -> list[Row]:
         """Rows of one split, normalised; the language matters for tests alone.

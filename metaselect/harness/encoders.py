@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from metaselect.errors import MetaselectError, MissingExtra
 from metaselect.files import replacing, sha256_of
 from metaselect.harness.downloads import check_downloads
+from metaselect.harness.sources import is_url, mirrored
 
 _IDENTITY_FILES = (".json", ".safetensors", ".model", ".txt")  # what changes an encoder's output
 
@@ -24,7 +25,7 @@ class Encoder:
 
     Attributes:
         name: As it stands in runs tables.
-        path: Local folder, or hub id.
+        path: Local folder, URL of one, or hub id.
         revision: Hub branch or commit; None takes the default branch.
         n_layers: Keep the first layers only; None keeps all.
         random_weights: Untrained weights of the same shape: the control of a score that makes
@@ -38,20 +39,25 @@ class Encoder:
     random_weights: bool
 
 
+def place_of(encoder: Encoder) -> str:
+    """The encoder's folder on this machine, or its hub id."""
+    return str(mirrored(encoder.path)) if is_url(encoder.path) else encoder.path
+
+
 def fingerprint(encoder: Encoder) -> str:
     """A hash of the encoder's files (a folder) or its commit (the hub), and of how it is cut.
 
     Raises:
         MetaselectError: The folder has no config.json, or the hub does not know the id.
     """
-    folder = Path(encoder.path)
+    folder = Path(place_of(encoder))
     content = _folder_hash(folder) if folder.is_dir() else _hub_commit(encoder)
     return f"{content}:{encoder.n_layers}:{encoder.random_weights}"
 
 
 def tokenizer_fingerprint(encoder: Encoder) -> str:
     """What fixes tokens: the tokenizer's file, or the hub commit."""
-    path = Path(encoder.path) / "tokenizer.json"
+    path = Path(place_of(encoder)) / "tokenizer.json"
     return sha256_of(path) if path.is_file() else fingerprint(encoder)
 
 
@@ -59,7 +65,7 @@ def load_tokenizer(encoder: Encoder) -> Any:
     """The encoder's fast tokenizer; a slow one has no offsets and is refused."""
     with _checked(encoder):
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            encoder.path, revision=encoder.revision or "main", use_fast=True
+            place_of(encoder), revision=encoder.revision or "main", use_fast=True
         )
     if not tokenizer.is_fast:
         raise MetaselectError(f"{encoder.path} has no fast tokenizer (tokenizer.json).")
@@ -78,7 +84,7 @@ def load_model(
         seed: Fixes the new weights; also the body's, for an encoder with random weights.
     """
     config = transformers.AutoConfig.from_pretrained(
-        encoder.path, revision=encoder.revision or "main"
+        place_of(encoder), revision=encoder.revision or "main"
     )
     _cut_layers(config, encoder)
     if n_labels is not None:
@@ -90,7 +96,7 @@ def load_model(
             return library_class.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
         with _checked(encoder):
             model: torch.nn.Module = library_class.from_pretrained(
-                encoder.path,
+                place_of(encoder),
                 revision=encoder.revision or "main",
                 config=config,
                 dtype=torch.float32,
@@ -109,7 +115,7 @@ def _checked(encoder: Encoder) -> Iterator[None]:
     try:
         yield
     finally:
-        if not Path(encoder.path).is_dir():
+        if not Path(place_of(encoder)).is_dir():
             check_downloads(encoder.path, kind="model")
 
 

@@ -1,20 +1,26 @@
 """A grid's stages on a Ray cluster: the grid's own process plans and books, nodes carry out.
 
-Every node reads the data and the encoders, and reads and writes the work folder, under the same
-paths, so a node that is lost takes nothing with it: Ray gives its stage to another, and a stage is
+Nodes that see the work folder read and write there; to others stages are sent, and sent back.
+Either way a node that is lost takes nothing with it: Ray gives its stage to another, and a stage is
 whole or not there.
 """
 
 import math
 import os
+import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from metaselect.cluster import MAX_RETRIES, cluster
+from metaselect.cluster import MAX_RETRIES, asked, beside_me, cluster
 from metaselect.errors import MetaselectError
+from metaselect.files import write_text
+from metaselect.harness.encoders import place_of
 from metaselect.harness.executors import Finished, carry_out
+from metaselect.harness.grid import stage_parents
+from metaselect.harness.parcels import Keeper, fresh_folder, packed, unpack
 from metaselect.harness.stages import ScoreStage, Stage
 from metaselect.harness.training import Workshop
 
@@ -44,6 +50,10 @@ class OnRay:
                     'The Ray cluster has no GPU: add nodes with one, or set device = "cpu".'
                 )
             whole = replace(shop, corpora=shop.corpora.anywhere(), work=shop.work.anywhere())
+            self._mark = whole.work.root / f".seen-by-{uuid.uuid4().hex}"
+            write_text(self._mark, "")
+            stack.callback(self._mark.unlink, missing_ok=True)
+            self._keeper = beside_me(self._ray, Keeper, whole.work)
             self._shop = self._ray.put(whole)
             self._task = self._ray.remote(max_retries=MAX_RETRIES)(_carry)
             self._left = stack.pop_all()
@@ -65,7 +75,8 @@ class OnRay:
         options: dict[str, Any] = {"num_cpus": self._threads, "name": stage.label}
         if self._on_gpu:
             options["num_gpus"] = self._shares.of(stage)
-        self._running[self._task.options(**options).remote(stage, self._shop)] = stage
+        ref = self._task.options(**options).remote(stage, self._shop, self._mark, self._keeper)
+        self._running[ref] = stage
 
     def next_finished(self) -> Finished:
         """Wait for any stage; one that no node could finish has failed."""
@@ -126,11 +137,34 @@ def _kind(stage: Stage) -> tuple[str, ...]:
     return ("train", stage.encoder.name, stage.teaching.adaptation, *names)
 
 
-def _carry(stage: Stage, shop: Workshop) -> Finished:
+def _carry(stage: Stage, shop: Workshop, mark: Path, keeper: Any) -> Finished:
     """A stage on a node."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if not shop.work.root.is_dir():
-        reason = f"this node does not see {shop.work.root}: put --out on a disk that nodes share"
-        record = {"label": stage.label, "reason": reason, "traceback": ""}
+    try:
+        shop = replace(shop, corpora=shop.corpora.here())
+        _check_inputs(stage, shop)
+        if mark.is_file():
+            return carry_out(stage, shop, lambda: False)
+        return _sent(stage, replace(shop, work=fresh_folder()), keeper)
+    except MetaselectError as error:
+        record = {"label": stage.label, "reason": str(error), "traceback": ""}
         return Finished(stage.key, record, {}, False, 0.0)
-    return carry_out(stage, shop, lambda: False)
+
+
+def _sent(stage: Stage, shop: Workshop, keeper: Any) -> Finished:
+    """A stage on a node that does not see the work folder."""
+    for key in [stage.key, *stage_parents(stage)]:
+        unpack(asked(keeper, "give", key), shop.work)
+    finished = carry_out(stage, shop, lambda: False)
+    asked(keeper, "take", packed(shop.work, stage.key))
+    return finished
+
+
+def _check_inputs(stage: Stage, shop: Workshop) -> None:
+    encoder = Path(place_of(stage.encoder))
+    for what, folder in (("the data", shop.corpora.folder), ("the encoder", encoder)):
+        if folder is not None and folder.is_absolute() and not folder.is_dir():
+            raise MetaselectError(
+                f"a node does not see {what} at {folder}: put them there on every node, or name a "
+                "URL that all reach (s3://bucket/folder)"
+            )

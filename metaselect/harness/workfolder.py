@@ -9,18 +9,23 @@ Nothing is taken on trust: a manifest holds the hashes of a stage's files and we
 changed since (a bad disk, a careless hand) counts as not there, and is made again.
 """
 
-import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metaselect.errors import MetaselectError
-from metaselect.files import MANIFEST, read_manifest, sha256_of, write_json, write_manifest
+from metaselect.files import (
+    MANIFEST,
+    locked,
+    read_manifest,
+    sha256_of,
+    write_json,
+    write_manifest,
+)
 from metaselect.harness.stages import STAGE_SCHEMA
 
 KIND = "stage"
@@ -175,17 +180,16 @@ def _hash_of(value: Mapping[str, Any]) -> str:
 
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
-    """Hold a work folder alone; the lock goes with the process, however it ends.
+    """Hold a work folder alone.
 
     Raises:
         MetaselectError: Another process works in the folder.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    handle = os.open(root, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(root, wait=False))
+        except BlockingIOError as error:
+            raise MetaselectError(
+                f"Another run works in {root}: wait for it or stop it."
+            ) from error
         yield
-    except BlockingIOError as error:
-        raise MetaselectError(f"Another run works in {root}: wait for it or stop it.") from error
-    finally:
-        os.close(handle)

@@ -6,7 +6,7 @@ from typing import Any
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.config import GridConfig
-from metaselect.config_defaults import data_folder, resolve_grid, resolve_machine
+from metaselect.config_defaults import resolve_grid, resolve_machine
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.session import OpenGrid, open_grid
 from metaselect.harness.transfer import GridResult, Place
@@ -18,7 +18,7 @@ TRAINING = {
 TESTING = {"max_length": 32, "stride": 8}
 
 
-def tiny_config(encoder: Path, data: Path, **changes: Any) -> GridConfig:
+def tiny_config(encoder: Path, data: Path | str, **changes: Any) -> GridConfig:
     """A grid of the test data with four training steps a stage; `changes` replace keys."""
     values: dict[str, Any] = {
         "study": "tiny",
@@ -41,7 +41,7 @@ def tiny_grid(config: GridConfig, out: Path) -> OpenGrid:
     return open_grid(
         resolve_grid(config, catalogue, base=out),
         catalogue,
-        Corpora(data_folder(config, base=out)),
+        Corpora.at(config.data, base=out),
         machine=resolve_machine(config),
         place=Place(
             out=out, n_workers=config.workers, disk_bytes=disk_bytes, log_to=tuple(config.log_to)

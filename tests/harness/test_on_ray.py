@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +27,9 @@ needs_ray = pytest.mark.skipif(
 )
 
 
+S3 = {
+    "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"
+}  # fmt: skip
 SECRET = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef" * 2}
 
 
@@ -36,9 +41,10 @@ class Nodes:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.port = 0
 
-    def add(self) -> None:
-        """Start another node and wait until it is there."""
-        command = [str(Path(sys.executable).parent / "ray"), "start", "--block", "--num-cpus=1",
+    def add(self, *, n_cpus: int = 1, hide: Path | None = None, **environment: str) -> None:
+        """Start another node and wait until it is there; it may see a folder empty."""
+        command = [str(Path(sys.executable).parent / "ray"), "start", "--block",
+                   f"--num-cpus={n_cpus}",
                    "--node-ip-address=127.0.0.1", "--object-store-memory=80000000",
                    "--disable-usage-stats"]  # fmt: skip
         if self._processes:
@@ -47,6 +53,10 @@ class Nodes:
             self.port = _free_port()
             command += ["--head", f"--port={self.port}", "--include-dashboard=false",
                         f"--temp-dir={self._folder}"]  # fmt: skip
+        if hide is not None:
+            hidden = shlex.quote(str(hide))
+            command = ["unshare", "--mount", "sh", "-c",
+                       f"mount -t tmpfs none {hidden} && exec {shlex.join(command)}"]  # fmt: skip
         log = self._folder / f"node{len(self._processes)}.log"
         with log.open("wb") as out:
             self._processes.append(
@@ -55,10 +65,15 @@ class Nodes:
                     stdout=out,
                     stderr=out,
                     start_new_session=True,
-                    env={**os.environ, **SECRET},
+                    env={**os.environ, **SECRET, **environment},
                 )
             )
         _wait(lambda: b"Ray runtime started" in log.read_bytes(), 60)
+
+    @property
+    def folder(self) -> Path:
+        """Where the nodes' own files are."""
+        return self._folder
 
     @property
     def address(self) -> str:
@@ -176,6 +191,89 @@ def test_ctrl_c_stops_the_cluster_and_the_same_command_goes_on(
     _, progress = process.communicate(timeout=400)
     assert process.returncode == 0, progress
     assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+
+
+def _can_hide() -> bool:
+    tried = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run(tried, capture_output=True, check=False).returncode
+    )
+
+
+@pytest.fixture(params=["file", "s3"])
+def elsewhere(
+    request: pytest.FixtureRequest, nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[Path, str], str]]:
+    """Puts a folder where every node reaches it, and says its URL."""
+    if request.param == "file":
+
+        def copy(folder: Path, name: str) -> str:
+            shutil.copytree(folder, nodes.folder / name)
+            return f"file://{nodes.folder / name}"
+
+        yield copy
+        return
+    s3fs = pytest.importorskip("s3fs", reason="needs s3fs")
+    moto = pytest.importorskip("moto.server", reason="needs moto[s3], flask and flask-cors")
+    server = moto.ThreadedMotoServer("127.0.0.1", port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    for name, value in S3 | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
+        monkeypatch.setenv(name, value)
+    system = s3fs.S3FileSystem(skip_instance_cache=True)
+    system.mkdir("lab")
+
+    def put(folder: Path, name: str) -> str:
+        system.put(f"{folder}/", f"lab/{name}/", recursive=True)
+        return f"s3://lab/{name}"
+
+    yield put
+    server.stop()
+
+
+@needs_ray
+@pytest.mark.skipif(not _can_hide(), reason="needs the right to mount (root on Linux)")
+def test_nodes_that_share_no_disk_get_and_give_back_stages(
+    nodes: Nodes, elsewhere: Callable[[Path, str], str], encoder_folder: Path, data_folder: Path,
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    local = run_tiny(tiny_config(encoder_folder, data_folder), tmp_path / "local")
+    config = tiny_config(
+        encoder_folder, elsewhere(data_folder, "pack"),
+        encoders=[{"name": "tiny", "path": elsewhere(encoder_folder, "tiny")}],
+    )  # fmt: skip
+    nodes.add(n_cpus=0)
+    nodes.add(
+        hide=tmp_path_factory.getbasetemp(), METASELECT_CACHE=str(nodes.folder / "cache of node 1")
+    )
+    process = start(
+        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET
+    )
+    printed, progress = process.communicate(timeout=300)
+    assert process.returncode == 0, (progress, printed)
+    assert json.loads(printed)["done"] == 4
+    assert (tmp_path / "ray" / "runs.csv").read_bytes() == local.table.read_bytes()
+    assert not list((tmp_path / "ray" / "work").glob(".*"))
+
+
+@needs_ray
+@pytest.mark.skipif(not _can_hide(), reason="needs the right to mount (root on Linux)")
+def test_a_node_that_sees_no_data_says_what_to_do(
+    nodes: Nodes, encoder_folder: Path, data_folder: Path, tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    config = tiny_config(encoder_folder, data_folder, intermediates=["direct"], targets=["tatoeba"])
+    nodes.add(n_cpus=0)
+    nodes.add(hide=tmp_path_factory.getbasetemp())
+    process = start(
+        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET
+    )
+    printed, progress = process.communicate(timeout=300)
+    assert process.returncode == 1, progress
+    (told,) = json.loads(printed)["failures"].values()
+    assert told.startswith("a node does not see the data at ")
+    assert "name a URL that all reach" in told
 
 
 @needs_ray

@@ -8,6 +8,7 @@ import transformers
 from torch.nn import functional
 
 from metaselect.features.measured.bench import Bench, texts_of, tokenizer_of
+from metaselect.harness.encoders import place_of
 from metaselect.harness.heads.pairs import encode_texts
 from metaselect.seeding import derive_seed
 
@@ -51,7 +52,7 @@ def _masked_model(bench: Bench) -> Any | None:
         return None
     library: Any = transformers.AutoModelForMaskedLM
     model, info = library.from_pretrained(
-        bench.encoder.path,
+        place_of(bench.encoder),
         revision=bench.encoder.revision or "main",
         dtype=torch.float32,
         use_safetensors=True,
