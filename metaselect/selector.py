@@ -11,6 +11,7 @@ from metaselect.card import About
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.cluster import ExecutorName
 from metaselect.errors import MetaselectError
 from metaselect.features.base import DEFAULT_GROUPS, Group
 from metaselect.features.table import Unit, candidate_rows, prepare, rankable
@@ -84,13 +85,28 @@ class TaskSelector:
         self.training_: Training | None = None
         self.about = About()
 
-    def fit(self, runs: pd.DataFrame, *, progress: Progress | None = None) -> Self:
+    def fit(
+        self,
+        runs: pd.DataFrame,
+        *,
+        progress: Progress | None = None,
+        workers: int = 1,
+        executor: ExecutorName = "local",
+    ) -> Self:
         """Tune and fit on a runs table from `read_runs` or `check_runs`.
 
+        Args:
+            runs: The table.
+            progress: Called with a line after each trial of this process.
+            workers: Processes that share the search; with one it is the same every time.
+            executor: Whether they are this machine's, or as many as a Ray cluster has cores.
+
         Raises:
-            MetaselectError: The table has nothing to rank, or too few independent targets.
+            MetaselectError: The table has nothing to rank, too few independent targets, or
+                processes without a storage that they can share.
         """
-        from metaselect.ranking.tuning import Plan, fit_predictor
+        from metaselect.ranking.sharedsearch import fit_together
+        from metaselect.ranking.tuning import Plan
 
         plan = Plan(
             n_trials=self.n_trials,
@@ -99,6 +115,8 @@ class TaskSelector:
             seed=self.random_state,
             chance=self.chance,
             storage=self.storage,
+            workers=workers,
+            executor=executor,
         )
         gains = query_gains(runs)
         self.predictors_ = {}
@@ -106,7 +124,7 @@ class TaskSelector:
             rows = rankable(prepare(gains, self.catalogue, unit=unit))
             if unit == "family" and rows["family"].nunique() < 2:
                 continue  # one family tells nothing of another: such targets count as new
-            self.predictors_[unit] = fit_predictor(
+            self.predictors_[unit] = fit_together(
                 rows,
                 catalogue=self.catalogue,
                 groups=self.groups,

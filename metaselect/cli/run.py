@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.cluster import ExecutorName
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -20,11 +19,19 @@ Out = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost, do nothing.")]
 Data = Annotated[
-    str | None, typer.Option("--data", help="Folder of task data, or 'hub'; over the config's.")
+    str | None,
+    typer.Option("--data", help="Folder or URL of task data, or 'hub'; over the config's."),
 ]
 EncoderPath = Annotated[
     list[str] | None,
     typer.Option("--encoder", metavar="[NAME=]PATH", help="Where an encoder is; repeatable."),
+]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        help="Store that runs go to as they are made, besides --out: sqlite:///FILE or "
+        "postgresql+psycopg://HOST/NAME."
+    ),
 ]
 
 
@@ -37,19 +44,20 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     encoder: EncoderPath = None,
     tasks: Tasks = None,
     executor: Executor = "local",
+    store: Store = None,
 ) -> None:
     """Fine-tune encoders along a grid of intermediate and target tasks.
 
-    The same command again does what is missing. Exit 0: all done; 1: part failed; 130: stopped.
+    The same command again does what is missing. Exit 0: all done; 1: part failed, or runs wait for
+    the store; 130: stopped.
 
     Example: metaselect run grid.toml --dry-run
     """
     from metaselect.config import override, read_config
 
     read = override(read_config(config), data=data, encoders=encoder or [])
-    grid = _open(
-        read, config.resolve().parent, out or Path("results") / read.study, tasks, executor
-    )
+    where = {"out": out or Path("results") / read.study, "executor": executor, "store": store}
+    grid = _open(read, config.resolve().parent, tasks, where)
     if dry_run:
         cost = grid.preview()
         _print({**grid.counts(), **cost}, as_json, grid.describe(cost["seconds"]))
@@ -58,20 +66,20 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     summary = {
         "planned": result.planned, "done": result.done, "failed": result.failed,
         "interrupted": result.interrupted, "table": str(result.table),
-        "failures": dict(result.failures), **grid.counts(),
+        "failures": dict(result.failures), "store_fault": result.store_fault, **grid.counts(),
     }  # fmt: skip
     lines = [f"{result.done} of {result.planned} runs done, {result.failed} failed: {result.table}"]
     lines += [f"  {what}: {why}" for what, why in result.failures.items()]
+    if result.store_fault is not None:
+        lines.append(f"Runs wait for the store: {result.store_fault} Run the same command again.")
     _print(summary, as_json, "\n".join(lines))
     if result.interrupted:
         raise typer.Exit(130)
-    if result.failed:
+    if result.failed or result.store_fault is not None:
         raise typer.Exit(1)
 
 
-def _open(
-    read: "GridConfig", base: Path, out: Path, tasks: Path | None, executor: ExecutorName
-) -> "OpenGrid":
+def _open(read: "GridConfig", base: Path, tasks: Path | None, where: dict[str, Any]) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
@@ -84,10 +92,7 @@ def _open(
 
     catalogue = load_catalogue(tasks)
     disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)
-    place = Place(
-        out=out, n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to),
-        executor=executor,
-    )  # fmt: skip
+    place = Place(n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to), **where)
     return open_grid(
         resolve_grid(read, catalogue, base=base),
         catalogue,

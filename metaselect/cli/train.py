@@ -40,6 +40,13 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     licence: Annotated[
         str | None, typer.Option(help="Licence of the predictor, for its card: cc-by-4.0, say.")
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Processes that share the search; one makes it the same every time."
+        ),
+    ] = 1,
+    executor: options.Executor = "local",
     as_json: options.Json = False,
 ) -> None:
     """Tune and fit a predictor on a runs table.
@@ -60,7 +67,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         n_trials=trials, groups=chosen, level=level, random_state=seed, storage=storage,
         catalogue=catalogue,
     )  # fmt: skip
-    selector.fit(table, progress=say)
+    selector.fit(table, progress=say, workers=workers, executor=executor)
     selector.about = about
     selector.save_pretrained(out)
     best = {

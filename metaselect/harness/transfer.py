@@ -8,6 +8,7 @@ from pathlib import Path
 from metaselect.cluster import ExecutorName
 from metaselect.files import write_json, write_text
 from metaselect.harness.executors import Executor, Finished, InProcess, stopping_on_interrupt
+from metaselect.harness.feeds import StoreFeed
 from metaselect.harness.grid import Plan
 from metaselect.harness.on_ray import OnRay
 from metaselect.harness.progress import Progress
@@ -43,6 +44,7 @@ class Place:
         log_to: Trackers that learning curves go to.
         executor: Who carries out stages: workers of this machine, or a Ray cluster, which takes
             as many stages as it holds.
+        store: URL of a store that runs go to as they are made; None keeps them in `out` alone.
     """
 
     out: Path
@@ -50,6 +52,7 @@ class Place:
     disk_bytes: int | None
     log_to: tuple[TrackerName, ...]
     executor: ExecutorName = "local"
+    store: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class GridResult:
         interrupted: Whether it was stopped before the end.
         table: Path of the runs table.
         failures: Reason by what failed.
+        store_fault: Why runs wait for the store; None where it has them all, or there is none.
     """
 
     planned: int
@@ -69,6 +73,7 @@ class GridResult:
     interrupted: bool
     table: Path
     failures: Mapping[str, str]
+    store_fault: str | None = None
 
 
 def run_grid(
@@ -83,7 +88,7 @@ def run_grid(
         report: Takes a line of progress as each stage ends.
 
     Raises:
-        MetaselectError: Another process works in the folder.
+        MetaselectError: Another process works in the folder, or the store cannot be used.
     """
     studies = ", ".join(sorted({run.study for run in plan.runs}))
     with exclusive(shop.work.root):
@@ -91,15 +96,16 @@ def run_grid(
         pending = pending_stages(plan, shop)
         state = Schedule(pending)
         trackers = open_trackers(place.log_to, place.out, studies)
+        feed = None if place.store is None else StoreFeed(place.store)
         executor = _executor(shop, place)
         progress = Progress(pending, executor.width, plan)
-        ledger = _Ledger(plan, shop, place, progress, trackers, report)
+        ledger = _Ledger(plan, shop, place, feed, progress, trackers, report)
         try:
             with stopping_on_interrupt(executor):
                 work_off(plan, shop, state, executor, ledger)
         finally:
             executor.close()
-        return write_tables(plan, shop, place.out, state.failures, state.interrupted)
+        return write_tables(plan, shop, place.out, state.failures, state.interrupted, feed)
 
 
 def _executor(shop: Workshop, place: Place) -> Executor:
@@ -115,6 +121,7 @@ class _Ledger:
     plan: Plan
     shop: Workshop
     place: Place
+    feed: StoreFeed | None
     progress: Progress
     trackers: Sequence[Tracker]
     report: Callable[[str], None]
@@ -127,7 +134,9 @@ class _Ledger:
             log_stage(self.trackers, stage, self.shop.work)
         started = time.monotonic()
         if started > self.write_at:
-            write_tables(self.plan, self.shop, self.place.out, {}, True)
+            found = write_tables(self.plan, self.shop, self.place.out, {}, True, self.feed)
+            if found.store_fault is not None:
+                self.report(f"runs wait: {found.store_fault}")
             taken = time.monotonic() - started
             self.write_at = time.monotonic() + max(TABLE_EVERY_S, _RARELY * taken)
 
@@ -161,7 +170,12 @@ def work_off(
 
 
 def write_tables(
-    plan: Plan, shop: Workshop, out: Path, failures: Mapping[str, str], interrupted: bool
+    plan: Plan,
+    shop: Workshop,
+    out: Path,
+    failures: Mapping[str, str],
+    interrupted: bool,
+    feed: StoreFeed | None,
 ) -> GridResult:
     """Write `runs.csv`, `trainings.csv`, `timings.csv` and `failures.json` from what is done."""
     tables = collect_tables(plan, shop.work)
@@ -173,7 +187,10 @@ def write_tables(
     write_json(out / "failures.json", named)
     done = sum(_is_scored(plan, shop, run.score_key) for run in plan.runs)
     failed = sum(run.score_key in failures for run in plan.runs)
-    return GridResult(len(plan.runs), done, failed, interrupted, out / "runs.csv", named)
+    if feed is not None and len(tables.runs):
+        feed.feed(tables.runs)
+    fault = None if feed is None else feed.fault
+    return GridResult(len(plan.runs), done, failed, interrupted, out / "runs.csv", named, fault)
 
 
 def _is_scored(plan: Plan, shop: Workshop, key: str) -> bool:

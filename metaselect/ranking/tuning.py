@@ -19,6 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from scipy import stats
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.cluster import ExecutorName
 from metaselect.features.base import Group
 from metaselect.ranking.innerfolds import InnerFolds
 from metaselect.ranking.intervals import ConformalRadius, conformal_radius
@@ -45,6 +46,8 @@ class Plan:
         chance: Allowed probability that a search replaces the defaults although nothing beats
             them; None takes the best settings without asking for proof.
         storage: Journal file, or a database URL for Optuna; None keeps the search in memory.
+        workers: Processes that share the search.
+        executor: Whether they are this machine's, or as many as a Ray cluster has cores.
     """
 
     n_trials: int
@@ -53,6 +56,8 @@ class Plan:
     seed: int
     chance: float | None
     storage: str | None = None
+    workers: int = 1
+    executor: ExecutorName = "local"
 
 
 def fit_predictor(
@@ -89,12 +94,48 @@ def fit_predictor(
     return Predictor(models, choices, _radius(inner, choices, level), n_trials, n_pruned)
 
 
+def try_settings(
+    rows: pd.DataFrame, catalogue: Catalogue, groups: Sequence[Group], plan: Plan, helper: int
+) -> None:
+    """Take part in a search that others share, until enough trials are done or under way.
+
+    Args:
+        rows: As `fit_predictor` takes them, and the next two too.
+        catalogue: Task cards.
+        groups: Feature groups to use.
+        plan: With a storage that all reach.
+        helper: Number of this process; two with one number would often try the same.
+    """
+    inner = InnerFolds(rows, catalogue, groups, n_folds=plan.n_folds, seed=plan.seed)
+    if inner.groups:
+        _try(inner, plan, None, states=(*_TRIED, optuna.trial.TrialState.RUNNING), helper=helper)
+
+
 def _search(
     inner: InnerFolds, plan: Plan, progress: Progress | None
 ) -> tuple[list[Settings], int, int]:
     """The best settings, best first, with the number of trials and of those cut short."""
     if plan.n_trials == 1 or not inner.groups:
         return [default_settings(inner.groups)], 1, 0
+    study = _try(inner, plan, progress, states=_TRIED)
+    n_tried = len(study.get_trials(deepcopy=False, states=_TRIED))
+    done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    best = sorted(done, key=lambda trial: (trial.value, trial.number))
+    settings = [settings_of(trial.params, inner.groups) for trial in best]
+    if plan.chance is not None:
+        settings = _proven(inner, settings, chance=plan.chance / n_tried)
+    return settings[: plan.n_best], n_tried, n_tried - len(done)
+
+
+def _try(
+    inner: InnerFolds,
+    plan: Plan,
+    progress: Progress | None,
+    *,
+    states: tuple[optuna.trial.TrialState, ...],
+    helper: int | None = None,
+) -> optuna.Study:
+    """Try settings until the plan's number of trials is in one of some states."""
     study = _open_study(inner, plan)
 
     def objective(trial: optuna.Trial) -> float:
@@ -105,18 +146,14 @@ def _search(
                 raise optuna.TrialPruned
         return inner.loss_of(settings)
 
-    while (n_tried := len(study.get_trials(deepcopy=False, states=_TRIED))) < plan.n_trials:
-        study.sampler = _sampler(study, plan)
-        _enqueue_start(study, inner.groups)
+    while (n_tried := len(study.get_trials(deepcopy=False, states=states))) < plan.n_trials:
+        study.sampler = _sampler(study, plan, helper)
+        if not helper:
+            _enqueue_start(study, inner.groups)
         study.optimize(objective, n_trials=1)
         if progress is not None:
             progress(f"trial {n_tried + 1}/{plan.n_trials}  best {study.best_value:.4f}")
-    done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
-    best = sorted(done, key=lambda trial: (trial.value, trial.number))
-    settings = [settings_of(trial.params, inner.groups) for trial in best]
-    if plan.chance is not None:
-        settings = _proven(inner, settings, chance=plan.chance / n_tried)
-    return settings[: plan.n_best], n_tried, n_tried - len(done)
+    return study
 
 
 def _proven(inner: InnerFolds, settings: Sequence[Settings], *, chance: float) -> list[Settings]:
@@ -148,13 +185,14 @@ def _enqueue_start(study: optuna.Study, groups: Sequence[Group]) -> None:
             return
 
 
-def _sampler(study: optuna.Study, plan: Plan) -> optuna.samplers.BaseSampler:
+def _sampler(study: optuna.Study, plan: Plan, helper: int | None) -> optuna.samplers.BaseSampler:
     """A sampler for the next trial, seeded by its place: a resumed search equals an unbroken one,
     and processes that share a search do not try the same settings. Trials cut off do not count.
     """
     trials = study.get_trials(deepcopy=False)
     place = sum(trial.state != optuna.trial.TrialState.FAIL for trial in trials)
-    seed = derive_seed(plan.seed, "trial", str(place))
+    names = (str(place),) if helper is None else (str(place), str(helper))
+    seed = derive_seed(plan.seed, "trial", *names)
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
 
 

@@ -32,3 +32,16 @@ def test_an_unknown_executor_is_refused(call, runs_file, place):
     (told,) = [line for line in done.err.splitlines() if line.startswith("Error: ")]
     assert "'--executor'" in told
     assert "'slurm' is not one of 'local', 'ray'" in told
+
+
+def test_a_search_shared_on_a_cluster_ends_with_all_its_trials(runs_file, place, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "metaselect", "train", "--runs", str(runs_file), "--trials", "4",
+         "--storage", str(tmp_path / "search.log"), "--out", str(tmp_path / "predictor"),
+         "--executor", "ray", "--json"],
+        capture_output=True, text=True, timeout=300, check=False,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": "local"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["trials"] >= 8  # two predictors
+    assert (tmp_path / "predictor" / "manifest.json").is_file()

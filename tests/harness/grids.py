@@ -34,7 +34,7 @@ def tiny_config(encoder: Path, data: Path | str, **changes: Any) -> GridConfig:
     return GridConfig.model_validate(values | changes)
 
 
-def tiny_grid(config: GridConfig, out: Path) -> OpenGrid:
+def tiny_grid(config: GridConfig, out: Path, store: str | None = None) -> OpenGrid:
     """The config's grid, opened."""
     catalogue = load_catalogue(None)
     disk_bytes = None if config.disk_gb is None else int(config.disk_gb * 1e9)
@@ -44,7 +44,11 @@ def tiny_grid(config: GridConfig, out: Path) -> OpenGrid:
         Corpora.at(config.data, base=out),
         machine=resolve_machine(config),
         place=Place(
-            out=out, n_workers=config.workers, disk_bytes=disk_bytes, log_to=tuple(config.log_to)
+            out=out,
+            n_workers=config.workers,
+            disk_bytes=disk_bytes,
+            log_to=tuple(config.log_to),
+            store=store,
         ),
     )
 

@@ -26,6 +26,7 @@ import sqlalchemy as sa
 from metaselect.card import About
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST, read_manifest
+from metaselect.harness import transfer
 from metaselect.runs.exchange import read_runs, write_runs
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
@@ -33,7 +34,7 @@ from metaselect.runs.store import RunsStore
 from metaselect.selector import TaskSelector
 from tests.cli.conftest import call_main
 from tests.harness.commands import stages_done, start, wait_for_stages
-from tests.harness.grids import run_tiny, tiny_config, toml_of
+from tests.harness.grids import run_tiny, tiny_config, tiny_grid, toml_of
 from tests.harness.hub_server import Fault, serving
 from tests.harness.test_hub import on_the_hub, run_command
 
@@ -354,38 +355,66 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
     with_shutdown(sink)
 
 
-def test_a_database_that_goes_and_comes_back(
-    postgres_url: str, runs: pd.DataFrame, tally: Tally, tmp_path: Path
-) -> None:
-    count, rng = tally["database gone and back"], random.Random(5)
+@pytest.fixture
+def cuttable(postgres_url: str) -> Iterator[tuple[Proxy, str, RunsStore]]:
+    """A way to the server that can be cut, the URL through it, and the store without it."""
     url = sa.make_url(postgres_url)
     engine = sa.create_engine(url)
     with engine.connect() as connection:
         info = connection.connection.dbapi_connection.info  # type: ignore[union-attr]
         proxy = Proxy(info.host, info.port)
     engine.dispose()
-    through = (
-        url.difference_update_query(["host", "port"])
-        .set(host="127.0.0.1", port=proxy.port)
-        .render_as_string(hide_password=False)
-    )
+    through = url.difference_update_query(["host", "port"]).set(host="127.0.0.1", port=proxy.port)
+    yield proxy, through.render_as_string(hide_password=False), RunsStore(postgres_url)
+    proxy.close()
+
+
+def test_a_database_that_goes_and_comes_back(
+    cuttable: tuple[Proxy, str, RunsStore], runs: pd.DataFrame, tally: Tally, tmp_path: Path
+) -> None:
+    count, rng = tally["database gone and back"], random.Random(5)
+    proxy, through, store = cuttable
     write_runs(runs, tmp_path / "runs.csv")
-    try:
-        for _ in range(8):
-            timer = threading.Timer(rng.uniform(0.0, 1.5), proxy.cut)
-            timer.start()
-            done = call_main("runs", "import", str(tmp_path / "runs.csv"), "--store", through)
-            timer.cancel()
-            count.tried += 1
-            assert done.code in (0, 2)
-            assert len(done.faults) == (done.code == 2)
-            assert len(RunsStore(postgres_url).read()) in (0, len(runs))
-            proxy.open = True
+    for _ in range(8):
+        timer = threading.Timer(rng.uniform(0.0, 1.5), proxy.cut)
+        timer.start()
         done = call_main("runs", "import", str(tmp_path / "runs.csv"), "--store", through)
-        assert done.code == 0
-    finally:
-        proxy.close()
-    compared(count, RunsStore(postgres_url).read(), runs)
+        timer.cancel()
+        count.tried += 1
+        assert done.code in (0, 2)
+        assert len(done.faults) == (done.code == 2)
+        assert len(store.read()) in (0, len(runs))
+        proxy.open = True
+    done = call_main("runs", "import", str(tmp_path / "runs.csv"), "--store", through)
+    assert done.code == 0
+    compared(count, store.read(), runs)
+
+
+def test_a_grid_whose_database_goes_and_comes_back(
+    cuttable: tuple[Proxy, str, RunsStore], tally: Tally, encoder_folder: Path, data_folder: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    count = tally["database gone, grid under way"]
+    proxy, through, store = cuttable
+    config = tiny_config(encoder_folder, data_folder, targets=["udpos", "xnli", "tatoeba"])
+    monkeypatch.setattr(transfer, "TABLE_EVERY_S", 0.0)
+    monkeypatch.setattr(transfer, "_RARELY", 0)
+    lines: list[str] = []
+
+    def report(line: str) -> None:
+        lines.append(line)
+        if len(lines) % 4 == 2:
+            proxy.cut()
+            count.tried += 1
+        elif len(lines) % 4 == 0:
+            proxy.open = True
+
+    result = tiny_grid(config, tmp_path / "out", store=through).run(report)
+    proxy.open = True
+    result = tiny_grid(config, tmp_path / "out", store=through).run(report)
+    assert (result.done, result.store_fault) == (6, None)
+    assert any(line.startswith("runs wait: ") for line in lines)
+    compared(count, store.read(), read_runs(result.table))
 
 
 @pytest.mark.slow
