@@ -25,11 +25,17 @@ if __name__ == "__main__":
 
 
 def start(
-    config: GridConfig, folder: Path, out: Path, *options: str, **environment: str
+    config: GridConfig,
+    folder: Path,
+    out: Path,
+    *options: str,
+    table_every_s: float = 60.0,
+    **environment: str,
 ) -> subprocess.Popen[str]:
     """`metaselect run` of a config as a process of its own session."""
     script = folder / "command.py"
-    script.write_text(COMMAND)
+    often = f"from metaselect.harness import transfer\ntransfer.TABLE_EVERY_S = {table_every_s}\n"
+    script.write_text(often + COMMAND)
     path = folder / "grid.toml"
     path.write_text(toml_of(config))
     return subprocess.Popen(

@@ -7,19 +7,25 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from metaselect.config import GridConfig
 from metaselect.harness.executors import Finished, GpuMemory
 from metaselect.harness.on_ray import GpuShares
 from metaselect.harness.transfer import GridResult
+from metaselect.runs.exchange import read_runs
+from metaselect.runs.schema import COLUMNS, RUN_KEY, check_runs
+from metaselect.runs.store import RunsStore
 from tests.harness.commands import stages_done, start, wait_for_stages
 from tests.harness.grids import run_tiny, tiny_config
+from tests.harness.postgres_server import BINARIES, Server
 
 needs_ray = pytest.mark.skipif(
     not (Path(sys.executable).parent / "ray").is_file(),
@@ -118,8 +124,6 @@ def _descendants(pid: int) -> list[int]:
 
 @pytest.fixture
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    import tempfile
-
     with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as short:  # sockets' paths are short
         found = Nodes(Path(short))
         try:
@@ -171,6 +175,48 @@ def test_a_node_killed_in_the_middle_loses_nothing(
     assert process.returncode == 0, progress
     assert json.loads(printed)["done"] == 16
     assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp") as short:
+        found = Server(Path(short))
+        yield found
+        found.stop()
+
+
+@needs_ray
+@pytest.mark.skipif(BINARIES is None, reason="needs the programs of a PostgreSQL server")
+@pytest.mark.slow
+def test_a_store_that_stops_and_starts_in_the_middle_has_every_run_at_the_end(
+    nodes: Nodes, server: Server, sixteen_runs: tuple[GridConfig, GridResult], tmp_path: Path
+) -> None:
+    config, local = sixteen_runs
+    nodes.add()
+    nodes.add()
+    out = tmp_path / "ray"
+    process = start(
+        config, tmp_path, out, "--executor", "ray", "--store", server.url, table_every_s=1.0,
+        RAY_ADDRESS=nodes.address, **SECRET,
+    )  # fmt: skip
+    wait_for_stages(out, 8, process)
+    before = len(RunsStore(server.url).read())
+    server.stop()
+    wait_for_stages(out, 20, process)
+    server.start()
+    printed, progress = process.communicate(timeout=400)
+    assert process.returncode == 0, progress
+    assert "runs wait: " in progress
+    assert json.loads(printed)["store_fault"] is None
+    assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+    names = [column.name for column in COLUMNS]
+    stored = RunsStore(server.url).read()[names]
+    made = check_runs(read_runs(out / "runs.csv"), percent=False)[names]
+    assert 0 < before < len(stored)
+    order = list(RUN_KEY)
+    pd.testing.assert_frame_equal(
+        stored.sort_values(order, ignore_index=True), made.sort_values(order, ignore_index=True)
+    )
 
 
 @needs_ray

@@ -12,7 +12,7 @@ from metaselect.harness.corpora import Split
 from metaselect.harness.heads.registry import HEADS
 from metaselect.harness.stages import stage_key
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raise it with any change that moves a measured value, so that old ones are not taken for new."""
 
 Kind = Literal[
@@ -37,8 +37,8 @@ NAMES: Mapping[Kind, tuple[str, ...]] = {
     ),
     "likeness": ("text_similarity", "vocabulary_overlap"),
     "transfer": (
-        "task_similarity", "logme", "h_score", "nleep", "transrate", "gbc", "linear_transfer",
-        "neighbour_transfer",
+        "task_similarity", "logme", "h_score", "nleep", "leep", "parc", "transrate", "gbc",
+        "linear_transfer", "neighbour_transfer",
     ),
     "language": ("fertility", "unknown_share"),
     "task in language": ("subword_overlap", "alignment", "drift"),

@@ -11,7 +11,7 @@ from metaselect.features.measured.bench import texts_of
 from metaselect.features.measured.carrying import carry_out
 from metaselect.features.measured.jobs import NAMES, Wish, cost_of, measures_of, plan_jobs
 from metaselect.features.measured.records import BY_NAME, MEASURES
-from metaselect.features.measured.vectors import labelled_vectors
+from metaselect.features.measured.vectors import labelled_vectors, source_classes
 from metaselect.harness.rows import Choice, Labelled, Question, Tagged
 from metaselect.harness.tokens import pack
 
@@ -44,6 +44,8 @@ def test_a_whole_set_is_measured_in_range_once(bench, tmp_path) -> None:
     found = {(item.measure, item.task, item.target, item.language) for item in first.values}
     assert ("unlearnt_share", "mnli", "", "") in found
     assert ("logme", "mnli", "udpos", "") in found
+    assert ("parc", "mnli", "udpos", "") in found
+    assert ("leep", "mnli", "udpos", "") not in found  # one classes texts, the other tags words
     assert ("drift", "copa", "", "sw") in found
     assert ("target_doubt", "udpos", "", "fi") in found
     assert not any("tatoeba" in key for key in found)  # it has no English rows to learn from
@@ -172,6 +174,26 @@ class TestVectors:
         after = labelled_vectors(bench, "udpos", tuned_on="mnli")
         assert not np.allclose(before.features, after.features)
         assert labelled_vectors(bench, "tatoeba", tuned_on=None) is None
+
+    def test_a_source_model_classes_items_of_its_own_kind(self, bench) -> None:
+        texts = source_classes(bench, "mnli", tuned_on="mnli")
+        words = source_classes(bench, "udpos", tuned_on="udpos")
+        assert texts.features.shape == (len(texts.labels), 3)
+        for found in (texts, words):
+            assert np.allclose(found.features.sum(axis=1), 1.0, atol=1e-5)
+            assert set(found.labels) == set(range(found.labels.max() + 1))
+        labels = labelled_vectors(bench, "udpos", tuned_on=None).labels
+        assert (words.labels == labels).all()
+        for name, tuned_on in (("udpos", "mnli"), ("mnli", "udpos"), ("mnli", "copa")):
+            assert source_classes(bench, name, tuned_on=tuned_on) is None
+
+    def test_a_sample_has_two_of_each_class(self, bench) -> None:
+        found = labelled_vectors(bench, "udpos", tuned_on=None)
+        some = found.sample(40)
+        assert 20 <= len(some.labels) <= 40
+        assert (np.bincount(some.labels) >= 2).all()
+        assert set(some.owners) <= set(found.owners)
+        assert found.sample(10_000).features.shape == found.features.shape
 
 
 class TestSpoken:
