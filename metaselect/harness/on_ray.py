@@ -10,23 +10,38 @@ import os
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from metaselect.cluster import MAX_RETRIES, asked, beside_me, cluster
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
+from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import place_of
 from metaselect.harness.executors import Finished, carry_out
 from metaselect.harness.grid import stage_parents
 from metaselect.harness.parcels import Keeper, fresh_folder, packed, unpack
+from metaselect.harness.sources import is_url, version_of
 from metaselect.harness.stages import ScoreStage, Stage
 from metaselect.harness.training import Workshop
 
 _CONTEXT_BYTES = 600_000_000  # what CUDA itself takes of a GPU, a process
 _SPARE = 1.1
 _STEPS = 20  # shares are multiples of 1/20
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the planner's work folder is.
+
+    Attributes:
+        mark: A file in it, with a name of this run's: who sees it sees the folder.
+        keeper: Serves the folder to those who do not.
+    """
+
+    mark: Path
+    keeper: Any
 
 
 class OnRay:
@@ -50,11 +65,11 @@ class OnRay:
                     'The Ray cluster has no GPU: add nodes with one, or set device = "cpu".'
                 )
             whole = replace(shop, corpora=shop.corpora.anywhere(), work=shop.work.anywhere())
-            self._mark = whole.work.root / f".seen-by-{uuid.uuid4().hex}"
-            write_text(self._mark, "")
-            stack.callback(self._mark.unlink, missing_ok=True)
-            self._keeper = beside_me(self._ray, Keeper, whole.work)
-            self._shop = self._ray.put(whole)
+            mark = whole.work.root / f".seen-by-{uuid.uuid4().hex}"
+            write_text(mark, "")
+            stack.callback(mark.unlink, missing_ok=True)
+            self._home = Home(mark, beside_me(self._ray, Keeper, whole.work))
+            self._shop, self._corpora = self._ray.put(whole), whole.corpora
             self._task = self._ray.remote(max_retries=MAX_RETRIES)(_carry)
             self._left = stack.pop_all()
 
@@ -75,7 +90,8 @@ class OnRay:
         options: dict[str, Any] = {"num_cpus": self._threads, "name": stage.label}
         if self._on_gpu:
             options["num_gpus"] = self._shares.of(stage)
-        ref = self._task.options(**options).remote(stage, self._shop, self._mark, self._keeper)
+        versions = {url: version_of(url) for url in _urls(stage, self._corpora)}
+        ref = self._task.options(**options).remote(stage, self._shop, self._home, versions)
         self._running[ref] = stage
 
     def next_finished(self) -> Finished:
@@ -137,15 +153,20 @@ def _kind(stage: Stage) -> tuple[str, ...]:
     return ("train", stage.encoder.name, stage.teaching.adaptation, *names)
 
 
-def _carry(stage: Stage, shop: Workshop, mark: Path, keeper: Any) -> Finished:
+def _urls(stage: Stage, corpora: Corpora) -> list[str]:
+    """URLs that a stage reads from."""
+    return [url for url in (corpora.url, stage.encoder.path) if url is not None and is_url(url)]
+
+
+def _carry(stage: Stage, shop: Workshop, home: Home, versions: Mapping[str, str]) -> Finished:
     """A stage on a node."""
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     try:
         shop = replace(shop, corpora=shop.corpora.here())
-        _check_inputs(stage, shop)
-        if mark.is_file():
+        _check_inputs(stage, shop, versions)
+        if home.mark.is_file():
             return carry_out(stage, shop, lambda: False)
-        return _sent(stage, replace(shop, work=fresh_folder()), keeper)
+        return _sent(stage, replace(shop, work=fresh_folder()), home.keeper)
     except MetaselectError as error:
         record = {"label": stage.label, "reason": str(error), "traceback": ""}
         return Finished(stage.key, record, {}, False, 0.0)
@@ -160,7 +181,14 @@ def _sent(stage: Stage, shop: Workshop, keeper: Any) -> Finished:
     return finished
 
 
-def _check_inputs(stage: Stage, shop: Workshop) -> None:
+def _check_inputs(stage: Stage, shop: Workshop, versions: Mapping[str, str]) -> None:
+    """Refuse to work on other inputs than those that the stage is named after."""
+    for url, version in versions.items():
+        if version_of(url) != version:
+            raise MetaselectError(
+                "data or encoder at a URL have changed since the grid was planned: run the same "
+                "command again"
+            )
     encoder = Path(place_of(stage.encoder))
     for what, folder in (("the data", shop.corpora.folder), ("the encoder", encoder)):
         if folder is not None and folder.is_absolute() and not folder.is_dir():

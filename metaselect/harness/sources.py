@@ -10,21 +10,21 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from metaselect.catalogue.cache import cache_folder
 from metaselect.errors import MetaselectError
-from metaselect.files import is_inside, locked, replacing, write_json
+from metaselect.files import is_inside, locked, replacing, sha256_of, write_json
 
 HUB = "hub"
 _INDEX = "index.json"
 _TAGS: Final = ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "mtime", "created", "crc")
 """What file systems of fsspec call that which changes with a file's content."""
 
-_FAULTS = (OSError, ValueError, RuntimeError, LookupError, TypeError)
-"""What the file systems raise; their libraries' own errors come as OSError from fsspec's."""
+_AT_ONCE = 64  # files fetched side by side, where the file system can
 
 
 def is_url(place: str) -> bool:
@@ -59,10 +59,17 @@ def mirrored(url: str) -> Path:
     with locked(folder, wait=True):
         try:
             return _brought_up_to_date(url, folder)
+        except MetaselectError:
+            raise
         except ImportError as error:
             raise MetaselectError(f"{_shown(url)}: {error}.") from error
-        except _FAULTS as error:
+        except Exception as error:  # each file system's library has errors of its own
             raise MetaselectError(f"{_shown(url)} cannot be read: {_first_line(error)}") from error
+
+
+def version_of(url: str) -> str:
+    """Names what this process's copy of a URL holds: the same on all machines that saw the same."""
+    return sha256_of(mirrored(url).parent / _INDEX)
 
 
 def _brought_up_to_date(url: str, folder: Path) -> Path:
@@ -74,26 +81,36 @@ def _brought_up_to_date(url: str, folder: Path) -> Path:
         raise MetaselectError(f"{_shown(url)} holds no files: is it the folder that you mean?")
     files = folder / "files"
     known = _known(folder)
-    wanted = {
-        name: entry
+    wanted = [
+        name
         for name, entry in there.items()
         if known.get(name) != _tag(entry) or not (files / name).is_file()
-    }
-    _check_room(url, folder, sum(entry["size"] or 0 for entry in wanted.values()))
-    for name, entry in wanted.items():
-        with replacing(files / name) as temp:
-            system.get_file(entry["name"], str(temp))
-            if entry["size"] not in (None, temp.stat().st_size):
-                raise MetaselectError(
-                    f"{_shown(url)}/{name} came with {temp.stat().st_size:,} bytes, not "
-                    f"{entry['size']:,}: run the same command to fetch it again."
-                )
-        known[name] = _tag(entry)
-        write_json(folder / _INDEX, known)
-    for name in set(known) - set(there):
-        (files / name).unlink(missing_ok=True)
-    write_json(folder / _INDEX, {name: _tag(entry) for name, entry in there.items()})
+    ]
+    _check_room(url, folder, sum(there[name].get("size") or 0 for name in wanted))
+    try:
+        for start in range(0, len(wanted), _AT_ONCE):
+            batch = wanted[start : start + _AT_ONCE]
+            _fetch(system, {files / name: there[name] for name in batch}, url)
+            known |= {name: _tag(there[name]) for name in batch}
+        for name in set(known) - set(there):
+            (files / name).unlink(missing_ok=True)
+            del known[name]
+    finally:
+        write_json(folder / _INDEX, dict(sorted(known.items())))
     return files
+
+
+def _fetch(system: Any, entries: Mapping[Path, Mapping[str, Any]], url: str) -> None:
+    """Put files in place, each whole or not at all."""
+    with ExitStack() as places:
+        temps = [places.enter_context(replacing(path)) for path in entries]
+        system.get([entry["name"] for entry in entries.values()], [str(temp) for temp in temps])
+        for temp, entry in zip(temps, entries.values(), strict=True):
+            if entry.get("size") not in (None, temp.stat().st_size):
+                raise MetaselectError(
+                    f"{entry['name']} of {_shown(url)} came with {temp.stat().st_size:,} bytes, "
+                    f"not {entry['size']:,}: run the same command to fetch it again."
+                )
 
 
 def _listing(system: Any, root: str) -> dict[str, Mapping[str, Any]]:
@@ -110,7 +127,10 @@ def _listing(system: Any, root: str) -> dict[str, Mapping[str, Any]]:
 
 def _tag(entry: Mapping[str, Any]) -> list[str]:
     """What changes when a file does."""
-    return [str(entry["size"]), *(str(entry[key]) for key in _TAGS if entry.get(key) is not None)]
+    return [
+        str(entry.get("size")),
+        *(str(entry[key]) for key in _TAGS if entry.get(key) is not None),
+    ]
 
 
 def _known(folder: Path) -> dict[str, list[str]]:

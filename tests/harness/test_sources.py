@@ -8,7 +8,13 @@ import pytest
 
 from metaselect.errors import MetaselectError
 from metaselect.harness import sources
-from metaselect.harness.sources import absolute, absolute_if_folder, is_url, mirrored
+from metaselect.harness.sources import (
+    absolute,
+    absolute_if_folder,
+    is_url,
+    mirrored,
+    version_of,
+)
 from tests.harness.grids import run_tiny, tiny_config
 
 fsspec = pytest.importorskip("fsspec", reason="needs fsspec: pip install 'metaselect[harness]'")
@@ -61,9 +67,9 @@ def test_what_has_not_changed_is_not_fetched_again(
     local = type(fsspec.url_to_fs(url)[0])
     real = local.get_file
 
-    def counted(self: object, remote: str, path: str) -> None:
+    def counted(self: object, remote: str, path: str, **options: object) -> None:
         fetched.append(remote.rpartition("/")[2])
-        real(self, remote, path)
+        real(self, remote, path, **options)
 
     monkeypatch.setattr(local, "get_file", counted)
     again(url)
@@ -81,7 +87,7 @@ def test_a_file_cut_short_on_the_way_is_no_copy(
     local = type(fsspec.url_to_fs(url)[0])
     real = local.get_file
 
-    def torn(self: object, remote: str, path: str) -> None:
+    def torn(self: object, remote: str, path: str, **options: object) -> None:
         Path(path).write_text("t")
 
     monkeypatch.setattr(local, "get_file", torn)
@@ -104,6 +110,33 @@ def test_a_url_that_cannot_be_read_is_one_line(url: str, told: str) -> None:
         mirrored(url)
     assert "\n" not in str(found.value)
     assert "secret" not in str(found.value)
+
+
+def test_machines_that_see_the_same_have_the_same_version(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"file://{place}"
+    here = version_of(url)
+    monkeypatch.setenv("METASELECT_CACHE", str(tmp_path / "another machine"))
+    mirrored.cache_clear()
+    assert version_of(url) == here
+    (place / "mnli" / "train.jsonl").write_text("changed\n")
+    mirrored.cache_clear()
+    assert version_of(url) != here
+
+
+def test_an_error_of_a_file_system_s_own_library_is_one_line(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoCredentials(Exception):
+        pass
+
+    def refuse(self: object, path: str, **options: object) -> None:
+        raise NoCredentials("Unable to locate credentials\nand more")
+
+    monkeypatch.setattr(type(fsspec.url_to_fs(f"file://{place}")[0]), "find", refuse)
+    with pytest.raises(MetaselectError, match=r"cannot be read: Unable to locate credentials$"):
+        mirrored(f"file://{place}")
 
 
 def test_a_copy_that_does_not_fit_is_not_begun(
