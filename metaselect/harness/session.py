@@ -18,6 +18,7 @@ from metaselect.harness.progress import short_time
 from metaselect.harness.recipe import Machine, as_json
 from metaselect.harness.schedule import pending_stages
 from metaselect.harness.stages import STAGE_SCHEMA, Naming, TrainStage
+from metaselect.harness.table import check_covers
 from metaselect.harness.training import Workshop
 from metaselect.harness.transfer import GridResult, Place, run_grid
 from metaselect.harness.workfolder import WorkFolder
@@ -77,7 +78,12 @@ class OpenGrid:
         return "\n".join(lines)
 
     def run(self, report: Callable[[str], None]) -> GridResult:
-        """Do what is missing; `report` takes progress lines."""
+        """Do what is missing; `report` takes progress lines.
+
+        Raises:
+            MetaselectError: The results folder has runs that are not this grid's.
+        """
+        check_covers(self.plan, self.place.out / "runs.csv")
         self.place.out.mkdir(parents=True, exist_ok=True)
         settings = as_json(self.grid)
         text = json.dumps(settings, sort_keys=True)

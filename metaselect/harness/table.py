@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from metaselect.errors import MetaselectError
 from metaselect.harness.grid import Plan, Run
 from metaselect.harness.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.workfolder import WorkFolder
 
 SOURCE = "metaselect run"
+_RUN = ("study", "encoder", "adaptation", "intermediate", "target", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,26 @@ def collect_tables(plan: Plan, work: WorkFolder) -> Tables:
     trained = [row for stage in plan.stages.values() for row in _training_rows(stage, work)]
     by_label = ["encoder", "adaptation", "label", "task", "seed", "stage"]
     return Tables(_sorted(rows, order), _sorted(trained, by_label), _sorted(times, order))
+
+
+def check_covers(plan: Plan, path: Path) -> None:
+    """Refuse to replace a runs table by one that lacks some of its runs.
+
+    Raises:
+        MetaselectError: The table has runs that the plan does not make.
+    """
+    try:
+        there = pd.read_csv(path, usecols=list(_RUN), dtype=str, keep_default_na=False)
+    except (FileNotFoundError, ValueError):  # none yet, or one that nobody could use
+        return
+    made = {tuple(str(getattr(run, name)) for name in _RUN) for run in plan.runs}
+    found = set(map(tuple, there[list(_RUN)].itertuples(index=False)))
+    if found - made:
+        raise MetaselectError(
+            f"{path.parent} holds {len(found - made)} runs that this grid does not make (such as "
+            f"{', '.join(min(found - made))}): name another --out, or add them to the grid. "
+            f"Without {path.name} there the same stages serve this grid alone."
+        )
 
 
 def _training_rows(stage: Stage, work: WorkFolder) -> Iterable[dict[str, Any]]:

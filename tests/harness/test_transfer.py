@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from metaselect.errors import MetaselectError
 from metaselect.harness import workers
 from metaselect.harness.dynamics import load_dynamics
 from metaselect.harness.stages import ScoreStage, TrainStage
@@ -111,6 +112,24 @@ def test_a_grid_that_grows_keeps_what_is_done(
     result = run_tiny(wider, tmp_path / "out", lines)
     assert result.done == 4
     assert len(lines) == 2  # Tatoeba is scored on the encoder and on mnli, nothing is trained
+
+
+def test_a_grid_that_lacks_runs_of_its_folder_is_refused(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    wide = run_tiny(tiny_config(encoder_folder, data_folder), tmp_path / "out")
+    before = wide.table.read_bytes()
+    narrow = tiny_config(encoder_folder, data_folder, targets=["udpos"])
+    with pytest.raises(MetaselectError, match="holds 2 runs that this grid does not make") as found:
+        run_tiny(narrow, tmp_path / "out")
+    assert "tiny, tiny, finetune, direct, xnli, 0" in str(found.value)
+    assert wide.table.read_bytes() == before
+    settings = (tmp_path / "out" / "grid.json").read_text(encoding="utf-8")
+    assert '"xnli"' in settings
+    wide.table.unlink()
+    lines: list[str] = []
+    alone = run_tiny(narrow, tmp_path / "out", lines)
+    assert (alone.done, lines) == (2, [])  # all its stages were there
 
 
 def test_runs_of_one_seed_see_the_same_examples_in_the_same_order(
