@@ -1,5 +1,6 @@
 """`metaselect ablate`: what feature groups add."""
 
+from dataclasses import replace
 from typing import Any
 
 from metaselect.cli import options
@@ -19,6 +20,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     workers: options.Workers = None,
     executor: options.Executor = "local",
     without_same_source: options.WithoutSameSource = False,
+    without_direct: options.WithoutDirect = False,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -39,7 +41,9 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     table = apart(table, catalogue) if without_same_source else table
-    judging = judging_of(protocol, trials, 0.8, seed, workers, executor)
+    judging = replace(
+        judging_of(protocol, trials, 0.8, seed, workers, executor), with_direct=not without_direct
+    )
     record = ablation_record(ablate(table, catalogue, judging, progress=say), judging)
     if out is not None:
         save_record(out, "ablation", record, table)

@@ -30,6 +30,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     workers: options.Workers = None,
     executor: options.Executor = "local",
     without_same_source: options.WithoutSameSource = False,
+    without_direct: options.WithoutDirect = False,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
@@ -47,7 +48,10 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     table = apart(table, catalogue) if without_same_source else table
-    judging = replace(judging_of(protocol, trials, level, seed, workers, executor), groups=chosen)
+    judging = replace(
+        judging_of(protocol, trials, level, seed, workers, executor),
+        groups=chosen, with_direct=not without_direct,
+    )  # fmt: skip
     scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
     record = evaluation_record(scored, judging)
     if out is not None:
@@ -123,7 +127,8 @@ def headline(record: dict[str, Any]) -> str:
     """What a record's table shows, and whether its runs were simulated."""
     return (
         f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out: "
-        f"{record['n_queries']} queries, {record['n_clusters']} clusters of targets "
+        f"{record['n_queries']} queries, {record['n_clusters']} clusters of targets"
+        f"{'' if record.get('with_direct', True) else ', direct no choice'} "
         "(points; means over clusters)"
     )
 

@@ -31,6 +31,12 @@ WithoutSameSource = Annotated[
         help="Leave out runs whose intermediate shares data with the target.",
     ),
 ]
+WithoutDirect = Annotated[
+    bool,
+    typer.Option(
+        "--without-direct", help="Judge the choice among intermediates: which one, if one is used?"
+    ),
+]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results, with a manifest.")]
 OutRequired = Annotated[Path, typer.Option(help="Folder for the results, with a manifest.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]

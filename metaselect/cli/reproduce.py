@@ -131,6 +131,7 @@ def _show(findings: "Findings") -> None:
         heads = ["left out", *(f">{name}" for name in _SHOWN.values()), ">ranker - random"]
         print_table("The other protocols: regret@1 in points", heads, rows)
         print("-apart: without intermediates that share data with the target")
+        print("-among: the choice among intermediates, `direct` is none")
     for name, reason in findings.skipped.items():
         print(f"{name}: not judged. {reason}")
     print()

@@ -76,6 +76,8 @@ class Judging:
         rules: Names of the simple rules beside it.
         workers: Processes of this machine.
         executor: Where folds are judged: here, or on a Ray cluster's cores.
+        with_direct: Whether no intermediate is a choice; otherwise the question is which one, if
+            one is used.
     """
 
     protocol: Unit
@@ -85,6 +87,7 @@ class Judging:
     rules: Sequence[str]
     workers: int
     executor: ExecutorName = "local"
+    with_direct: bool = True
 
 
 def evaluate(
@@ -140,11 +143,10 @@ def evaluate_rows(
         if progress is not None:
             progress(f"{number}/{len(folds)} folds, {judging.protocol} out")
     queries = pd.concat([result[0] for result in results], ignore_index=True)
+    offered = {name for fold in folds for name in fold.test["intermediate"].unique()}
     named = [name for name in ("mnli", DIRECT) if name in judging.rules]
     unusable = {
-        name: f"no query has {name} among its candidates"
-        for name in named
-        if not (rows["intermediate"] == name).any()
+        name: f"no query has {name} among its candidates" for name in named if name not in offered
     }
     queries = queries[~queries["method"].isin(unusable)]
     return Scored(
@@ -183,6 +185,8 @@ def _folds(rows: pd.DataFrame, judging: Judging) -> list[OuterFold]:
     folds = outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed)
     if any(fold.test["absolute"].any() for fold in folds):
         folds = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
+    if not judging.with_direct:
+        folds = [replace(fold, test=_intermediates(fold.test)) for fold in folds]
     kept = [fold for fold in folds if len(fold.test)]
     if not kept:
         raise MetaselectError(
@@ -190,6 +194,12 @@ def _folds(rows: pd.DataFrame, judging: Judging) -> list[OuterFold]:
             "add runs of more intermediates, or `direct` runs."
         )
     return kept
+
+
+def _intermediates(rows: pd.DataFrame) -> pd.DataFrame:
+    """Queries without `direct`, where two candidates or more are left."""
+    rows = rows[rows["intermediate"] != DIRECT]
+    return rows[rows.groupby("query")["gain"].transform("size").to_numpy() > 1]
 
 
 def _score_fold(fold: OuterFold, catalogue: Catalogue, judging: Judging) -> _Judged:

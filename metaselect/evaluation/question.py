@@ -37,8 +37,9 @@ class Findings:
     Attributes:
         anatomy: What the gains' variance is made of.
         definitions: Definitions of difficulty side by side.
-        evaluations: By protocol; `-apart` behind the name leaves shared training data out.
-        ablations: By protocol.
+        evaluations: By protocol; `-apart` behind the name leaves shared training data out,
+            `-among` leaves `direct` out of the choice.
+        ablations: By protocol, and `-among`.
         skipped: Why a protocol could not be used, by name.
     """
 
@@ -78,25 +79,27 @@ def ask(
     evaluations: dict[str, Record] = {}
     ablations: dict[str, Record] = {}
     skipped: dict[str, str] = {}
-    plain = replace(judging, plan=replace(judging.plan, n_trials=1))
     for protocol in protocols:
-        tables: dict[str, pd.DataFrame] = {protocol: runs}
-        if protocol in ABLATED and len(apart) < len(runs):
-            tables[f"{protocol}-apart"] = apart
-        for name, table in tables.items():
+        own = replace(judging, protocol=protocol)
+        ways: dict[str, tuple[pd.DataFrame, Judging]] = {protocol: (runs, own)}
+        if protocol in ABLATED:
+            ways[f"{protocol}-among"] = (runs, replace(own, with_direct=False))
+            if len(apart) < len(runs):
+                ways[f"{protocol}-apart"] = (apart, own)
+        for name, (table, way) in ways.items():
             progress(f"evaluate: {name}")
-            own = replace(judging, protocol=protocol)
             try:
-                scored = evaluate(table, catalogue, own, ceiling=True, progress=progress)
+                scored = evaluate(table, catalogue, way, ceiling=True, progress=progress)
             except MetaselectError as error:
                 skipped[name] = str(error)
                 continue
-            evaluations[name] = evaluation_record(scored, own)
-        if protocol in ABLATED and protocol in evaluations:
-            progress(f"ablate: {protocol}")
-            own = replace(plain, protocol=protocol)
-            found = ablate(runs, catalogue, own, progress=progress)
-            ablations[protocol] = ablation_record(found, own)
+            evaluations[name] = evaluation_record(scored, way)
+        for name in (protocol, f"{protocol}-among"):
+            if name in evaluations and protocol in ABLATED:
+                progress(f"ablate: {name}")
+                way = replace(ways[name][1], plan=replace(judging.plan, n_trials=1))
+                found = ablate(runs, catalogue, way, progress=progress)
+                ablations[name] = ablation_record(found, way)
     if not evaluations:
         raise MetaselectError(next(iter(skipped.values())))
     return Findings(anatomy, definitions, evaluations, ablations, skipped)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,22 @@ def test_mnli_is_no_rule_where_nobody_ran_it_and_the_ceiling_none_with_one_seed(
     found = evaluate(poor, CATALOGUE, _judging(), ceiling=True)
     assert set(found.unusable) == {"mnli", "ceiling"}
     assert not {"mnli", "ceiling"} & set(found.methods.index)
+
+
+def test_among_intermediates_direct_is_no_choice_and_the_rest_is_the_same(runs, scored):
+    rules = ("random", "history", "mnli", "direct")
+    judging = replace(_judging(rules=rules), with_direct=False)
+    among = evaluate(runs, CATALOGUE, judging, ceiling=True)
+    assert "direct" not in set(among.candidates["intermediate"])
+    assert among.unusable["direct"] == "no query has direct among its candidates"
+    keys = ["fold", "query", "intermediate"]
+    both = among.candidates.merge(scored.candidates, on=keys, suffixes=("", "_all"))
+    assert len(both) == len(among.candidates) > 0
+    assert (both["expected"] == both["expected_all"]).all()  # the ranker learns from the same rows
+    gains = among.candidates.groupby(["fold", "query"])["gain"]
+    random = among.queries[among.queries["method"] == "random"].set_index(["fold", "query"])
+    regret = (gains.max() - gains.mean()).reindex(random.index)
+    assert regret.to_numpy() == pytest.approx(random["regret@1"].to_numpy())
 
 
 def test_a_table_without_a_choice_is_refused(runs):
