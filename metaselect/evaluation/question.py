@@ -24,8 +24,8 @@ from metaselect.features.table import Unit
 Progress = Callable[[str], None]
 Record = dict[str, Any]
 
-ABLATED: tuple[Unit, ...] = ("target", "intermediate")
-"""Protocols under which groups are ablated: a new target, and an intermediate never tried."""
+_ASKED_CLOSER: tuple[Unit, ...] = ("target", "intermediate")
+"""Protocols that are judged without shared data and among intermediates too."""
 
 _NOT_RULES = ("ranker", "oracle", "ceiling", "random")
 
@@ -39,7 +39,7 @@ class Findings:
         definitions: Definitions of difficulty side by side.
         evaluations: By protocol; `-apart` behind the name leaves shared training data out,
             `-among` leaves `direct` out of the choice.
-        ablations: By protocol, and `-among`.
+        ablations: The same, by the same names.
         skipped: Why a protocol could not be used, by name.
     """
 
@@ -82,7 +82,7 @@ def ask(
     for protocol in protocols:
         own = replace(judging, protocol=protocol)
         ways: dict[str, tuple[pd.DataFrame, Judging]] = {protocol: (runs, own)}
-        if protocol in ABLATED:
+        if protocol in _ASKED_CLOSER:
             ways[f"{protocol}-among"] = (runs, replace(own, with_direct=False))
             if len(apart) < len(runs):
                 ways[f"{protocol}-apart"] = (apart, own)
@@ -94,12 +94,10 @@ def ask(
                 skipped[name] = str(error)
                 continue
             evaluations[name] = evaluation_record(scored, way)
-        for name in (protocol, f"{protocol}-among"):
-            if name in evaluations and protocol in ABLATED:
-                progress(f"ablate: {name}")
-                way = replace(ways[name][1], plan=replace(judging.plan, n_trials=1))
-                found = ablate(runs, catalogue, way, progress=progress)
-                ablations[name] = ablation_record(found, way)
+            progress(f"ablate: {name}")
+            plain = replace(way, plan=replace(way.plan, n_trials=1))
+            found = ablate(table, catalogue, plain, progress=progress)
+            ablations[name] = ablation_record(found, plain)
     if not evaluations:
         raise MetaselectError(next(iter(skipped.values())))
     return Findings(anatomy, definitions, evaluations, ablations, skipped)
