@@ -240,7 +240,8 @@ def _hub_commit(encoder: Encoder) -> str:
         info = HfApi().model_info(encoder.path, revision=encoder.revision)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise MetaselectError(
-            f"Encoder {encoder.path!r} is neither a folder nor a model that the hub gives: {error}"
+            f"Encoder {encoder.path!r} is neither a folder nor a model that the hub gives: {error} "
+            f"Folders are relative to the grid's file; --encoder {encoder.name}=PATH names another."
         ) from error
     return f"{encoder.path}@{info.sha}"
 

@@ -15,6 +15,8 @@ from metaselect.ranking.relevance import centred, usual_spread
 
 Floats = npt.NDArray[np.float64]
 
+_ROUNDING = 1e-9  # of a feature's size: less is no difference between rows
+
 
 @dataclass(frozen=True, slots=True)
 class LinearGain:
@@ -59,7 +61,7 @@ def fit_linear(
 ) -> LinearGain:
     """Ridge regression of gains on features, both centred within their query.
 
-    Features that do not vary within queries cannot tell candidates apart and get no slope.
+    Features that do not vary, or not within queries, cannot tell candidates apart and get no slope.
 
     Args:
         table: Feature values, shape (n_rows, n_features).
@@ -78,7 +80,9 @@ def fit_linear(
     means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     away = np.where(known, values - means, 0.0)
     scales = np.sqrt((away**2).sum(axis=0) / np.maximum(known.sum(axis=0), 1))
-    scales = np.where(scales > 0, scales, 1.0)
+    varies = scales > _ROUNDING * np.maximum(1.0, np.abs(means))
+    scales = np.where(varies, scales, 1.0)
+    away = np.where(varies, away, 0.0)  # what rounding left of a constant would be a giant slope
     within = np.column_stack([centred(column, groups) for column in (away / scales).T])
     usual = usual_spread(gains, groups) or 1.0
     model = Ridge(alpha=1.0 / (spread * usual) ** 2, fit_intercept=False)

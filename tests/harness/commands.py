@@ -24,18 +24,24 @@ if __name__ == "__main__":
 """
 
 
+ALWAYS = """
+from metaselect.harness import transfer
+transfer.TABLE_EVERY_S = transfer._RARELY = 0
+"""
+"""Write the runs table, and feed the store, after every stage."""
+
+
 def start(
     config: GridConfig,
     folder: Path,
     out: Path,
     *options: str,
-    table_every_s: float = 60.0,
+    table_always: bool = False,
     **environment: str,
 ) -> subprocess.Popen[str]:
     """`metaselect run` of a config as a process of its own session."""
     script = folder / "command.py"
-    often = f"from metaselect.harness import transfer\ntransfer.TABLE_EVERY_S = {table_every_s}\n"
-    script.write_text(often + COMMAND)
+    script.write_text(ALWAYS + COMMAND if table_always else COMMAND)
     path = folder / "grid.toml"
     path.write_text(toml_of(config))
     return subprocess.Popen(

@@ -196,7 +196,7 @@ def test_a_store_that_stops_and_starts_in_the_middle_has_every_run_at_the_end(
     nodes.add()
     out = tmp_path / "ray"
     process = start(
-        config, tmp_path, out, "--executor", "ray", "--store", server.url, table_every_s=1.0,
+        config, tmp_path, out, "--executor", "ray", "--store", server.url, table_always=True,
         RAY_ADDRESS=nodes.address, **SECRET,
     )  # fmt: skip
     wait_for_stages(out, 8, process)

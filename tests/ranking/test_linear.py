@@ -75,3 +75,18 @@ def test_the_gain_is_the_sum_of_the_parts():
 
 def test_no_features_say_nothing():
     assert LinearGain((), (), (), ()).gain(pd.DataFrame(index=range(3))).tolist() == [0, 0, 0]
+
+
+def test_what_rounding_leaves_of_a_constant_gets_no_slope():
+    """Else a value that differs for once, in a language never seen, gains 10^15 points."""
+    noise = np.array([0.0, 1e-17, 0.0, 1e-17])
+    table = pd.DataFrame({"size": [1.0, 2.0, 3.0, 5.0], "distance": noise, "level": 0.3 + noise})
+    gains = np.array([0.01, 0.02, 0.03, 0.06])
+    line = fit_linear(
+        table, gains, groups=np.array([0, 0, 1, 1]), weights=np.full(4, 1e4), spread=1.0
+    )
+    far = pd.DataFrame({"size": [2.0], "distance": [0.7], "level": [0.9]})
+    near = far.assign(distance=0.0, level=0.3)
+    assert line.slopes[0] > 0
+    assert line.gain(far) == pytest.approx(line.gain(near))
+    assert abs(line.parts(far)).max() < 1.0
