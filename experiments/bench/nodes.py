@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+OPEN = {**os.environ, "RAY_AUTH_MODE": "disabled"}  # no token between processes of one machine
 GRID = """
 study = "nodes"
 data = "{data}"
@@ -63,7 +64,9 @@ def cluster(n_nodes: int, folder: Path) -> Iterator[str]:
     for number in range(n_nodes):
         command = [*common, *(head if number == 0 else [f"--address={address}"])]
         log = (folder / f"node{number}.log").open("w+")
-        started.append(subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True))
+        started.append(
+            subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=OPEN)
+        )
         while "Ray runtime started" not in Path(log.name).read_text():
             if started[-1].poll() is not None:
                 raise SystemExit(Path(log.name).read_text())
@@ -84,7 +87,7 @@ def seconds(n_nodes: int, grid: Path, out: Path) -> float:
     ):
         started = time.perf_counter()
         command = [str(BIN / "metaselect"), "run", str(grid), "--out", str(out)]
-        environment = {**os.environ, "RAY_ADDRESS": address, "RAY_AUTH_MODE": "disabled"}
+        environment = {**OPEN, "RAY_ADDRESS": address}
         subprocess.run(
             [*command, "--executor", "ray"],
             check=True, stdout=subprocess.DEVNULL, env=environment,

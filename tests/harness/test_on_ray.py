@@ -265,7 +265,8 @@ def elsewhere(
     server = moto.ThreadedMotoServer("127.0.0.1", port=0)
     server.start()
     host, port = server.get_host_and_port()
-    for name, value in S3 | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}.items():
+    settings = S3 | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
+    for name, value in settings.items():
         monkeypatch.setenv(name, value)
     system = s3fs.S3FileSystem(skip_instance_cache=True)
     system.mkdir("lab")
