@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaselect.errors import MetaselectError
+from metaselect.evaluation.narrowing import narrowed
 from metaselect.features.table import Unit
 from metaselect.ranking.predictor import Predictor
 from metaselect.training import Training
 
 _METHODS = ("random", "direct", "size", "history", "history_kind", "ridge", "ranker", "ceiling")
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
-_AMONG = " (choice among intermediates alone)"
 _MOST = 40  # names in a list; a table of thousands of sources would bury the rest
 
 
@@ -74,7 +74,7 @@ def judged(record: Mapping[str, Any]) -> Judged:
         if item["measure"] == "regret@1" and item["against"] == "random"
     )
     return Judged(
-        protocol=str(record["protocol"]) + _AMONG * (not record.get("with_direct", True)),
+        protocol=str(record["protocol"]) + narrowed(record),
         n_queries=int(record["n_queries"]),
         n_clusters=int(record["n_clusters"]),
         regrets={name: (row["regret@1"], row["regret@3"]) for name, row in rows.items()},

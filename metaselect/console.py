@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -88,15 +87,6 @@ def warn(lines: Sequence[str]) -> None:
     """Warnings on stderr, each on a line of its own."""
     for line in lines:
         say(f"warning: {line}")
-
-
-def log_to_stderr(*, verbose: bool) -> None:
-    """Send the package's log to stderr; only the command line does this."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    logger = logging.getLogger("metaselect")
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
 
 
 def points(fraction: float | None) -> str:

@@ -105,8 +105,8 @@ class TaskSelector:
             MetaselectError: The table has nothing to rank, too few independent targets, or
                 processes without a storage that they can share.
         """
-        from metaselect.ranking.sharedsearch import fit_together
-        from metaselect.ranking.tuning import Plan
+        from metaselect.ranking.sharedsearch import searched_together
+        from metaselect.ranking.tuning import Plan, fit_predictor
 
         plan = Plan(
             n_trials=self.n_trials,
@@ -124,14 +124,15 @@ class TaskSelector:
             rows = rankable(prepare(gains, self.catalogue, unit=unit))
             if unit == "family" and rows["family"].nunique() < 2:
                 continue  # one family tells nothing of another: such targets count as new
-            self.predictors_[unit] = fit_together(
-                rows,
-                catalogue=self.catalogue,
-                groups=self.groups,
-                plan=plan,
-                level=self.level,
-                progress=progress,
-            )
+            with searched_together(rows, self.catalogue, self.groups, plan) as own:
+                self.predictors_[unit] = fit_predictor(
+                    rows,
+                    catalogue=self.catalogue,
+                    groups=self.groups,
+                    plan=own,
+                    level=self.level,
+                    progress=progress,
+                )
         self.training_ = training_of(runs)
         return self
 

@@ -1,13 +1,11 @@
 import io
 import json
-import logging
 import re
 import sys
 
 import pytest
 
 from metaselect.console import (
-    log_to_stderr,
     points,
     print_json,
     print_table,
@@ -109,21 +107,6 @@ def test_streams_take_any_text_once_made_ready(monkeypatch):
     say("into nothing")
     assert buffer.getvalue() == b"\\u2013 and \\udcff\n"
     sys.stderr.close()
-
-
-def test_the_log_goes_to_stderr_only_when_asked(capsys):
-    logger = logging.getLogger("metaselect")
-    before = (list(logger.handlers), logger.level)
-    try:
-        log_to_stderr(verbose=False)
-        logging.getLogger("metaselect.runs").warning("slow")
-        logging.getLogger("metaselect.runs").info("detail")
-        log_to_stderr(verbose=True)
-        assert logger.level == logging.DEBUG
-        assert capsys.readouterr().err == "WARNING metaselect.runs: slow\n"
-    finally:
-        logger.handlers[:], level = before
-        logger.setLevel(level)
 
 
 @pytest.mark.parametrize(

@@ -34,15 +34,15 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.ablation import ablate
-    from metaselect.evaluation.protocols import without_same_source as apart
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    table = apart(table, catalogue) if without_same_source else table
     judging = replace(
-        judging_of(protocol, trials, 0.8, seed, workers, executor), with_direct=not without_direct
+        judging_of(protocol, trials, 0.8, seed, workers, executor),
+        with_direct=not without_direct,
+        with_same_source=not without_same_source,
     )
     record = ablation_record(ablate(table, catalogue, judging, progress=say), judging)
     if out is not None:

@@ -10,6 +10,7 @@ from metaselect.cli import options
 from metaselect.cli.inputs import check_out, groups_from, runs_from
 from metaselect.cluster import ExecutorName
 from metaselect.console import points, print_json, print_table, say, share
+from metaselect.evaluation.narrowing import narrowed
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
 Protocol = Annotated[
@@ -40,18 +41,18 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.nested import evaluate
-    from metaselect.evaluation.protocols import without_same_source as apart
     from metaselect.evaluation.results import evaluation_record
 
     check_out(out, kind="evaluation")
     chosen = groups_from(groups)
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    table = apart(table, catalogue) if without_same_source else table
     judging = replace(
         judging_of(protocol, trials, level, seed, workers, executor),
-        groups=chosen, with_direct=not without_direct,
-    )  # fmt: skip
+        groups=chosen,
+        with_direct=not without_direct,
+        with_same_source=not without_same_source,
+    )
     scored = evaluate(table, catalogue, judging, ceiling=True, progress=say)
     record = evaluation_record(scored, judging)
     if out is not None:
@@ -126,10 +127,9 @@ def show_evaluation(record: dict[str, Any]) -> None:
 def headline(record: dict[str, Any]) -> str:
     """What a record's table shows, and whether its runs were simulated."""
     return (
-        f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out: "
-        f"{record['n_queries']} queries, {record['n_clusters']} clusters of targets"
-        f"{'' if record.get('with_direct', True) else ', direct no choice'} "
-        "(points; means over clusters)"
+        f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out"
+        f"{narrowed(record)}: {record['n_queries']} queries, {record['n_clusters']} clusters of "
+        "targets (points; means over clusters)"
     )
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.config import GridConfig
     from metaselect.planning.costs import Costs
-    from metaselect.planning.plan import Grid, Plan
+    from metaselect.planning.grids import Grid
+    from metaselect.planning.plan import Plan
 
 RuleName = Literal["gradient", "improvement"]
 
@@ -81,7 +82,8 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.config import read_config
-    from metaselect.planning.plan import Terms, grid_of, make_plan, setting_of
+    from metaselect.planning.grids import grid_of, setting_of
+    from metaselect.planning.plan import Terms, make_plan
 
     _check_numbers(budget, hours_per_run)
     _check_out(out, config)

@@ -11,7 +11,7 @@ from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
     from metaselect.config import GridConfig
-    from metaselect.planning.plan import Setting
+    from metaselect.planning.grids import Setting
 
 Cell = tuple[str, str]
 

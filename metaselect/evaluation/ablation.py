@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.evaluation.nested import Judging, Scored, evaluate_rows
+from metaselect.evaluation.nested import Judging, Scored, asked_about, evaluate_rows
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.features.table import prepare, rankable
 from metaselect.runs.gains import query_gains
@@ -70,6 +70,7 @@ def ablate(
         judging: Protocol and search; its groups and rules are ignored.
         progress: Called with a line after each arm.
     """
+    runs = asked_about(runs, catalogue, judging)
     rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
     shuffled = shuffled_languages(rows, seed=judging.plan.seed)
     plans = arms()

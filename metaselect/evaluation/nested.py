@@ -18,7 +18,7 @@ from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ceiling import noise_ceiling
 from metaselect.evaluation.measured import grade_steps, measured
-from metaselect.evaluation.protocols import OuterFold, outer_folds
+from metaselect.evaluation.protocols import OuterFold, outer_folds, without_same_source
 from metaselect.features.base import Group
 from metaselect.features.table import Unit, prepare, rankable
 from metaselect.ranking.baselines import RULES
@@ -78,6 +78,7 @@ class Judging:
         executor: Where folds are judged: here, or on a Ray cluster's cores.
         with_direct: Whether no intermediate is a choice; otherwise the question is which one, if
             one is used.
+        with_same_source: Whether runs count whose intermediate shares data with the target.
     """
 
     protocol: Unit
@@ -88,6 +89,7 @@ class Judging:
     workers: int
     executor: ExecutorName = "local"
     with_direct: bool = True
+    with_same_source: bool = True
 
 
 def evaluate(
@@ -110,6 +112,7 @@ def evaluate(
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
+    runs = asked_about(runs, catalogue, judging)
     rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
     scored = evaluate_rows(rows, catalogue, judging, progress=progress)
     scored = replace(scored, simulated=is_simulated(runs))
@@ -126,6 +129,11 @@ def evaluate(
         reason = {"ceiling": "no candidate has two seeds"}
         return replace(scored, unusable={**scored.unusable, **reason})
     return replace(scored, queries=pd.concat([scored.queries, halves], ignore_index=True))
+
+
+def asked_about(runs: pd.DataFrame, catalogue: Catalogue, judging: Judging) -> pd.DataFrame:
+    """The runs that an evaluation is about."""
+    return runs if judging.with_same_source else without_same_source(runs, catalogue)
 
 
 def evaluate_rows(

@@ -75,28 +75,28 @@ def ask(
     progress("anatomy of the gains")
     anatomy = anatomy_record(runs, catalogue, seed=seed)
     definitions = definitions_record(runs, catalogue, seed=seed)
-    apart = without_same_source(runs, catalogue)
+    shares_data = len(without_same_source(runs, catalogue)) < len(runs)
     evaluations: dict[str, Record] = {}
     ablations: dict[str, Record] = {}
     skipped: dict[str, str] = {}
     for protocol in protocols:
         own = replace(judging, protocol=protocol)
-        ways: dict[str, tuple[pd.DataFrame, Judging]] = {protocol: (runs, own)}
+        ways: dict[str, Judging] = {protocol: own}
         if protocol in _ASKED_CLOSER:
-            ways[f"{protocol}-among"] = (runs, replace(own, with_direct=False))
-            if len(apart) < len(runs):
-                ways[f"{protocol}-apart"] = (apart, own)
-        for name, (table, way) in ways.items():
+            ways[f"{protocol}-among"] = replace(own, with_direct=False)
+            if shares_data:
+                ways[f"{protocol}-apart"] = replace(own, with_same_source=False)
+        for name, way in ways.items():
             progress(f"evaluate: {name}")
             try:
-                scored = evaluate(table, catalogue, way, ceiling=True, progress=progress)
+                scored = evaluate(runs, catalogue, way, ceiling=True, progress=progress)
             except MetaselectError as error:
                 skipped[name] = str(error)
                 continue
             evaluations[name] = evaluation_record(scored, way)
             progress(f"ablate: {name}")
             plain = replace(way, plan=replace(way.plan, n_trials=1))
-            found = ablate(table, catalogue, plain, progress=progress)
+            found = ablate(runs, catalogue, plain, progress=progress)
             ablations[name] = ablation_record(found, plain)
     if not evaluations:
         raise MetaselectError(next(iter(skipped.values())))

@@ -83,6 +83,7 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
         "schema": SCHEMA,
         "protocol": judging.protocol,
         "with_direct": judging.with_direct,
+        "with_same_source": judging.with_same_source,
         "simulated": scored.simulated,
         "n_queries": int(scored.candidates[["fold", "query"]].drop_duplicates().shape[0]),
         "n_clusters": len(ceiling_clusters),

@@ -1,7 +1,7 @@
-"""Pretrained encoders: what they are, how they load, how weights pass from stage to stage."""
+"""Pretrained encoders: what they are, where they come from, how they load."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 
-from metaselect.errors import MetaselectError, MissingExtra
-from metaselect.files import replacing, sha256_of
+from metaselect.errors import MetaselectError
+from metaselect.files import sha256_of
 from metaselect.harness.downloads import check_downloads
 from metaselect.harness.sources import is_url, mirrored
 
@@ -117,98 +116,6 @@ def _checked(encoder: Encoder) -> Iterator[None]:
     finally:
         if not Path(place_of(encoder)).is_dir():
             check_downloads(encoder.path, kind="model")
-
-
-def body_of(model: torch.nn.Module) -> torch.nn.Module:
-    """The encoder inside a library model; the model itself where it has no head."""
-    prefix = str(getattr(model, "base_model_prefix", ""))
-    body = getattr(model, prefix, None) if prefix else None
-    return body if isinstance(body, torch.nn.Module) else model
-
-
-def freeze_embeddings(model: torch.nn.Module) -> None:
-    """Keep a model's word embeddings as they are while the rest trains."""
-    body: Any = body_of(model)
-    body.get_input_embeddings().weight.requires_grad_(False)
-
-
-def share_body(first: torch.nn.Module, other: torch.nn.Module) -> None:
-    """Give the other model the first one's body, so that both train it.
-
-    Layers that the first body lacks (a pooler) stay the other's own.
-    """
-    mine, theirs = body_of(first), body_of(other)
-    if mine is first or theirs is other:
-        raise MetaselectError("A dual encoder cannot train together with other tasks.")
-    for name, module in mine.named_children():
-        setattr(theirs, name, module)
-
-
-def save_weights(model: torch.nn.Module, path: Path) -> None:
-    """Write all of a model's weights whole, as safetensors."""
-    state = {name: value.detach().cpu().contiguous() for name, value in _own_state(model).items()}
-    with replacing(path) as temp:
-        save_file(state, str(temp))
-
-
-def load_body(model: torch.nn.Module, path: Path) -> None:
-    """Take over the body of a stage's weights; head and what the file lacks stay as they are."""
-    prefix = f"{getattr(model, 'base_model_prefix', '')}."
-    body = body_of(model)
-    state = {_strip(name, prefix): value for name, value in load_file(str(path)).items()}
-    own = _own_state(body)
-    shared = {name: value for name, value in state.items() if name in own}
-    if not shared or any(value.shape != own[name].shape for name, value in shared.items()):
-        raise MetaselectError(f"{path} holds weights of another encoder.")
-    body.load_state_dict({**own, **shared})
-
-
-def load_all(model: torch.nn.Module, path: Path) -> None:
-    """Take over every weight of a stage: the body and its head."""
-    model.load_state_dict({**_own_state(model), **load_file(str(path))})
-
-
-def with_lora(model: torch.nn.Module, *, rank: int, alpha: int) -> Any:
-    """The model with LoRA matrices (Hu et al. 2022) on the body; heads stay trainable."""
-    try:
-        from peft import LoraConfig, get_peft_model
-    except ImportError as error:
-        raise MissingExtra("LoRA", "harness") from error
-    heads = [
-        name
-        for name, module in model.named_children()
-        if module is not body_of(model) and any(True for _ in module.parameters())
-    ]
-    config = LoraConfig(
-        r=rank, lora_alpha=alpha, target_modules=_linear_names(body_of(model)),
-        modules_to_save=heads or None,
-    )  # fmt: skip
-    return get_peft_model(model, config)
-
-
-def merged(model: Any) -> torch.nn.Module:
-    """A LoRA model folded back into plain weights; other models as they are."""
-    fold = getattr(model, "merge_and_unload", None)
-    plain: torch.nn.Module = fold() if fold is not None else model
-    return plain
-
-
-def _linear_names(body: torch.nn.Module) -> list[str]:
-    """Every linear layer of the transformer blocks, by the last part of its name."""
-    names = {
-        name.rsplit(".", 1)[-1] if not name.endswith(".dense") else name
-        for name, module in body.named_modules()
-        if isinstance(module, torch.nn.Linear) and "layer" in name
-    }
-    return sorted(names)
-
-
-def _own_state(model: torch.nn.Module) -> Mapping[str, torch.Tensor]:
-    return model.state_dict()
-
-
-def _strip(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix)
 
 
 def _cut_layers(config: Any, encoder: Encoder) -> None:

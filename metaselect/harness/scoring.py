@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from metaselect.errors import MetaselectError
-from metaselect.harness import encoders
+from metaselect.harness import bodies, encoders
 from metaselect.harness.heads.base import label_count
 from metaselect.harness.heads.registry import HEADS
 from metaselect.harness.inference import Predictor
@@ -72,7 +72,7 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> ScoreRows:
         stage.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
     )
     if stage.parent is not None:
-        load = encoders.load_all if head.score is not None else encoders.load_body
+        load = bodies.load_all if head.score is not None else bodies.load_body
         load(model, shop.work.checked_weights(stage.parent))
     predictor = Predictor(
         model.to(shop.machine.device),

@@ -11,7 +11,7 @@ import torch
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import write_json
-from metaselect.harness import encoders
+from metaselect.harness import bodies, encoders
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.dynamics import dynamics_means, save_dynamics
 from metaselect.harness.finetune import Hooks, Leg, Training, finetune
@@ -65,7 +65,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
         seed=derive_seed(stage.seed, "order", *_names(stage)),
         hooks=Hooks(on_step, lambda: _choose_by(_english(stage, shop, legs, tokenizer))),
     )
-    plain = [replace(leg, model=encoders.merged(leg.model)) for leg in legs]
+    plain = [replace(leg, model=bodies.merged(leg.model)) for leg in legs]
     english = _english(stage, shop, plain, tokenizer)
     seen = _save(stage, shop, plain, training)
     result = {
@@ -105,12 +105,12 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
             seed=derive_seed(stage.seed, "head", card.name),
         )
         if stage.parent is not None:
-            load = encoders.load_all if stage.teaching.keep_head else encoders.load_body
+            load = bodies.load_all if stage.teaching.keep_head else bodies.load_body
             load(model, shop.work.checked_weights(stage.parent))
         if stage.recipe.freeze_embeddings:
-            encoders.freeze_embeddings(model)
+            bodies.freeze_embeddings(model)
         if legs:
-            encoders.share_body(legs[0].model, model)
+            bodies.share_body(legs[0].model, model)
         legs.append(Leg(model, head, training_rows(stage, card, shop, tokenizer)))
     if stage.teaching.adaptation == "lora":
         legs = _adapted(stage, legs)
@@ -128,7 +128,7 @@ def _adapted(stage: TrainStage, legs: Sequence[Leg]) -> list[Leg]:
                               "the adaptation 'finetune'.")  # fmt: skip
     recipe = stage.recipe
     torch.manual_seed(derive_seed(stage.seed, "lora", *_names(stage)))
-    lora = encoders.with_lora(legs[0].model, rank=recipe.lora_rank, alpha=recipe.lora_alpha)
+    lora = bodies.with_lora(legs[0].model, rank=recipe.lora_rank, alpha=recipe.lora_alpha)
     return [replace(legs[0], model=lora)]
 
 
@@ -209,7 +209,7 @@ def _save(
     Returns:
         Means of the dynamics by task.
     """
-    encoders.save_weights(legs[0].model, shop.work.weights(stage.key))
+    bodies.save_weights(legs[0].model, shop.work.weights(stage.key))
     means: dict[str, dict[str, float]] = {}
     for card, leg, log in zip(stage.cards, legs, training.logs, strict=True):
         found = log.summary(leg.encoded.rows)

@@ -14,7 +14,6 @@ Floats = npt.NDArray[np.float64]
 
 MOST_RELEVANT = 5
 MEASURES = ("regret@1", "regret@3", "ndcg@3", "gain@1", "hit@1")
-LOWER_IS_BETTER = frozenset({"regret@1", "regret@3"})
 
 
 def regret_at(scores: Floats, gains: Floats, *, k: int) -> float:

@@ -18,20 +18,23 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.cluster import carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
-from metaselect.ranking.predictor import Predictor
-from metaselect.ranking.tuning import Plan, Progress, fit_predictor, try_settings
+from metaselect.ranking.tuning import Plan, try_settings
 
 
-def fit_together(
-    rows: pd.DataFrame,
-    *,
-    catalogue: Catalogue,
-    groups: Sequence[Group],
-    plan: Plan,
-    level: float,
-    progress: Progress | None = None,
-) -> Predictor:
-    """As `tuning.fit_predictor`, with the search done by all the processes that the plan names.
+@contextmanager
+def searched_together(
+    rows: pd.DataFrame, catalogue: Catalogue, groups: Sequence[Group], plan: Plan
+) -> Iterator[Plan]:
+    """Have all the processes that a plan names do its search.
+
+    Args:
+        rows: As `tuning.fit_predictor` takes them, and the next three too.
+        catalogue: Task cards.
+        groups: Feature groups to use.
+        plan: Who searches, and how much.
+
+    Yields:
+        The plan to fit with: its storage has what they found.
 
     Raises:
         MetaselectError: Fewer than two units, or no storage that all processes reach.
@@ -39,9 +42,7 @@ def fit_together(
     with _shared(plan) as plan:
         if plan.n_trials > 1:
             _search_together(rows, catalogue, groups, plan)
-        return fit_predictor(
-            rows, catalogue=catalogue, groups=groups, plan=plan, level=level, progress=progress
-        )
+        yield plan
 
 
 @contextmanager

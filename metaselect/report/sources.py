@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from metaselect.evaluation.narrowing import narrowed, narrowing_options
 from metaselect.runs.schema import table_hash
 
 
@@ -45,5 +46,7 @@ def _judged(number: str, verb: str, record: Mapping[str, Any]) -> Source:
         f"{search['trials']} settings tried, {search['pruned']} cut short; "
         f"feature groups {', '.join(search['groups'])}"
     )
-    command = f"metaselect {verb} --runs ... {options} --seed {search['seed']}"
-    return Source(f"{number}: {record['protocol']} left out", command, origin)
+    command = (
+        f"metaselect {verb} --runs ... {options} --seed {search['seed']}{narrowing_options(record)}"
+    )
+    return Source(f"{number}: {record['protocol']} left out{narrowed(record)}", command, origin)

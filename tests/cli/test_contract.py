@@ -255,6 +255,15 @@ def test_people_get_tables_of_an_evaluation(call, runs_file, place):
     assert not list(place.iterdir())
 
 
+@pytest.mark.parametrize("command", ["evaluate", "ablate"])
+def test_a_narrower_question_is_named_in_record_and_table(call, runs_file, command):
+    given = (command, "--runs", runs_file, *ONE, "--without-direct", "--without-same-source")
+    found = call(*given, "--json").json
+    assert (found["with_direct"], found["with_same_source"]) == (False, False)
+    title = call(*given).out.splitlines()[0]
+    assert "the choice among intermediates alone, without shared training data" in title
+
+
 def test_ablate_has_the_ladder_and_its_contrasts(ablated):
     done, folder = ablated
     assert done.code == 0

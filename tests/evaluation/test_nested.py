@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
@@ -123,6 +124,17 @@ def test_among_intermediates_direct_is_no_choice_and_the_rest_is_the_same(runs, 
     random = among.queries[among.queries["method"] == "random"].set_index(["fold", "query"])
     regret = (gains.max() - gains.mean()).reindex(random.index)
     assert regret.to_numpy() == pytest.approx(random["regret@1"].to_numpy())
+
+
+def test_runs_on_shared_data_count_only_where_asked(runs, scored):
+    judging = _judging(rules=("random",))
+    apart = evaluate(runs, CATALOGUE, replace(judging, with_same_source=False), ceiling=False)
+    shared = [("mnli", "xnli"), ("squad", "xquad"), ("squad", "mlqa")]
+    pairs = zip(runs["intermediate"], runs["target"], strict=True)
+    rest = runs[[pair not in shared for pair in pairs]].reset_index(drop=True)
+    by_hand = evaluate(rest, CATALOGUE, judging, ceiling=False)
+    pd.testing.assert_frame_equal(apart.candidates, by_hand.candidates)
+    assert len(apart.candidates) < len(scored.candidates)
 
 
 def test_a_table_without_a_choice_is_refused(runs):

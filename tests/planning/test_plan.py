@@ -7,7 +7,8 @@ import pytest
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError, UnknownName
 from metaselect.planning.costs import Costs, guessed_costs
-from metaselect.planning.plan import Setting, Terms, grid_of, make_plan, setting_of
+from metaselect.planning.grids import Setting, grid_of, setting_of
+from metaselect.planning.plan import Terms, make_plan
 
 CARDS = shipped_catalogue()
 BEFORE = ("mnli", "snli", "squad", "qqp", "copa", "sst2")

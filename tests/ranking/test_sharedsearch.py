@@ -7,7 +7,7 @@ import pytest
 
 from metaselect.errors import MetaselectError
 from metaselect.ranking import sharedsearch
-from metaselect.ranking.sharedsearch import fit_together
+from metaselect.ranking.sharedsearch import searched_together
 from metaselect.ranking.tuning import Plan, fit_predictor, try_settings
 
 GROUPS = ("size", "affinity")
@@ -15,7 +15,8 @@ PLAN = Plan(n_trials=6, n_folds=2, n_best=1, seed=4, chance=None)
 
 
 def together(rows, catalogue, plan):
-    return fit_together(rows, catalogue=catalogue, groups=GROUPS, plan=plan, level=0.5)
+    with searched_together(rows, catalogue, GROUPS, plan) as own:
+        return alone(rows, catalogue, own)
 
 
 def alone(rows, catalogue, plan):

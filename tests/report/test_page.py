@@ -84,6 +84,16 @@ def test_the_policy_lets_the_page_run_its_own_script_alone(parsed):
     assert f"script-src 'sha256-{digest}'" in policy
 
 
+def test_a_narrower_question_is_told_apart_with_the_command_that_asked_it(content):
+    narrow = {**EVALUATION, "with_direct": False, "with_same_source": False}
+    text = page_html(replace(content, evaluations=(EVALUATION, narrow)))
+    words = "the choice among intermediates alone, without shared training data"
+    assert text.count(f"predicted from the others, {words}, ") > 0
+    assert f"target left out, {words}" in text
+    assert text.count("metaselect evaluate --runs") == 2
+    assert text.count(" --without-direct --without-same-source") == 1
+
+
 def test_every_chart_has_a_label_and_a_table(parsed):
     figures = [item for item in parsed.elements if item[0] == "figure"]
     charts = [item for item in parsed.elements if item[0] == "svg"]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from metaselect.catalogue.tasks import Catalogue, TaskCard
-from metaselect.harness import encoders
+from metaselect.harness import bodies, encoders
 from metaselect.harness.corpora import Corpora, Split
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.heads.base import label_count
@@ -127,7 +127,7 @@ class Bench:
         model = encoders.load_model(
             self.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
         )
-        encoders.load_all(model, self.work.checked_weights(self.tune(card).key))
+        bodies.load_all(model, self.work.checked_weights(self.tune(card).key))
         return model
 
     def body(self, card: TaskCard | None) -> torch.nn.Module:
@@ -142,7 +142,7 @@ def _body(encoder: Encoder, weights: str | None) -> torch.nn.Module:
 
     model = encoders.load_model(encoder, auto_class="AutoModel", n_labels=None, seed=0)
     if weights is not None:
-        encoders.load_body(model, Path(weights))
+        bodies.load_body(model, Path(weights))
     return model
 
 

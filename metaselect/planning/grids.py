@@ -1,0 +1,144 @@
+"""What a plan is made in: one protocol of a runs table, and its grid of runs, made and open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.errors import MetaselectError, UnknownName
+from metaselect.planning.cells import SETTING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One protocol of a runs table."""
+
+    study: str
+    encoder: str
+    adaptation: str
+
+    def of(self, table: pd.DataFrame) -> pd.Series:
+        """Which rows of a table are its own."""
+        return (
+            (table["study"] == self.study)
+            & (table["encoder"] == self.encoder)
+            & (table["adaptation"] == self.adaptation)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """The grid of a plan: what is known of it and what is not yet run.
+
+    Attributes:
+        setting: Its protocol.
+        intermediates, targets: Its axes, without `direct`.
+        done: Cells of (intermediate, target) with runs, `direct` ones among them.
+        notes: Targets left out, and why.
+    """
+
+    setting: Setting
+    intermediates: tuple[str, ...]
+    targets: tuple[str, ...]
+    done: frozenset[tuple[str, str]]
+    notes: tuple[str, ...]
+
+    @property
+    def open(self) -> list[tuple[str, str]]:
+        """Cells not yet run; a task is no intermediate of itself."""
+        pairs = product(self.intermediates, self.targets)
+        return [pair for pair in pairs if pair not in self.done and pair[0] != pair[1]]
+
+
+def setting_of(
+    runs: pd.DataFrame, *, study: str | None, encoder: str | None, adaptation: str | None
+) -> Setting:
+    """The one protocol of a table that fits the names given.
+
+    Raises:
+        MetaselectError: None fits, or several do.
+    """
+    asked = {"study": study, "encoder": encoder, "adaptation": adaptation}
+    rows = runs[list(SETTING)].drop_duplicates()
+    for name, value in asked.items():
+        known = sorted(rows[name].unique())
+        if value is not None and value not in known:
+            raise MetaselectError(f"No runs with {name} {value!r}; there are: {_few(known)}.")
+        if value is not None:
+            rows = rows[rows[name] == value]
+    for name in SETTING:
+        several = sorted(rows[name].unique())
+        if len(several) > 1:
+            raise MetaselectError(
+                f"The table holds {len(several)} values of {name}; choose one with --{name}: "
+                f"{_few(several)}."
+            )
+    return Setting(**{name: str(rows[name].iloc[0]) for name in SETTING})
+
+
+def grid_of(
+    runs: pd.DataFrame,
+    setting: Setting,
+    catalogue: Catalogue,
+    *,
+    intermediates: Sequence[str] | None,
+    targets: Sequence[str] | None,
+) -> Grid:
+    """The grid to plan in: the tasks asked for, or those that the setting's runs name.
+
+    A target with runs of intermediates but none `direct` is left out with a note: its gains stay
+    unknown whatever is run.
+
+    Raises:
+        MetaselectError: A name that neither the table nor a card knows, or nothing left to run.
+    """
+    own = runs[setting.of(runs)]
+    done = frozenset(own[["intermediate", "target"]].itertuples(index=False, name=None))
+    known = {*runs["intermediate"], *runs["target"]}
+    rows = _checked(intermediates, own["intermediate"], known, catalogue)
+    columns = _checked(targets, own["target"], known, catalogue)
+    run_on = {target for _, target in done}
+    without = sorted(name for name in columns if name in run_on and (DIRECT, name) not in done)
+    if len(without) == len(columns):
+        raise MetaselectError(
+            f"{setting.study} has no {DIRECT!r} runs on {_few(without)}, so no gain is known "
+            f"there: run {DIRECT!r} on them first."
+        )
+    grid = Grid(
+        setting=setting,
+        intermediates=tuple(name for name in rows if name != DIRECT),
+        targets=tuple(name for name in columns if name not in without),
+        done=done,
+        notes=(_without_direct(without),) if without else (),
+    )
+    if not grid.open:
+        raise MetaselectError(
+            f"Nothing is left to run in {setting.study}: every intermediate was run on every "
+            f"target{' that has direct runs' if without else ''}. Name more with --intermediates "
+            "or --targets."
+        )
+    return grid
+
+
+def _checked(
+    asked: Sequence[str] | None, own: pd.Series, known: set[str], catalogue: Catalogue
+) -> list[str]:
+    """Names asked for, else those of the setting, in order of name."""
+    if asked is None:
+        return sorted(set(own))
+    for name in asked:
+        unknown = [part for part in name.split("+") if part not in catalogue]
+        if name not in known and name not in catalogue and unknown:
+            raise UnknownName("task", unknown[0], {*catalogue, *known})
+    return sorted(set(asked))
+
+
+def _without_direct(names: list[str]) -> str:
+    few = "1 target has" if len(names) == 1 else f"{len(names)} targets have"
+    return f"{few} no {DIRECT} runs to take gains against and is left out: {_few(names)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
