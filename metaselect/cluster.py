@@ -8,8 +8,9 @@ import logging
 import os
 import socket
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Literal
 
 from metaselect.errors import MetaselectError, MissingExtra
@@ -19,6 +20,7 @@ ExecutorName = Literal["local", "ray"]
 MAX_RETRIES = 3
 """Times that work is given to another node when its own is lost."""
 _PATIENCE_S = 10.0
+_AHEAD = 4  # pieces of work that wait for each core
 
 
 @contextmanager
@@ -88,7 +90,7 @@ def asked(actor: Any, method: str, *arguments: Any) -> Any:
 
 
 def carried(
-    ray: Any, function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]]
+    ray: Any, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]
 ) -> Iterator[Any]:
     """Results of a function on the cluster's cores, in the jobs' order.
 
@@ -98,12 +100,17 @@ def carried(
     Args:
         ray: From `cluster`.
         function: A module's function without side effects, which takes one core.
-        jobs: Its positional arguments.
+        jobs: Its positional arguments; a few for each core are held ready at a time.
     """
     task = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(function)
-    waiting = deque(task.remote(*job) for job in jobs)
+    left = iter(jobs)
+    waiting: deque[Any] = deque()
     try:
-        while waiting:
+        while True:
+            room = _AHEAD * int(ray.cluster_resources().get("CPU", 1)) - len(waiting)
+            waiting.extend(task.remote(*job) for job in islice(left, max(1, room)))
+            if not waiting:
+                return
             yield ray.get(waiting[0])
             waiting.popleft()
     finally:

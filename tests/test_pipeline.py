@@ -6,7 +6,8 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.evaluation.contrasts import contrast
-from metaselect.evaluation.nested import Judging, evaluate
+from metaselect.evaluation.judging import Judging
+from metaselect.evaluation.nested import evaluate
 from metaselect.features.base import GROUPS
 from metaselect.ranking.tuning import Plan
 from metaselect.runs.gains import QUERY

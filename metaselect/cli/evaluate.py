@@ -68,7 +68,7 @@ def judging_of(
     executor: ExecutorName,
 ) -> Any:  # fmt: skip
     """How an evaluation is made, from the options of a command."""
-    from metaselect.evaluation.nested import Judging, default_workers
+    from metaselect.evaluation.judging import Judging, default_workers
     from metaselect.features.base import DEFAULT_GROUPS
     from metaselect.ranking.baselines import RULES
     from metaselect.ranking.tuning import Plan

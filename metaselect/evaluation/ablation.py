@@ -4,14 +4,24 @@ Every arm is the same ranker with the same settings, folds and seeds; only its f
 arms are compared query by query. An arm without `history` has no prior from it either.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.evaluation.nested import Judging, Scored, asked_about, evaluate_rows
+from metaselect.evaluation.judging import (
+    Judging,
+    Outcome,
+    Scored,
+    asked_about,
+    judged,
+    scored_of,
+    tested_folds,
+    the_one,
+)
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.features.table import prepare, rankable
 from metaselect.runs.gains import query_gains
@@ -69,27 +79,67 @@ def ablate(
         catalogue: Task cards.
         judging: Protocol and search; its groups and rules are ignored.
         progress: Called with a line after each arm.
+
+    Raises:
+        MetaselectError: The table has too few units, or no query with two candidates.
+    """
+    choices = (judging.with_direct,)
+    (scored,) = ablate_choices(runs, catalogue, judging, choices, progress=progress)
+    return the_one(scored, judging)
+
+
+def ablate_choices(
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    judging: Judging,
+    choices: Sequence[bool],
+    *,
+    progress: Progress | None = None,
+) -> list[Scored | None]:
+    """As `ablate`, for several values of `with_direct`: the same fits answer them all.
+
+    Returns:
+        What came out for each; None where no query leaves a choice.
+
+    Raises:
+        MetaselectError: The table has too few units.
     """
     runs = asked_about(runs, catalogue, judging)
     rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
     shuffled = shuffled_languages(rows, seed=judging.plan.seed)
+    folds = {False: tested_folds(rows, judging), True: tested_folds(shuffled, judging)}
     plans = arms()
-    found: list[Scored] = []
+    jobs = [
+        (fold, replace(judging, groups=arm.groups, rules=("random",)))
+        for arm in plans
+        for fold in folds[arm.shuffled]
+    ]
+    outcomes = judged(jobs, catalogue, choices)
+    by_arm = []
     for number, arm in enumerate(plans, start=1):
-        scored = evaluate_rows(
-            shuffled if arm.shuffled else rows,
-            catalogue,
-            replace(judging, groups=arm.groups, rules=("random",)),
-        )
-        found.append(replace(scored, queries=_named(scored.queries, arm.name, first=number == 1)))
+        by_arm.append(list(islice(outcomes, len(folds[arm.shuffled]))))
         if progress is not None:
             progress(f"{number}/{len(plans)} arms: {arm.name}")
+    found = [_together(by_arm, plans, place, judging) for place in range(len(choices))]
+    return [item and replace(item, simulated=is_simulated(runs)) for item in found]
+
+
+def _together(
+    outcomes: Sequence[Sequence[Outcome]], plans: Sequence[Arm], place: int, judging: Judging
+) -> Scored | None:
+    """One choice of all arms as one result; None where no query leaves it."""
+    found = [scored for own in outcomes if (scored := scored_of(own, place, judging)) is not None]
+    if not found:
+        return None
+    queries = [
+        _named(scored.queries, arm.name, first=arm is plans[0])
+        for scored, arm in zip(found, plans, strict=True)
+    ]
     return replace(
         found[0],
-        queries=pd.concat([item.queries for item in found], ignore_index=True),
+        queries=pd.concat(queries, ignore_index=True),
         n_trials=sum(item.n_trials for item in found),
         n_pruned=sum(item.n_pruned for item in found),
-        simulated=is_simulated(runs),
     )
 
 

@@ -13,10 +13,11 @@ import pandas as pd
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.console import points
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.ablation import ablate
+from metaselect.evaluation.ablation import ablate_choices
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.definitions import definitions_record
-from metaselect.evaluation.nested import Judging, evaluate
+from metaselect.evaluation.judging import Judging, no_choice
+from metaselect.evaluation.nested import evaluate_choices
 from metaselect.evaluation.protocols import PROTOCOLS, without_same_source
 from metaselect.evaluation.results import ablation_record, evaluation_record
 from metaselect.features.table import Unit
@@ -81,23 +82,31 @@ def ask(
     skipped: dict[str, str] = {}
     for protocol in protocols:
         own = replace(judging, protocol=protocol)
-        ways: dict[str, Judging] = {protocol: own}
-        if protocol in _ASKED_CLOSER:
-            ways[f"{protocol}-among"] = replace(own, with_direct=False)
-            if shares_data:
-                ways[f"{protocol}-apart"] = replace(own, with_same_source=False)
-        for name, way in ways.items():
-            progress(f"evaluate: {name}")
-            try:
-                scored = evaluate(runs, catalogue, way, ceiling=True, progress=progress)
-            except MetaselectError as error:
-                skipped[name] = str(error)
-                continue
-            evaluations[name] = evaluation_record(scored, way)
-            progress(f"ablate: {name}")
+        closer = protocol in _ASKED_CLOSER
+        ways = [(own, {protocol: True, f"{protocol}-among": False} if closer else {protocol: True})]
+        if closer and shares_data:
+            ways.append((replace(own, with_same_source=False), {f"{protocol}-apart": True}))
+        for way, choices in ways:
             plain = replace(way, plan=replace(way.plan, n_trials=1))
-            found = ablate(runs, catalogue, plain, progress=progress)
-            ablations[name] = ablation_record(found, plain)
+            given = tuple(choices.values())
+            try:
+                progress(f"evaluate: {', '.join(choices)}")
+                found = evaluate_choices(
+                    runs, catalogue, way, given, ceiling=True, progress=progress
+                )
+                progress(f"ablate: {', '.join(choices)}")
+                arms = ablate_choices(runs, catalogue, plain, given, progress=progress)
+            except MetaselectError as error:
+                skipped |= dict.fromkeys(choices, str(error))
+                continue
+            for (name, with_direct), scored, ablated in zip(
+                choices.items(), found, arms, strict=True
+            ):
+                if scored is None or ablated is None:
+                    skipped[name] = str(no_choice(way))
+                    continue
+                evaluations[name] = evaluation_record(scored, replace(way, with_direct=with_direct))
+                ablations[name] = ablation_record(ablated, replace(plain, with_direct=with_direct))
     if not evaluations:
         raise MetaselectError(next(iter(skipped.values())))
     return Findings(anatomy, definitions, evaluations, ablations, skipped)

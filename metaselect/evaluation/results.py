@@ -9,7 +9,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Contrast, contrast, holm
-from metaselect.evaluation.nested import Judging, Scored
+from metaselect.evaluation.judging import Judging, Scored
 from metaselect.ranking.measures import MEASURES
 
 SCHEMA = 1

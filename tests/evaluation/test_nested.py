@@ -6,7 +6,8 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.nested import Judging, evaluate
+from metaselect.evaluation.judging import Judging
+from metaselect.evaluation.nested import evaluate
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.tuning import Plan
