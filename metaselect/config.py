@@ -25,6 +25,7 @@ Several protocols in one file are `[[budgets]]`, each with a `name` and any of t
 study is then called `<study>/<name>`.
 """
 
+import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -205,8 +206,26 @@ def check_config(tables: Mapping[str, Any], *, where: str) -> GridConfig:
         raise MetaselectError(f"{where}: {faults}.") from error
 
 
+_TABLES: Mapping[str, type[BaseModel]] = {
+    "encoders": EncoderPart,
+    "budgets": BudgetPart,
+    **dict.fromkeys(("training", "intermediate_training", "task_training"), TrainingPart),
+    **dict.fromkeys(("testing", "task_testing"), TestingPart),
+}
+
+
 def _fault(item: Any) -> str:
     where = ".".join(str(part) for part in item["loc"])
+    inside = [_TABLES[part] for part in item["loc"][:-1] if part in _TABLES]
+    if item["type"] == "extra_forbidden":
+        known = list((inside[-1] if inside else GridConfig).model_fields)
+        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        return f"{where}: no such setting ({hint})"
+    if item["type"] == "model_type" and item["loc"][0] == "encoders":
+        return f'{where}: write {{ name = "...", path = "a folder, a URL or a hub id" }}'
+    if item["type"] == "model_type":
+        return f"{where}: a table of settings, [{where}], not {item['input']!r}"
     return f"{where}: {item['msg']}" if where else str(item["msg"])
 
 

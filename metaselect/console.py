@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+_A_FEW = 5
 _MOST_FITTED = 500  # rows: fitting the 8,000 languages to a terminal takes seconds
 
 
@@ -87,6 +88,11 @@ def warn(lines: Sequence[str]) -> None:
     """Warnings on stderr, each on a line of its own."""
     for line in lines:
         say(f"warning: {line}")
+
+
+def few(names: Sequence[str]) -> str:
+    """The first five names, and a sign that there are more."""
+    return ", ".join(names[:_A_FEW]) + (", ..." if len(names) > _A_FEW else "")
 
 
 def points(fraction: float | None) -> str:

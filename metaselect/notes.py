@@ -1,11 +1,16 @@
 """What a reader of a ranking should know of its target, languages and candidates."""
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from metaselect.catalogue.languages import resolve_language
-from metaselect.catalogue.tasks import Catalogue
+from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.console import few
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SIMULATED_WARNING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
@@ -47,10 +52,38 @@ def candidate_notes(names: Sequence[str], seen: Collection[str], catalogue: Cata
     found = []
     new = [name for name in names if name not in seen]
     if new:
-        found.append(f"{_counted(new)} no training run: {_few(new)}")
+        found.append(f"{_counted(new)} no training run: {few(new)}")
     without = [name for name in names if name not in catalogue]
     if without:
-        found.append(f"{_counted(without)} no task card: {_few(without)}")
+        found.append(f"{_counted(without)} no task card: {few(without)}")
+    return found
+
+
+def choice_notes(
+    table: "pd.DataFrame", target: str, catalogue: Catalogue, *, level: float
+) -> list[str]:
+    """What a ranking itself does not say: a best gain that may be none, candidates on shared data.
+
+    Args:
+        table: From `TaskSelector.rank`, whole.
+        target: Of the ranking.
+        catalogue: Task cards.
+        level: Coverage of its intervals.
+    """
+    best = table[table["rank"] == 1]
+    unclear = best[(best["intermediate"] != DIRECT) & ~(best["low"] > 0)]["language"].tolist()
+    found = []
+    if unclear:
+        found.append(
+            f"{few(unclear)}: even the best gain is not clearly above 0 ({level:.0%} intervals): "
+            "fine-tuning on the target alone may do as well"
+        )
+    source = catalogue.training_source(target)
+    for name in dict.fromkeys(table["intermediate"]):
+        if name in (target, source):
+            found.append(f"{name} is what {target} trains on: its gain is that of training longer")
+        elif catalogue.share_source(name, source) or catalogue.share_source(name, target):
+            found.append(f"{name} shares training data with {target}: it is partly training longer")
     return found
 
 
@@ -65,15 +98,10 @@ def measured_notes(names: Sequence[str], catalogue: Catalogue) -> list[str]:
         return []
     seconds = BY_NAME["unlearnt_share"].seconds * len(missing)
     return [
-        f"{_counted(missing)} no measured difficulty: {_few(missing)} (about "
+        f"{_counted(missing)} no measured difficulty: {few(missing)} (about "
         f"{max(1, round(seconds / 60))} min with metaselect features compute --groups difficulty)"
     ]
 
 
 def _counted(names: Sequence[str]) -> str:
     return "1 candidate has" if len(names) == 1 else f"{len(names)} candidates have"
-
-
-def _few(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown}, ..." if len(names) > 5 else shown

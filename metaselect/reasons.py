@@ -16,10 +16,12 @@ _SMALLEST = 5e-5  # gain below which a contribution rounds to nothing in points
 def reasons_for(
     rows: pd.DataFrame, contributions: pd.DataFrame, values: pd.DataFrame
 ) -> list[list[str]]:
-    """Up to three reasons for each row, largest first, as `+1.2 points: same kind of task`.
+    """Up to three reasons for each row, largest first: `+1.2 points, affinity: same kind of task`.
 
-    What every candidate of a query shares cannot tell them apart and is left out; a product counts
-    for the factor that speaks of the intermediate.
+    A reason is what a feature group adds, and the feature in it that adds most that way: features
+    of one group say nearly the same, and trees play them off against each other. What every
+    candidate of a query shares cannot tell them apart and is left out; a product counts for the
+    factor that speaks of the intermediate.
 
     Args:
         rows: Candidates, with intermediate and query.
@@ -29,26 +31,32 @@ def reasons_for(
     factors = pd.Index([first_factor(name) for name in contributions.columns])
     merged = contributions.T.groupby(factors.to_numpy()).sum().T
     relative = merged - merged.groupby(np.asarray(rows["query"], dtype=object)).transform("mean")
-    matrix = relative.to_numpy()
     known = values.reindex(columns=relative.columns).to_numpy()
-    names = list(relative.columns)
+    groups = np.array([_FEATURES[name].groups[0] for name in relative.columns])
+    matrix = relative.to_numpy()
     return [
         ["no intermediate: gain 0 by definition"]
         if name == DIRECT
-        else _largest(names, matrix[place], known[place])
+        else _largest(relative.columns, groups, matrix[place], known[place])
         for place, name in enumerate(rows["intermediate"])
     ]
 
 
 def _largest(
-    names: list[str], added: npt.NDArray[np.float64], values: npt.NDArray[np.float64]
+    names: pd.Index,
+    groups: npt.NDArray[np.str_],
+    added: npt.NDArray[np.float64],
+    values: npt.NDArray[np.float64],
 ) -> list[str]:
-    order = np.argsort(-np.abs(added), kind="stable")[:_N_REASONS]
-    told = [
-        f"{added[place] * 100:+.1f} points: {_words(names[place], values[place])}"
-        for place in order
-        if abs(added[place]) >= _SMALLEST
-    ]
+    sums = {group: float(added[groups == group].sum()) for group in dict.fromkeys(groups)}
+    told = []
+    for group, total in sorted(sums.items(), key=lambda item: -abs(item[1]))[:_N_REASONS]:
+        if abs(total) < _SMALLEST:
+            break
+        own = np.flatnonzero(groups == group)
+        most = own[np.argmax(added[own] * np.sign(total))]
+        words = _words(names[most], values[most])
+        told.append(f"{total * 100:+.1f} points, {group}: {words}")
     return told or ["nothing known tells it from the others"]
 
 

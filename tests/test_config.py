@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config import override, read_config
+from metaselect.config import check_config, override, read_config
 from metaselect.config_defaults import resolve_grid, resolve_machine
 from metaselect.errors import MetaselectError
 
@@ -60,6 +60,42 @@ def test_settings_that_contradict_each_other_are_refused(
 ) -> None:
     with pytest.raises(MetaselectError, match=message):
         read_config(written(tmp_path, GRID + change))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"seedz": [0]}, "seedz: no such setting (did you mean seeds?)"),
+        (
+            {"training": {"train_row": 2}},
+            "training.train_row: no such setting (did you mean train_rows?)",
+        ),
+        (
+            {"task_testing": {"xnli": {"row": 3}}},
+            "task_testing.xnli.row: no such setting (did you mean rows?)",
+        ),
+        (
+            {"budgets": [{"traning": {}}]},
+            "budgets.0.traning: no such setting (did you mean training?)",
+        ),
+        ({"testing": {"zzz": 1}}, "testing.zzz: no such setting (there are max_length"),
+        (
+            {"encoders": ["x"]},
+            'encoders.0: write { name = "...", path = "a folder, a URL or a hub id" }',
+        ),
+        ({"training": 5}, "training: a table of settings, [training], not 5"),
+    ],
+)
+def test_a_setting_that_there_is_not_is_told_with_the_nearest(
+    changes: dict[str, object], told: str
+) -> None:
+    grid = {
+        "study": "s", "data": "d", "encoders": [{"name": "a", "path": "b"}],
+        "intermediates": ["direct"], "targets": ["xnli"], "seeds": [0],
+    }  # fmt: skip
+    with pytest.raises(MetaselectError) as refused:
+        check_config({**grid, **changes}, where="grid.toml")
+    assert told in str(refused.value)
 
 
 def test_a_name_twice_or_direct_as_a_target_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
+import pandas as pd
 import pytest
 
 from metaselect.catalogue.cardfiles import parse_cards, shipped_catalogue
-from metaselect.notes import candidate_notes, language_notes, target_notes
+from metaselect.notes import candidate_notes, choice_notes, language_notes, target_notes
 
 CATALOGUE = shipped_catalogue()
 
@@ -71,3 +72,38 @@ def test_an_own_card_ends_the_note():
     text = '[ours]\ntitle = "Ours"\nkind = "nli"\nhead = "classification"\nmetric = "f1"\n'
     catalogue = type(CATALOGUE)([*CATALOGUE.values(), *parse_cards(text, where="own.toml")])
     assert candidate_notes(["ours"], ["ours"], catalogue) == []
+
+
+def _ranking(best, low, *others):
+    names = [best, *others, "direct"] if best != "direct" else [best, *others]
+    return pd.DataFrame({
+        "language": "sw", "rank": range(1, len(names) + 1), "intermediate": names,
+        "low": [low, *[-0.1] * (len(names) - 1)],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("best", "low", "told"),
+    [
+        ("sst2", 0.01, False),
+        ("sst2", -0.01, True),
+        ("sst2", float("nan"), True),
+        ("direct", 0.0, False),
+    ],
+)
+def test_a_best_gain_that_may_be_none_is_told(best, low, told):
+    found = choice_notes(_ranking(best, low), "xnli", CATALOGUE, level=0.8)
+    assert found == told * [
+        "sw: even the best gain is not clearly above 0 (80% intervals): fine-tuning on the target "
+        "alone may do as well"
+    ]
+
+
+def test_candidates_on_the_targets_own_data_are_told():
+    ranking = _ranking("sst2", 0.01, "mnli", "squad", "squad_v2")
+    own = "mnli is what xnli trains on: its gain is that of training longer"
+    assert choice_notes(ranking, "xnli", CATALOGUE, level=0.8) == [own]
+    assert choice_notes(ranking, "xquad", CATALOGUE, level=0.8) == [
+        "squad is what xquad trains on: its gain is that of training longer",
+        "squad_v2 shares training data with xquad: it is partly training longer",
+    ]

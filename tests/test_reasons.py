@@ -17,8 +17,8 @@ def _reasons(rows, *, known=1.0, **added):
 def test_a_reason_is_what_tells_a_candidate_from_its_fellows_in_points():
     # means over the query: .01; away: .02, -.005, -.015
     found = _reasons(ROWS, log_size_intermediate=[0.03, 0.005, -0.005])
-    assert found[0] == [f"+2.0 points: {WORDS['log_size_intermediate']}"]
-    assert found[1] == [f"-0.5 points: {WORDS['log_size_intermediate']}"]
+    assert found[0] == [f"+2.0 points, size: {WORDS['log_size_intermediate']}"]
+    assert found[1] == [f"-0.5 points, size: {WORDS['log_size_intermediate']}"]
 
 
 def test_direct_is_what_it_is_by_definition():
@@ -31,15 +31,22 @@ def test_what_all_candidates_share_is_no_reason():
     assert found[0] == ["nothing known tells it from the others"]
 
 
-def test_at_most_three_reasons_largest_first():
+def test_at_most_three_groups_speak_largest_first():
     found = _reasons(
         ROWS,
         log_size_intermediate=[0.01, -0.01, 0.0],
         same_kind=[-0.03, 0.03, 0.0],
         rasch_intermediate=[0.02, -0.02, 0.0],
-        same_head=[0.04, -0.04, 0.0],
+        history_popularity=[0.04, -0.04, 0.0],
     )
-    assert [reason.split()[0] for reason in found[0]] == ["+4.0", "-3.0", "+2.0"]
+    shown = [reason.partition(":")[0] for reason in found[0]]
+    assert shown == ["+4.0 points, history", "-3.0 points, affinity", "+2.0 points, difficulty"]
+
+
+def test_a_group_speaks_for_all_its_features_by_the_one_that_adds_most_its_way():
+    found = _reasons(ROWS, same_kind=[-0.06, 0.06, 0.0], same_head=[0.08, -0.08, 0.0])
+    assert found[0] == [f"+2.0 points, affinity: {WORDS['same_head']}"]
+    assert found[1] == [f"-2.0 points, affinity: {WORDS['same_head']}"]
 
 
 def test_a_product_counts_for_the_factor_of_the_intermediate():
@@ -48,18 +55,19 @@ def test_a_product_counts_for_the_factor_of_the_intermediate():
         rasch_intermediate=[0.01, -0.01, 0.0],
         rasch_intermediate_x_syntactic_distance=[0.02, -0.02, 0.0],
     )
-    assert found[0] == [f"+3.0 points: {WORDS['rasch_intermediate']}"]
+    assert found[0] == [f"+3.0 points, difficulty: {WORDS['rasch_intermediate']}"]
 
 
 def test_what_is_unknown_or_not_so_says_so():
-    contributions = pd.DataFrame({"same_kind": [0.01, -0.01, 0.0], "same_head": [0.02, -0.02, 0]})
-    values = pd.DataFrame({"same_kind": [1.0, 0.0, 0.0], "same_head": [np.nan, np.nan, np.nan]})
+    rasch = "rasch_intermediate"
+    contributions = pd.DataFrame({"same_kind": [0.01, -0.01, 0.0], rasch: [0.02, -0.02, 0]})
+    values = pd.DataFrame({"same_kind": [1.0, 0.0, 0.0], rasch: [np.nan, np.nan, np.nan]})
     found = reasons_for(ROWS, contributions, values)
     assert found[0] == [
-        "+2.0 points: unknown: same output format",
-        "+1.0 points: same kind of task",
+        f"+2.0 points, difficulty: unknown: {WORDS[rasch]}",
+        "+1.0 points, affinity: same kind of task",
     ]
-    assert found[1][1] == "-1.0 points: not: same kind of task"
+    assert found[1][1] == "-1.0 points, affinity: not: same kind of task"
 
 
 def test_queries_are_told_apart():

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaselect.console import warn
+from metaselect.console import few, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import kind_of
 from metaselect.shipped import SIMULATED_WARNING, shipped_runs
@@ -52,7 +52,7 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
             if len(without) == 1
             else (f"{len(without)} tasks have no card and are")
         )
-        found.append(f"{tasks} ranked on runs alone: {_few(without)}. Add cards with --tasks.")
+        found.append(f"{tasks} ranked on runs alone: {few(without)}. Add cards with --tasks.")
     return found
 
 
@@ -114,8 +114,3 @@ def check_out(out: Path | None, *, kind: str) -> None:
             f"{out} is there already and is not a finished {kind} folder: choose another --out, "
             "or remove it."
         )
-
-
-def _few(names: list[str]) -> str:
-    shown = ", ".join(names[:5])
-    return f"{shown}, ..." if len(names) > 5 else shown

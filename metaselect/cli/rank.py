@@ -55,6 +55,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     metaselect rank --target udpos --language sw,ta,qu --objective worst
     """
     from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.notes import choice_notes
     from metaselect.selector import TaskSelector
     from metaselect.shipped import shipped_predictor
 
@@ -66,7 +67,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     if names == []:
         raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
     table = selector.rank(target=target, languages=codes, candidates=names, study=study)
-    notes = selector.warnings(target=target, languages=codes, candidates=names, study=study)
+    notes = [
+        *selector.warnings(target=target, languages=codes, candidates=names, study=study),
+        *choice_notes(table, target, selector.catalogue, level=selector.level),
+    ]
     warn(notes)
     record = _record(table, target, goal, top)
     if as_json:
@@ -133,6 +137,6 @@ def _show(record: dict[str, Any], *, simulated: bool) -> None:
         ]
         for place, entry in enumerate(record["ranking"], start=1)
     ]
-    heads = [">", "fine-tune first on", ">gain (points)", ">interval", "why"]
+    heads = [">", "fine-tune first on", ">gain (points)", ">interval", "why (against the mean one)"]
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
     print_table(f"{record['target']} in {where}{goal}{mark}", heads, rows)

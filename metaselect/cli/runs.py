@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from metaselect.cli import options
-from metaselect.console import print_json, say
+from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
@@ -103,15 +103,19 @@ def validate_command(
     percent: options.Percent = False,
     as_json: options.Json = False,
 ) -> None:
-    """Check a table and list every fault; exit 2 if there is one.
+    """Check a table and list every fault; exit 2 if there is one. Warn of what it lacks.
 
     Example: metaselect runs validate mine.csv
     """
-    _, rows, faulty = _checked(file, percent)
+    from metaselect.runs.remarks import remarks
+
+    table, rows, faulty = _checked(file, percent)
     if faulty is not None:
         _refuse(faulty, "", {"rows": rows}, as_json)
+    found = remarks(table)
+    warn(found)
     if as_json:
-        print_json({"rows": rows, "errors": []})
+        print_json({"rows": rows, "errors": [], "warnings": found})
     else:
         print(f"{file}: {rows:,} runs, no fault")
 

@@ -109,10 +109,9 @@ def ablate_choices(
     shuffled = shuffled_languages(rows, seed=judging.plan.seed)
     folds = {False: tested_folds(rows, judging), True: tested_folds(shuffled, judging)}
     plans = arms()
+    own = replace(judging, rules=("random",))
     jobs = [
-        (fold, replace(judging, groups=arm.groups, rules=("random",)))
-        for arm in plans
-        for fold in folds[arm.shuffled]
+        (fold, replace(own, groups=arm.groups)) for arm in plans for fold in folds[arm.shuffled]
     ]
     outcomes = judged(jobs, catalogue, choices)
     by_arm = []
@@ -120,7 +119,7 @@ def ablate_choices(
         by_arm.append(list(islice(outcomes, len(folds[arm.shuffled]))))
         if progress is not None:
             progress(f"{number}/{len(plans)} arms: {arm.name}")
-    found = [_together(by_arm, plans, place, judging) for place in range(len(choices))]
+    found = [_together(by_arm, plans, place, own) for place in range(len(choices))]
     return [item and replace(item, simulated=is_simulated(runs)) for item in found]
 
 

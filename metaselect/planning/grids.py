@@ -7,6 +7,7 @@ from itertools import product
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.console import few
 from metaselect.errors import MetaselectError, UnknownName
 from metaselect.planning.cells import SETTING
 
@@ -65,7 +66,7 @@ def setting_of(
     for name, value in asked.items():
         known = sorted(rows[name].unique())
         if value is not None and value not in known:
-            raise MetaselectError(f"No runs with {name} {value!r}; there are: {_few(known)}.")
+            raise MetaselectError(f"No runs with {name} {value!r}; there are: {few(known)}.")
         if value is not None:
             rows = rows[rows[name] == value]
     for name in SETTING:
@@ -73,7 +74,7 @@ def setting_of(
         if len(several) > 1:
             raise MetaselectError(
                 f"The table holds {len(several)} values of {name}; choose one with --{name}: "
-                f"{_few(several)}."
+                f"{few(several)}."
             )
     return Setting(**{name: str(rows[name].iloc[0]) for name in SETTING})
 
@@ -103,7 +104,7 @@ def grid_of(
     without = sorted(name for name in columns if name in run_on and (DIRECT, name) not in done)
     if len(without) == len(columns):
         raise MetaselectError(
-            f"{setting.study} has no {DIRECT!r} runs on {_few(without)}, so no gain is known "
+            f"{setting.study} has no {DIRECT!r} runs on {few(without)}, so no gain is known "
             f"there: run {DIRECT!r} on them first."
         )
     grid = Grid(
@@ -136,9 +137,5 @@ def _checked(
 
 
 def _without_direct(names: list[str]) -> str:
-    few = "1 target has" if len(names) == 1 else f"{len(names)} targets have"
-    return f"{few} no {DIRECT} runs to take gains against and is left out: {_few(names)}"
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    counted = "1 target has" if len(names) == 1 else f"{len(names)} targets have"
+    return f"{counted} no {DIRECT} runs to take gains against and is left out: {few(names)}"
