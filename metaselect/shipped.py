@@ -30,6 +30,11 @@ def shipped_runs() -> "pd.DataFrame":
     return read_runs(folder / RUNS_TABLE)
 
 
+def shipped_measured() -> Path | None:
+    """What was measured of the pairs and languages of those runs; None where it does not ship."""
+    return next((path for path in _places("measured.csv") if path.is_file()), None)
+
+
 def shipped_predictor() -> Path:
     """Folder of the predictor that ships.
 
@@ -42,9 +47,18 @@ def shipped_predictor() -> Path:
 
 
 def _shipped(name: str, missing: str) -> Path:
-    """A folder of `artifacts/`: inside the package, or of a checkout."""
-    package = Path(str(resources.files("metaselect")))
-    for folder in (package / "artifacts" / name, package.parent / "artifacts" / name):
+    """A folder of `artifacts/`.
+
+    Raises:
+        MetaselectError: It is not there.
+    """
+    for folder in _places(name):
         if (folder / "manifest.json").is_file():
             return folder
     raise MetaselectError(missing)
+
+
+def _places(name: str) -> tuple[Path, Path]:
+    """Where a part of `artifacts/` may be: inside the package, or in a checkout."""
+    package = Path(str(resources.files("metaselect")))
+    return package / "artifacts" / name, package.parent / "artifacts" / name

@@ -5,7 +5,7 @@ from typing import Any
 
 from metaselect.cli import options
 from metaselect.cli.evaluate import Protocol, headline, judging_of, save_record, show_measures
-from metaselect.cli.inputs import check_out, runs_from
+from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 from metaselect.console import points, print_json, print_table, say
 
 
@@ -32,12 +32,11 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect ablate --runs mine.csv
     """
-    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
-    catalogue = load_catalogue(tasks, measured)
+    catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     judging = replace(
         judging_of(protocol, trials, 0.8, seed, workers, executor),

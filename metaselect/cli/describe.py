@@ -3,7 +3,7 @@
 from typing import Any
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, runs_from
+from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 from metaselect.console import points, print_json, print_table, share
 
 
@@ -20,13 +20,12 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect runs describe --runs mine.csv
     """
-    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.evaluate import save_record
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
 
     check_out(out, kind="anatomy")
-    catalogue = load_catalogue(tasks, measured)
+    catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     record = anatomy_record(table, catalogue, seed=seed)
     record["definitions"] = definitions_record(table, catalogue, seed=seed)

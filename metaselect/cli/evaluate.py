@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, groups_from, runs_from
+from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.cluster import ExecutorName
 from metaselect.console import points, print_json, print_table, say, share
 from metaselect.evaluation.narrowing import narrowed
@@ -39,13 +39,12 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
-    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
     check_out(out, kind="evaluation")
     chosen = groups_from(groups)
-    catalogue = load_catalogue(tasks, measured)
+    catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     judging = replace(
         judging_of(protocol, trials, level, seed, workers, executor),

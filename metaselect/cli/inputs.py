@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from metaselect.console import few, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import kind_of
-from metaselect.shipped import SIMULATED_WARNING, shipped_runs
+from metaselect.shipped import SIMULATED_WARNING, shipped_measured, shipped_runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,6 +29,15 @@ def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "p
         table = check_runs(read_table(path), percent=percent, known_language=is_language)
     warn(warnings_of(table, catalogue))
     return table
+
+
+def catalogue_from(tasks: Path | None, measured: Path | None, *, runs: Path | None) -> "Catalogue":
+    """Cards and measured values; for the runs that ship, what was measured of their pairs too."""
+    from metaselect.catalogue.cardfiles import load_catalogue
+
+    if runs is None and measured is None:
+        measured = shipped_measured()
+    return load_catalogue(tasks, measured)
 
 
 def is_language(code: str) -> bool:

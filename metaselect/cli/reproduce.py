@@ -9,7 +9,7 @@ from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
 from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import judging_of, show_evaluation
-from metaselect.cli.inputs import check_out, chosen_from, runs_from
+from metaselect.cli.inputs import catalogue_from, check_out, chosen_from, runs_from
 from metaselect.console import points, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     Example: metaselect reproduce --out reproduced
     """
     from metaselect.card import About, judged
-    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.evaluation.question import answer, ask
     from metaselect.report.page import ReportContent, write_report
     from metaselect.selector import TaskSelector
@@ -56,7 +55,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     for kind in ("predictor", "report"):
         check_out(out / kind, kind=kind)
     check_out(out / "evaluation", kind="findings")
-    catalogue = load_catalogue(tasks, measured)
+    catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     n_trials = _RETUNED if retune else trials
     say("1/3 train")

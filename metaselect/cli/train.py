@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.inputs import check_out, groups_from, runs_from
+from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError
 
@@ -53,14 +53,13 @@ def train_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect train --runs mine.csv --out my-predictor
     """
-    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.selector import TaskSelector
     from metaselect.stored import KIND
 
     check_out(out, kind=KIND)
     chosen = groups_from(groups)
     check_storage(storage)
-    catalogue = load_catalogue(tasks, measured)
+    catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     about = _about(licence, evaluation or [], table)
     selector = TaskSelector(

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -132,6 +133,26 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
             found.close()
 
 
+def start_on(
+    nodes: Nodes, config: GridConfig, place: Path, *more: str, table_always: bool = False
+) -> subprocess.Popen[str]:
+    """The grid on the nodes, its results in `place/ray`."""
+    return start(
+        config, place, place / "ray", "--executor", "ray", *more, table_always=table_always,
+        RAY_ADDRESS=nodes.address, **SECRET,
+    )  # fmt: skip
+
+
+def ended_like(
+    local: GridResult, process: subprocess.Popen[str], place: Path
+) -> tuple[dict[str, Any], str]:
+    """What the grid printed and told, once it ended well with the local executor's table."""
+    printed, progress = process.communicate(timeout=400)
+    assert process.returncode == 0, (progress, printed)
+    assert (place / "ray" / "runs.csv").read_bytes() == local.table.read_bytes()
+    return json.loads(printed), progress
+
+
 @pytest.fixture
 def sixteen_runs(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
@@ -150,13 +171,8 @@ def test_a_cluster_gives_the_table_of_the_local_executor(
     config = tiny_config(encoder_folder, data_folder)
     local = run_tiny(config, tmp_path / "local")
     nodes.add()
-    process = start(
-        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET
-    )
-    printed, progress = process.communicate(timeout=240)
-    assert process.returncode == 0, progress
-    assert json.loads(printed)["done"] == 4
-    assert (tmp_path / "ray" / "runs.csv").read_bytes() == local.table.read_bytes()
+    process = start_on(nodes, config, tmp_path)
+    assert ended_like(local, process, tmp_path)[0]["done"] == 4
 
 
 @needs_ray
@@ -167,14 +183,10 @@ def test_a_node_killed_in_the_middle_loses_nothing(
     config, local = sixteen_runs
     nodes.add()
     nodes.add()
-    out = tmp_path / "ray"
-    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET)
-    wait_for_stages(out, 5, process)
+    process = start_on(nodes, config, tmp_path)
+    wait_for_stages(tmp_path / "ray", 5, process)
     nodes.kill(1)
-    printed, progress = process.communicate(timeout=400)
-    assert process.returncode == 0, progress
-    assert json.loads(printed)["done"] == 16
-    assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+    assert ended_like(local, process, tmp_path)[0]["done"] == 16
 
 
 @pytest.fixture
@@ -195,20 +207,15 @@ def test_a_store_that_stops_and_starts_in_the_middle_has_every_run_at_the_end(
     nodes.add()
     nodes.add()
     out = tmp_path / "ray"
-    process = start(
-        config, tmp_path, out, "--executor", "ray", "--store", server.url, table_always=True,
-        RAY_ADDRESS=nodes.address, **SECRET,
-    )  # fmt: skip
+    process = start_on(nodes, config, tmp_path, "--store", server.url, table_always=True)
     wait_for_stages(out, 8, process)
     before = len(RunsStore(server.url).read())
     server.stop()
     wait_for_stages(out, 20, process)
     server.start()
-    printed, progress = process.communicate(timeout=400)
-    assert process.returncode == 0, progress
+    printed, progress = ended_like(local, process, tmp_path)
     assert "runs wait: " in progress
-    assert json.loads(printed)["store_fault"] is None
-    assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+    assert printed["store_fault"] is None
     names = [column.name for column in COLUMNS]
     stored = RunsStore(server.url).read()[names]
     made = check_runs(read_runs(out / "runs.csv"), percent=False)[names]
@@ -227,16 +234,13 @@ def test_ctrl_c_stops_the_cluster_and_the_same_command_goes_on(
     config, local = sixteen_runs
     nodes.add()
     out = tmp_path / "ray"
-    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET)
+    process = start_on(nodes, config, tmp_path)
     wait_for_stages(out, 4, process)
     os.kill(process.pid, signal.SIGINT)
     _, progress = process.communicate(timeout=120)
     assert process.returncode == 130, progress
     assert 4 <= stages_done(out) < 27
-    process = start(config, tmp_path, out, "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET)
-    _, progress = process.communicate(timeout=400)
-    assert process.returncode == 0, progress
-    assert (out / "runs.csv").read_bytes() == local.table.read_bytes()
+    ended_like(local, start_on(nodes, config, tmp_path), tmp_path)
 
 
 def _can_hide() -> bool:
@@ -294,13 +298,8 @@ def test_nodes_that_share_no_disk_get_and_give_back_stages(
     nodes.add(
         hide=tmp_path_factory.getbasetemp(), METASELECT_CACHE=str(nodes.folder / "cache of node 1")
     )
-    process = start(
-        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET
-    )
-    printed, progress = process.communicate(timeout=300)
-    assert process.returncode == 0, (progress, printed)
-    assert json.loads(printed)["done"] == 4
-    assert (tmp_path / "ray" / "runs.csv").read_bytes() == local.table.read_bytes()
+    process = start_on(nodes, config, tmp_path)
+    assert ended_like(local, process, tmp_path)[0]["done"] == 4
     assert not list((tmp_path / "ray" / "work").glob(".*"))
 
 
@@ -313,9 +312,7 @@ def test_a_node_that_sees_no_data_says_what_to_do(
     config = tiny_config(encoder_folder, data_folder, intermediates=["direct"], targets=["tatoeba"])
     nodes.add(n_cpus=0)
     nodes.add(hide=tmp_path_factory.getbasetemp())
-    process = start(
-        config, tmp_path, tmp_path / "ray", "--executor", "ray", RAY_ADDRESS=nodes.address, **SECRET
-    )
+    process = start_on(nodes, config, tmp_path)
     printed, progress = process.communicate(timeout=300)
     assert process.returncode == 1, progress
     (told,) = json.loads(printed)["failures"].values()
