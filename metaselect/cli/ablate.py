@@ -54,10 +54,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
 def show_ablation(record: dict[str, Any]) -> None:
     """An ablation as tables for people."""
-    show_measures(
-        headline(record),
-        record["arms"],
-    )
+    show_measures(headline(record), record["arms"], {})
     rows = [
         [
             f"{item['method']} - {item['against']}",

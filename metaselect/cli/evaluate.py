@@ -1,5 +1,6 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,6 +11,7 @@ from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.cluster import ExecutorName
 from metaselect.console import points, print_json, print_table, say, share
+from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.narrowing import narrowed
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -96,10 +98,7 @@ def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None
 
 def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
-    show_measures(
-        headline(record),
-        record["methods"],
-    )
+    show_measures(headline(record), record["methods"], METHOD_WORDS)
     for name, reason in record["not_applicable"].items():
         print(f"{name}: {reason}")
     rows = [
@@ -132,18 +131,27 @@ def headline(record: dict[str, Any]) -> str:
     )
 
 
-def show_measures(title: str, methods: dict[str, dict[str, float | None]]) -> None:
-    """One row a method."""
+def show_measures(
+    title: str, methods: dict[str, dict[str, float | None]], words: Mapping[str, str]
+) -> None:
+    """One row a method, with what it chooses where there are words for that."""
     rows = [
         [
             name,
-            points(row["regret@1"]).lstrip("+"),
-            points(row["regret@3"]).lstrip("+"),
+            _regret(row["regret@1"]),
+            _regret(row["regret@3"]),
             "–" if row["ndcg@3"] is None else f"{row['ndcg@3']:.3f}",
             points(row["gain@1"]),
             share(row["hit@1"]),
+            *([words.get(name, "")] if words else []),
         ]
         for name, row in methods.items()
     ]
     heads = ["method", ">regret@1", ">regret@3", ">ndcg@3", ">gain@1", ">hit@1"]
+    heads += ["chooses"] if words else []
     print_table(title, heads, rows)
+
+
+def _regret(fraction: float | None) -> str:
+    """A regret in points, never below 0 but for rounding."""
+    return points(fraction and max(fraction, 0.0)).lstrip("+")

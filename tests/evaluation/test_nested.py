@@ -7,8 +7,10 @@ import pytest
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.judging import Judging
+from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.nested import evaluate
 from metaselect.evaluation.protocols import PROTOCOLS
+from metaselect.ranking.baselines import RULES
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.tuning import Plan
 from metaselect.runs.schema import check_runs
@@ -142,3 +144,7 @@ def test_a_table_without_a_choice_is_refused(runs):
     alone = runs[runs["intermediate"] == "mnli"].reset_index(drop=True)
     with pytest.raises(MetaselectError, match="nothing to rank"):
         evaluate(alone, CATALOGUE, _judging(), ceiling=False)
+
+
+def test_every_method_of_an_evaluation_has_words():
+    assert set(METHOD_WORDS) == {*RULES, "ranker", "oracle", "ceiling"}
