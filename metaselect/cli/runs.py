@@ -1,5 +1,6 @@
 """`metaselect runs`: tables of runs in and out of the store, and their check."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -111,7 +112,7 @@ def validate_command(
 
     table, rows, faulty = _checked(file, percent)
     if faulty is not None:
-        _refuse(faulty, "", {"rows": rows}, as_json)
+        _refuse(faulty, "", {"rows": rows, "warnings": []}, as_json)
     found = remarks(table)
     warn(found)
     if as_json:
@@ -137,7 +138,9 @@ def _checked(file: Path, percent: bool) -> "tuple[pd.DataFrame, int, RunsTableEr
         return raw, len(raw), error
 
 
-def _refuse(error: "RunsTableError", where: str, counts: dict[str, int], as_json: bool) -> NoReturn:
+def _refuse(
+    error: "RunsTableError", where: str, counts: Mapping[str, int | list[str]], as_json: bool
+) -> NoReturn:
     """End with exit code 2: every fault as JSON, or the first of them as text."""
     if not as_json:
         raise MetaselectError(f"{where}{error}") from error

@@ -141,7 +141,7 @@ def test_runs_go_into_the_store_and_out_again(call, runs, runs_file, place, suff
     out = call("runs", "export", f"new.{suffix}", *store, "--json")
     assert (out.code, out.json) == (0, {"rows": 90, "errors": []})
     checked = call("runs", "validate", f"new.{suffix}", "--json")
-    assert (checked.code, checked.json) == (0, {"rows": 90, "errors": []})
+    assert (checked.code, checked.json) == (0, {"rows": 90, "errors": [], "warnings": []})
     assert read_runs(f"new.{suffix}")["score"].sum() == pytest.approx(runs["score"].sum())
     assert sorted(path.name for path in place.iterdir()) == [f"new.{suffix}", "runs.db"]
 
