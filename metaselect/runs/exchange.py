@@ -144,8 +144,11 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    columns = pyarrow.parquet.read_metadata(path).schema
+    there = {columns.column(place).path for place in range(len(columns))}
+    coded = [name for name in _NAMES if name in there]  # pyarrow knows no other names
     with pyarrow.parquet.ParquetFile(
-        path, read_dictionary=_NAMES, page_checksum_verification=True
+        path, read_dictionary=coded, page_checksum_verification=True
     ) as file:
         if file.metadata.num_rows > MAX_ROWS:
             raise MetaselectError(_too_large(path, f"{file.metadata.num_rows:,} rows"))

@@ -182,3 +182,45 @@ def test_broken_notes_of_pandas_in_parquet_do_no_harm(make_runs: MakeRuns, tmp_p
     broken = table.replace_schema_metadata({"pandas": '{"columns": ['})
     pq.write_table(broken, tmp_path / "runs.parquet")
     assert read_runs(tmp_path / "runs.parquet")["score"].tolist() == [0.5]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_table_without_the_source_column_is_read(
+    make_runs: MakeRuns, tmp_path: Path, suffix: str
+) -> None:
+    table = make_runs(("direct", 0, 0.5), ("mnli", 0, 0.6)).drop(columns="source")
+    path = tmp_path / f"runs.{suffix}"
+    saved(table, path)
+    assert read_runs(path)["score"].tolist() == [0.5, 0.6]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_a_table_without_a_needed_column_names_it(
+    make_runs: MakeRuns, tmp_path: Path, suffix: str
+) -> None:
+    table = make_runs(("direct", 0, 0.5)).drop(columns=["adaptation", "encoder"])
+    path = tmp_path / f"runs.{suffix}"
+    saved(table, path)
+    with pytest.raises(RunsTableError) as refused:
+        read_runs(path)
+    assert [fault.column for fault in refused.value.faults] == ["encoder", "adaptation"]
+
+
+@pytest.mark.parametrize("values", [[1, 2], [None, None], [True, False]])
+def test_a_parquet_column_of_another_type_is_refused_by_name(
+    make_runs: MakeRuns, tmp_path: Path, values: list[Any]
+) -> None:
+    table = make_runs(("direct", 0, 0.5), ("mnli", 0, 0.6)).assign(encoder=values)
+    saved(table, tmp_path / "runs.parquet")
+    with pytest.raises(RunsTableError, match="encoder"):
+        read_runs(tmp_path / "runs.parquet")
+
+
+def saved(table: pd.DataFrame, path: Path) -> None:
+    """The table as a user's own program may write it."""
+    if path.suffix == ".parquet":
+        table.to_parquet(path)
+    elif path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_json(path, orient="records", lines=True)
