@@ -55,6 +55,10 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.config import override, read_config
 
+    if store is not None:
+        from metaselect.runs.database import check_url
+
+        check_url(store)
     read = override(read_config(config), data=data, encoders=encoder or [])
     where = {"out": out or Path("results") / read.study, "executor": executor, "store": store}
     grid = _open(read, config.resolve().parent, tasks, where)

@@ -150,6 +150,15 @@ def transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
         raise MetaselectError(f"The store {shown_url(engine)} failed: {text}.") from error
 
 
+def check_url(url: str) -> None:
+    """Refuse what is no URL of a store, without touching any.
+
+    Raises:
+        MetaselectError: Not a database URL, or one of another kind of database.
+    """
+    _engine(url, make=False)
+
+
 def shown_url(engine: sa.Engine) -> str:
     """The URL with `***` for a password."""
     return engine.url.render_as_string(hide_password=True)

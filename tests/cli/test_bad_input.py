@@ -618,3 +618,14 @@ def test_groups_that_leave_nothing_are_one_line(refused_line, runs_file, command
     more = ["--out", "made"] if command == "train" else []
     line = refused_line(command, "--runs", runs_file, "--groups", groups, *more)
     assert line.startswith(message)
+
+
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_store_that_is_none_is_refused_before_a_grid_begins(call, place, more):
+    done = call("run", "grid.toml", "--store", "foo://x", *more)
+    assert done.code == 2
+    assert done.faults == [
+        "metaselect: Unusable store: foo is not supported; allowed are sqlite:///FILE and "
+        "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+    ]
+    assert not list(place.iterdir())
