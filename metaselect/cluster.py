@@ -7,9 +7,10 @@ else one of this machine alone, which ends with the command. Nodes need the same
 import logging
 import os
 import socket
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from itertools import islice
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ _AHEAD = 4  # pieces of work that wait for each core
 def cluster() -> Iterator[Any]:
     """The ray module, joined to a cluster; left again unless the caller had joined it.
 
+    Until then this process's stdout is its stderr: Ray tells of lost nodes on stdout, where results
+    go.
+
     Raises:
         MissingExtra: Ray is not installed.
         MetaselectError: No cluster answers at `RAY_ADDRESS`.
@@ -39,14 +43,15 @@ def cluster() -> Iterator[Any]:
         yield ray
         return
     _check_reachable(os.environ.get("RAY_ADDRESS", ""))
-    try:
-        ray.init(logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise _no_cluster(os.environ.get("RAY_ADDRESS", "this machine"), error) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    with redirect_stdout(sys.stderr):
+        try:
+            ray.init(logging_level=logging.ERROR, log_to_driver=False)
+        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+            raise _no_cluster(os.environ.get("RAY_ADDRESS", "this machine"), error) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def _check_reachable(address: str) -> None:

@@ -150,6 +150,7 @@ def ended_like(
     printed, progress = process.communicate(timeout=400)
     assert process.returncode == 0, (progress, printed)
     assert (place / "ray" / "runs.csv").read_bytes() == local.table.read_bytes()
+    assert printed.startswith("{"), printed
     return json.loads(printed), progress
 
 
