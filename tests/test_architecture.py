@@ -29,7 +29,7 @@ LAYERS = (  # each imports from itself and from those before it
         *("stored", "selector", "planning", "diagnosis"),
     ),
     ("report",),
-    ("config", "config_defaults", "cli", "__main__"),
+    ("config", "config_file", "config_defaults", "cli", "__main__"),
 )
 LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config import check_config, override, read_config
 from metaselect.config_defaults import resolve_grid, resolve_machine
+from metaselect.config_file import check_config, override, read_config
 from metaselect.errors import MetaselectError
 
 CATALOGUE = load_catalogue(None)

@@ -53,7 +53,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect run grid.toml --dry-run
     """
-    from metaselect.config import override, read_config
+    from metaselect.config_file import override, read_config
 
     if store is not None:
         from metaselect.runs.database import check_url

@@ -7,7 +7,8 @@ import tomllib
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config import GridConfig, TestingPart, TrainingPart, check_config
+from metaselect.config import GridConfig, TestingPart, TrainingPart
+from metaselect.config_file import check_config
 from tests.docs.pages import DOCS, blocks_of
 
 PAGE = "reference/grid.md"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.measured import read_measured
 from metaselect.cli import main
-from metaselect.config import read_config
+from metaselect.config_file import read_config
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST, sha256_of
 from metaselect.runs.exchange import read_runs, write_runs
