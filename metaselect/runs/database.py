@@ -5,6 +5,7 @@ BEGIN IMMEDIATE, PostgreSQL by an advisory lock, which needs no rights beyond IN
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ ORDER: Final = (  # what readers ask for first leads the key
 """The columns of a run's key, as the primary key orders them."""
 
 _WAIT_S = 120  # for another import to end; a million rows take less
+_RETRY_S = 0.02  # a new file is another process's for about as long
 _CONNECT_S = 10  # a server that takes longer is not there
 _LOCK = 0x6D6574617365  # "metase": our advisory lock in PostgreSQL
 _METADATA = sa.MetaData()
@@ -209,8 +211,21 @@ def _url_rule(fault: str) -> str:
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
-    connection.execute("PRAGMA journal_mode=WAL")  # readers go on while one writes
+    _keep_wal(connection)  # readers go on while one writes
     connection.execute("PRAGMA synchronous=NORMAL")  # with WAL, a crash breaks nothing
+
+
+def _keep_wal(connection: sqlite3.Connection) -> None:
+    """Write ahead; while another process makes the file, SQLite refuses this without waiting."""
+    end = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(_RETRY_S)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

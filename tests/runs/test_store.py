@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,6 +164,16 @@ def test_a_file_that_is_not_sqlite_is_refused(tmp_path: Path) -> None:
         RunsStore(f"sqlite:///{path}")
     with pytest.raises(MetaselectError, match="unable to open"):
         RunsStore(f"sqlite:///{tmp_path}")
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(tmp_path: Path) -> None:
+    maker = sqlite3.connect(tmp_path / "runs.db", isolation_level=None, check_same_thread=False)
+    maker.execute("BEGIN IMMEDIATE")  # SQLite's own wait does not cover the switch to WAL
+    done = threading.Timer(0.3, maker.rollback)
+    done.start()
+    store = RunsStore(f"sqlite:///{tmp_path / 'runs.db'}")
+    done.join()
+    assert store.read().empty
 
 
 def test_a_busy_reader_does_not_stop_an_import(tmp_path: Path, make_runs: MakeRuns) -> None:
