@@ -6,96 +6,15 @@ Names in it come from users' tables: they are quoted in the YAML and escaped in 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from metaselect.errors import MetaselectError
-from metaselect.evaluation.narrowing import narrowed
+from metaselect.about import About, Judged
+from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.features.table import Unit
 from metaselect.ranking.predictor import Predictor
 from metaselect.training import Training
 
 _METHODS = ("random", "direct", "size", "history", "history_kind", "ridge", "ranker", "ceiling")
-_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 _MOST = 40  # names in a list; a table of thousands of sources would bury the rest
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What an evaluation found, as its record says: regrets are score fractions.
-
-    Attributes:
-        protocol: What was left out whole.
-        n_queries, n_clusters: What the means are over.
-        regrets: Method to its regret@1 and regret@3; None where it has none.
-        against_random: Ranker minus random in regret@1: difference, low, high.
-    """
-
-    protocol: str
-    n_queries: int
-    n_clusters: int
-    regrets: Mapping[str, tuple[float | None, float | None]]
-    against_random: tuple[float | None, float | None, float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """What the makers of a predictor say of it.
-
-    Attributes:
-        licence: Of the predictor, an identifier of the hub such as `cc-by-4.0`; None if they
-            name none.
-        judged: Evaluations on the runs that it was trained on.
-
-    Raises:
-        MetaselectError: A licence that is no identifier.
-    """
-
-    licence: str | None = None
-    judged: tuple[Judged, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.licence is not None and not _LICENCE.fullmatch(self.licence):
-            raise MetaselectError(
-                f"A licence is an identifier such as apache-2.0 or cc-by-4.0, not {self.licence!r}."
-            )
-
-
-def judged(record: Mapping[str, Any]) -> Judged:
-    """What a card tells of an evaluation's record.
-
-    Raises:
-        KeyError: It is no such record.
-    """
-    rows = record["methods"]
-    found = next(
-        item
-        for item in record["contrasts"]
-        if item["measure"] == "regret@1" and item["against"] == "random"
-    )
-    return Judged(
-        protocol=str(record["protocol"]) + narrowed(record),
-        n_queries=int(record["n_queries"]),
-        n_clusters=int(record["n_clusters"]),
-        regrets={name: (row["regret@1"], row["regret@3"]) for name, row in rows.items()},
-        against_random=(found["difference"], found["low"], found["high"]),
-    )
-
-
-def about_from_json(entry: Mapping[str, Any]) -> About:
-    """The record back from its JSON form (`dataclasses.asdict`)."""
-    found = [
-        Judged(
-            protocol=str(item["protocol"]),
-            n_queries=int(item["n_queries"]),
-            n_clusters=int(item["n_clusters"]),
-            regrets={name: (pair[0], pair[1]) for name, pair in item["regrets"].items()},
-            against_random=tuple(item["against_random"]),
-        )
-        for item in entry["judged"]
-    ]
-    licence = entry["licence"]
-    return About(licence=None if licence is None else str(licence), judged=tuple(found))
 
 
 def card_text(training: Training, predictors: Mapping[Unit, Predictor], about: About) -> str:
@@ -210,17 +129,29 @@ def _evaluation_section(predictors: Mapping[Unit, Predictor], about: About) -> s
     text += _table(["for a", "loss", "settings tried", "intervals"], rows) + "\n"
     if not about.judged:
         return text + "No nested evaluation is part of this card.\n\n"
-    for item in about.judged:
-        text += (
-            f"Nested evaluation, each {item.protocol} left out whole: regret in points, lower is "
-            f"better, means over {item.n_clusters} clusters of targets, {item.n_queries} queries. "
-            f"Ranker minus random in regret@1: {_points(item.against_random[0])} (95% interval "
-            f"{_points(item.against_random[1])} to {_points(item.against_random[2])}).\n\n"
-        )
-        kept = [name for name in _METHODS if name in item.regrets]
-        cells = [[name, *map(_points, item.regrets[name])] for name in kept]
-        text += _table(["method", "regret@1", "regret@3"], cells) + "\n"
-    return text
+    return text + _nested_table(about.judged)
+
+
+def _nested_table(found: Sequence[Judged]) -> str:
+    """A line an evaluation, a column a method."""
+    methods = [name for name in _METHODS if any(name in item.regrets for item in found)]
+    rows = [
+        [
+            item.protocol,
+            f"{item.n_queries:,} in {item.n_clusters}",
+            "?" if item.n_settings is None else str(item.n_settings),
+            *(" / ".join(map(_points, item.regrets.get(name, (None, None)))) for name in methods),
+            "{} ({} to {})".format(*map(_points, item.against_random)),
+        ]
+        for item in found
+    ]
+    words = "; ".join(f"`{name}`: {METHOD_WORDS[name]}" for name in methods)
+    heads = ["left out whole", "queries in clusters", "settings tried", *methods]
+    return (
+        "Nested evaluation, each unit predicted from the others: regret@1 / regret@3 in points, "
+        "lower is better, means over clusters of targets; and ranker minus random in regret@1 "
+        f"with its 95% interval. {words}.\n\n{_table([*heads, 'ranker - random'], rows)}\n"
+    )
 
 
 def _licence_section(about: About) -> str:

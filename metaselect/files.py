@@ -183,7 +183,9 @@ def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
     if not named:
         raise MetaselectError(f"{path} is broken: hashes are texts by name. Make the folder again.")
     if found.kind != kind:
-        raise MetaselectError(f"{folder} holds a {found.kind}, but a {kind} folder is needed.")
+        raise MetaselectError(
+            f"{folder} is of the kind {found.kind}; one of the kind {kind} is needed."
+        )
     if found.schema > schema:
         raise MetaselectError(
             f"{folder} was made by a newer metaselect (schema {found.schema}, this one reads up "

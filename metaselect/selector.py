@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from metaselect.card import About
+from metaselect.about import About
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue

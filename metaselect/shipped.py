@@ -46,6 +46,15 @@ def shipped_predictor() -> Path:
     )
 
 
+def shipped_evaluation() -> Path:
+    """Folder of the records that `metaselect reproduce` makes of those runs.
+
+    Raises:
+        MetaselectError: It is not there.
+    """
+    return _shipped("evaluation", "No evaluation ships with this copy: give one with --evaluation.")
+
+
 def _shipped(name: str, missing: str) -> Path:
     """A folder of `artifacts/`.
 

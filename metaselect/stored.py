@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from metaselect.card import About, about_from_json, card_text
+from metaselect.about import About, about_from_json
+from metaselect.card import card_text
 from metaselect.catalogue.measured import measured_text, read_measured
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError

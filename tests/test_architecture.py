@@ -25,8 +25,8 @@ LAYERS = (  # each imports from itself and from those before it
     ("ranking",),
     ("evaluation",),
     (
-        *("pretrained", "notes", "objectives", "reasons", "shipped", "training", "card", "hub"),
-        *("stored", "selector", "planning", "diagnosis"),
+        *("pretrained", "notes", "objectives", "reasons", "shipped", "training", "about"),
+        *("card", "hub", "stored", "selector", "planning", "diagnosis"),
     ),
     ("report",),
     ("config", "config_file", "config_defaults", "cli", "__main__"),

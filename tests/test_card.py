@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from metaselect.card import About, Judged, card_text
+from metaselect.about import About, Judged
+from metaselect.card import card_text
 from metaselect.errors import MetaselectError
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
@@ -13,7 +14,7 @@ from metaselect.shipped import shipped_predictor
 from metaselect.training import training_of
 
 REGRETS = {"random": (0.05, 0.03), "ranker": (0.0125, None)}
-JUDGED = Judged("target", 9, 3, REGRETS, (-0.0375, -0.05, -0.01))
+JUDGED = Judged("target", 9, 3, REGRETS, (-0.0375, -0.05, -0.01), 20)
 NASTY = 'a|b`<img src=x>\n---\nlicense: mit # "x"'
 
 
@@ -71,10 +72,21 @@ def test_without_a_licence_or_an_evaluation_the_card_says_so(training, predictor
 
 def test_an_evaluation_is_told_in_points(training, predictors):
     text = card_text(training, predictors, About(judged=(JUDGED,)))
-    assert "each target left out whole" in text
-    assert "Ranker minus random in regret@1: -3.75 (95% interval -5.00 to -1.00)" in text
-    assert "| random | 5.00 | 3.00 |" in text
-    assert "| ranker | 1.25 | – |" in text
+    lines = text.splitlines()
+    head = next(number for number, line in enumerate(lines) if "left out whole |" in line)
+    assert lines[head].split(" | ")[3:5] == ["random", "ranker"]
+    assert lines[head + 2] == (
+        "| target | 9 in 3 | 20 | 5.00 / 3.00 | 1.25 / – | -3.75 (-5.00 to -1.00) |"
+    )
+
+
+def test_evaluations_with_other_methods_share_one_table(training, predictors):
+    other = replace(JUDGED, protocol="family", regrets={"size": (0.02, 0.01)}, n_settings=None)
+    text = card_text(training, predictors, About(judged=(JUDGED, other)))
+    assert "| target | 9 in 3 | 20 | 5.00 / 3.00 | – / – | 1.25 / – | -3.75 (-5.00 to -1.00) |" in (
+        text
+    )
+    assert "| family | 9 in 3 | ? | – / – | 2.00 / 1.00 | – / – | -3.75 (-5.00 to -1.00) |" in text
 
 
 def test_names_of_users_never_become_markup_or_yaml(training, predictors):

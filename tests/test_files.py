@@ -138,7 +138,9 @@ def test_a_newer_schema_says_to_update(sealed):
 
 
 def test_another_kind_is_named(sealed):
-    with pytest.raises(MetaselectError, match="holds a runs, but a predictor folder is needed"):
+    with pytest.raises(
+        MetaselectError, match="is of the kind runs; one of the kind predictor is needed"
+    ):
         _read(sealed, kind="predictor")
 
 

@@ -4,16 +4,24 @@ from pathlib import Path
 
 import pytest
 
+from metaselect.about import judged
 from metaselect.card import card_text
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.measured import read_measured
 from metaselect.cli.inputs import catalogue_from
+from metaselect.cli.records import read_records
 from metaselect.errors import MetaselectError
 from metaselect.files import CARD, read_manifest
 from metaselect.runs.schema import check_runs, table_hash
 from metaselect.runs.simulated import is_simulated
 from metaselect.selector import TaskSelector
-from metaselect.shipped import RUNS_KIND, shipped_measured, shipped_predictor, shipped_runs
+from metaselect.shipped import (
+    RUNS_KIND,
+    shipped_evaluation,
+    shipped_measured,
+    shipped_predictor,
+    shipped_runs,
+)
 from metaselect.stored import KIND, SCHEMA
 
 PHANG = {"mnli", "anli_r3", "qqp", "squad", "squad_v2", "hellaswag", "cosmosqa"}
@@ -62,6 +70,15 @@ def test_the_shipped_predictor_was_trained_on_the_shipped_runs(runs, selector):
     assert not selector.training_.simulated
     assert selector.training_.runs_hash == table_hash(runs)
     assert set(selector.training_.encoder_by_study) == set(runs["study"])
+
+
+def test_the_shipped_evaluation_is_of_the_shipped_runs_and_in_the_card(runs, selector):
+    found = read_records([shipped_evaluation()], "evaluation")[0]
+    assert found.runs_hash == table_hash(runs)
+    assert [record["protocol"] for record in found.records] == [
+        *["target"] * 3, "family", *["intermediate"] * 3, "encoder"
+    ]  # fmt: skip
+    assert selector.about.judged == tuple(map(judged, found.records))
 
 
 def test_the_shipped_predictor_has_a_card_that_tells_of_its_runs(runs, selector):

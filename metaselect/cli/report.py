@@ -1,14 +1,18 @@
 """`metaselect report`: one self-contained page of what a predictor says and how good it is."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import runs_from
-from metaselect.console import print_json, say
+from metaselect.console import print_json, say, warn
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaselect.cli.records import Records
 
 
 def report_command(  # noqa: PLR0913 - a parameter an option
@@ -18,10 +22,18 @@ def report_command(  # noqa: PLR0913 - a parameter an option
         str | None, typer.Option(help="Predictor folder or hub id. [default: the one that ships]")
     ] = None,
     evaluation: Annotated[
-        list[Path] | None, typer.Option(help="Folder of `evaluate --out`; may be repeated.")
+        list[Path] | None,
+        typer.Option(
+            help="Folder of `evaluate --out`, or `reproduce`'s evaluation; may be repeated. "
+            "[default: for what ships, its own]"
+        ),
     ] = None,
     ablation: Annotated[
-        list[Path] | None, typer.Option(help="Folder of `ablate --out`; may be repeated.")
+        list[Path] | None,
+        typer.Option(
+            help="Folder of `ablate --out`, or `reproduce`'s evaluation; may be repeated. "
+            "[default: for what ships, its own]"
+        ),
     ] = None,
     figures: Annotated[
         bool, typer.Option("--figures", help="Also write contrasts and ladder as SVG and PDF.")
@@ -37,15 +49,19 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     --out report
     """
     from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.cli.records import read_records
     from metaselect.report.figures import write_figures
     from metaselect.report.page import ReportContent, seal, write_report
     from metaselect.selector import TaskSelector
-    from metaselect.shipped import shipped_predictor
+    from metaselect.shipped import shipped_evaluation, shipped_predictor
 
-    evaluations = [_record(folder, "evaluation") for folder in evaluation or ()]
-    ablations = [_record(folder, "ablation") for folder in ablation or ()]
+    if runs is None and predictor is None and not evaluation and not ablation:
+        evaluation = ablation = [shipped_evaluation()]
+    found = read_records(evaluation or (), "evaluation"), read_records(ablation or (), "ablation")
+    evaluations, ablations = ([each for item in kind for each in item.records] for kind in found)
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
+    warn(_other_runs([*found[0], *found[1]], table))
     folder = predictor or str(shipped_predictor())
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)
     content = ReportContent(table, selector, evaluations, ablations)
@@ -61,15 +77,11 @@ def report_command(  # noqa: PLR0913 - a parameter an option
         print(page)
 
 
-def _record(folder: Path, kind: str) -> dict[str, Any]:
-    """The record in a folder that `evaluate` or `ablate` made, its hash checked."""
-    from metaselect.errors import MetaselectError
-    from metaselect.evaluation.results import SCHEMA
-    from metaselect.files import read_manifest
+def _other_runs(found: "list[Records]", runs: "pd.DataFrame") -> list[str]:
+    """What to know of records that were made from other runs than the page's."""
+    from metaselect.runs.schema import table_hash
 
-    manifest = read_manifest(folder, kind=kind, schema=SCHEMA)
-    name = f"{kind}.json"
-    if name not in manifest.hashes:
-        raise MetaselectError(f"{folder} holds no {name}: make it again with --out.")
-    record: dict[str, Any] = json.loads((folder / name).read_text(encoding="utf-8"))
-    return record
+    others = {
+        str(item.folder): None for item in found if item.runs_hash not in (None, table_hash(runs))
+    }
+    return [f"{folder} was made from other runs than the page's" for folder in others]

@@ -46,7 +46,8 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect reproduce --out reproduced
     """
-    from metaselect.card import About, judged
+    from metaselect.about import About, judged
+    from metaselect.cli.records import FINDINGS
     from metaselect.evaluation.question import answer, ask
     from metaselect.report.page import ReportContent, write_report
     from metaselect.selector import TaskSelector
@@ -54,7 +55,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     units = _protocols(protocols)
     for kind in ("predictor", "report"):
         check_out(out / kind, kind=kind)
-    check_out(out / "evaluation", kind="findings")
+    check_out(out / "evaluation", kind=FINDINGS)
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     n_trials = _RETUNED if retune else trials
@@ -84,11 +85,13 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 
 def save_findings(out: Path, findings: "Findings", runs: Any) -> None:
     """Write every record into one folder, with a manifest that names the runs by their hash."""
+    from metaselect.cli.records import FINDINGS
+    from metaselect.evaluation.results import SCHEMA
     from metaselect.files import sealed_folder, write_json
     from metaselect.runs.schema import table_hash
 
     made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs)}
-    with sealed_folder(out, kind="findings", schema=1, made_by=made_by) as folder:
+    with sealed_folder(out, kind=FINDINGS, schema=SCHEMA, made_by=made_by) as folder:
         for name, record in _files(findings).items():
             write_json(folder / f"{name}.json", record)
 

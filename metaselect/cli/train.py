@@ -14,7 +14,7 @@ from metaselect.errors import MetaselectError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from metaselect.card import About
+    from metaselect.about import About
 
 _CONNECT_S = 10  # a server that takes longer is not there
 
@@ -35,7 +35,10 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     seed: options.Seed = 0,
     evaluation: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder of `evaluate --out`, for the model card; may be repeated."),
+        typer.Option(
+            help="Folder of `evaluate --out`, or `reproduce`'s evaluation, for the model card; "
+            "may be repeated."
+        ),
     ] = None,
     licence: Annotated[
         str | None, typer.Option(help="Licence of the predictor, for its card: cc-by-4.0, say.")
@@ -92,20 +95,19 @@ def _about(licence: str | None, folders: list[Path], runs: "pd.DataFrame") -> "A
     Raises:
         MetaselectError: A folder is no evaluation, or one of other runs.
     """
-    from metaselect.card import About, judged
-    from metaselect.evaluation.results import SCHEMA
-    from metaselect.files import read_manifest
+    from metaselect.about import About, judged
+    from metaselect.cli.records import read_records
     from metaselect.runs.schema import table_hash
 
-    found = []
-    for folder in folders:
-        manifest = read_manifest(folder, kind="evaluation", schema=SCHEMA)
-        if manifest.made_by.get("runs_hash") != table_hash(runs):
+    found = read_records(folders, "evaluation")
+    for item in found:
+        if item.runs_hash != table_hash(runs):
             raise MetaselectError(
-                f"{folder} was made from other runs than --runs: evaluate these, or leave it out."
+                f"{item.folder} was made from other runs than --runs: evaluate these, or leave it "
+                "out."
             )
-        found.append(judged(json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))))
-    return About(licence=licence, judged=tuple(found))
+    records = [record for item in found for record in item.records]
+    return About(licence=licence, judged=tuple(map(judged, records)))
 
 
 def check_storage(storage: str | None) -> None:

@@ -387,7 +387,7 @@ def _other_kind(folder):
 PREDICTORS = {
     "changed byte": (_changed_byte, "has changed since it was made. Make the folder again."),
     "newer version": (_newer, "was made by a newer metaselect (schema 99"),
-    "other kind": (_other_kind, "holds a report, but a predictor folder is needed"),
+    "other kind": (_other_kind, "is of the kind report; one of the kind predictor is needed"),
     "pickle": (
         lambda folder: (folder / "model.pkl").write_bytes(pickle.dumps([1])),
         "model.pkl looks like a pickle, which can run code when read: refused",

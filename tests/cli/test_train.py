@@ -12,7 +12,7 @@ def test_train_puts_evaluation_and_licence_into_the_card(call, runs_file, place)
     assert call("train", *given, *told, "--out", "made").code == 0
     text = (place / "made" / CARD).read_text(encoding="utf-8")
     random = made.json["methods"]["random"]
-    assert f"| random | {random['regret@1'] * 100:.2f} | {random['regret@3'] * 100:.2f} |" in text
+    assert f"| 1 | {random['regret@1'] * 100:.2f} / {random['regret@3'] * 100:.2f} |" in text
     assert '\nlicense: "cc-by-4.0"\n' in text
     TaskSelector.from_pretrained("made").save_pretrained("again")
     assert (place / "again" / CARD).read_text(encoding="utf-8") == text

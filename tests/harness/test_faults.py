@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from metaselect.card import About
+from metaselect.about import About
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST, read_manifest
 from metaselect.harness import transfer

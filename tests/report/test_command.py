@@ -10,6 +10,7 @@ from metaselect.cli import app
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import read_manifest, write_json, write_manifest
+from metaselect.report.judgements import title_of
 from tests.report.parts import ABLATION, EVALUATION
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)
@@ -52,7 +53,20 @@ def test_the_command_reads_folders_and_writes_page_and_figures(folders):
 def test_a_folder_of_another_kind_is_refused(folders):
     result = _invoke(folders, "--evaluation", str(folders / "ablation"))
     assert isinstance(result.exception, MetaselectError)
-    assert "holds a ablation, but a evaluation folder is needed" in str(result.exception)
+    assert "is of the kind ablation; one of the kind evaluation is needed" in str(result.exception)
+
+
+def test_records_of_reproduce_and_records_of_other_runs(folders):
+    for name, record in (("evaluation-target", EVALUATION), ("ablation-target", ABLATION)):
+        write_json(folders / "all" / f"{name}.json", record)
+    write_manifest(folders / "all", kind="findings", schema=SCHEMA, made_by={"runs_hash": "other"})
+    given = ("--evaluation", str(folders / "all"), "--ablation", str(folders / "all"))
+    result = _invoke(folders, *given)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("all was made from other runs than the page's") == 1
+    page = (folders / "report" / "index.html").read_text(encoding="utf-8")
+    assert title_of(EVALUATION) in page
+    assert "The ladder" in page or "ladder" in page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium on the PATH")
