@@ -8,13 +8,14 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import print_json, say
+from metaselect.console import points, print_json, say
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.about import About
+    from metaselect.ranking.predictor import Predictor
 
 _CONNECT_S = 10  # a server that takes longer is not there
 
@@ -81,12 +82,25 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         print_json({"predictor": str(out), "trials": n_trials, "best": best, "runs": len(table)})
         return
     print(f"{out}: trained on {len(table):,} runs, {n_trials} trials")
-    for unit, found in best.items():
+    for unit, predictor in selector.predictors_.items():
+        loss = points(predictor.choices[0].loss).lstrip("+")
         print(
-            f"  new {unit}: mean regret at 1 and 3 on inner folds {found['loss'] * 100:.2f} points"
+            f"  new {unit}: mean regret at 1 and 3 on inner folds {loss} points, {_kept(predictor)}"
         )
     for unit, predictor in selector.predictors_.items():
         print(f"  new {unit}: {predictor.radius.describe()}")
+
+
+def _kept(predictor: "Predictor") -> str:
+    """Which settings the search has left."""
+    from metaselect.ranking.searchspace import are_default
+
+    n_kept = len(predictor.choices)
+    if not are_default(predictor.choices[0].settings):
+        return f"by {n_kept} of the settings tried"
+    if predictor.n_trials == 1:
+        return "by the default settings"
+    return "by the default settings: no others are better beyond luck"
 
 
 def _about(licence: str | None, folders: list[Path], runs: "pd.DataFrame") -> "About":

@@ -78,6 +78,8 @@ def _result(
     if shared:
         gain = _mean(scores[code] - before[code] for code in shared)
         text += f" ({gain:+.3f})"
+    elif any(stage.key == other.key for other in direct.values()):
+        text += f" ({DIRECT})"
     text += f" over {len(scores)}"
     n_failed = len(finished.language_failures)
     return f"{text}, {n_failed} FAILED" if n_failed else text

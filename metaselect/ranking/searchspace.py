@@ -46,6 +46,11 @@ def default_settings(groups: Sequence[Group]) -> Settings:
     return settings_of(default_values(groups), groups)
 
 
+def are_default(settings: Settings) -> bool:
+    """Whether settings are those without a search."""
+    return settings == default_settings(settings.groups)
+
+
 def default_values(groups: Sequence[Group]) -> dict[str, Any]:
     """The values of the first trial of every search."""
     trial: dict[str, Any] = {

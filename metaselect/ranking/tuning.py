@@ -152,7 +152,8 @@ def _try(
             _enqueue_start(study, inner.groups)
         study.optimize(objective, n_trials=1)
         if progress is not None:
-            progress(f"trial {n_tried + 1}/{plan.n_trials}  best {study.best_value:.4f}")
+            best = f"best mean regret {study.best_value * 100:.2f} points"
+            progress(f"trial {n_tried + 1}/{plan.n_trials}  {best}")
     return study
 
 

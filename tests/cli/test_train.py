@@ -1,5 +1,7 @@
 """What `metaselect train` writes beside the predictor: its model card."""
 
+import pytest
+
 from metaselect.files import CARD
 from metaselect.selector import TaskSelector
 
@@ -16,6 +18,18 @@ def test_train_puts_evaluation_and_licence_into_the_card(call, runs_file, place)
     assert '\nlicense: "cc-by-4.0"\n' in text
     TaskSelector.from_pretrained("made").save_pretrained("again")
     assert (place / "again" / CARD).read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize(
+    ("trials", "told"),
+    [("1", "by the default settings"), ("2", "by the default settings: no others are better")],
+)
+def test_train_tells_which_settings_it_kept(call, runs_file, trials, told):
+    done = call("train", "--runs", runs_file, "--trials", trials, "--out", "made")
+    assert done.code == 0
+    lines = [line for line in done.out.splitlines() if "on inner folds" in line]
+    assert len(lines) == 2
+    assert all(f" points, {told}" in line for line in lines)
 
 
 def test_an_evaluation_of_other_runs_is_refused_before_training(call, runs, runs_file, place):
