@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli.options import Executor, Json, Tasks
+from metaselect.console import say
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     where = {"out": out or Path("results") / read.study, "executor": executor, "store": store}
     grid = _open(read, config.resolve().parent, tasks, where)
     if dry_run:
-        cost = grid.preview()
+        cost = grid.preview(say)
         _print({**grid.counts(), **cost}, as_json, grid.describe(cost["seconds"]))
         return
-    result = grid.run(lambda line: typer.echo(line, err=True))
+    result = grid.run(say)
     summary = {
         "planned": result.planned, "done": result.done, "failed": result.failed,
         "interrupted": result.interrupted, "table": str(result.table),

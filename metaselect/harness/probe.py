@@ -1,7 +1,7 @@
 """How long a plan will take, from a few steps of each kind of training in it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,21 +48,23 @@ class _Rate:
     s_per_row: float
 
 
-def estimate(stages: list[Stage], shop: Workshop) -> Estimate:
+def estimate(stages: list[Stage], shop: Workshop, report: Callable[[str], None]) -> Estimate:
     """Probe each distinct training once and add up.
 
     Tokens that the probe makes are kept, so the grid itself need not make them again.
+
+    Args:
+        stages: Of a plan.
+        shop: Where and on what they will be done.
+        report: Takes a line before each probe.
     """
     torch.set_num_threads(shop.machine.threads)
-    rates: dict[str, _Rate] = {}
+    rates = _rates(stages, shop, report)
     by_stage: dict[str, _Rate] = {}
     seconds: dict[str, float] = {}
     for stage in stages:
         if isinstance(stage, TrainStage):
-            kind = repr((stage.encoder, [card.name for card in stage.cards], stage.recipe))
-            if kind not in rates:
-                rates[kind] = _probe(stage, shop)
-            rate = by_stage[stage.key] = rates[kind]
+            rate = by_stage[stage.key] = rates[_kind(stage)]
             n_rows = stage.recipe.validation_rows
             seconds[stage.key] = rate.s_per_step * rate.n_steps + n_rows * rate.s_per_row
         else:
@@ -71,6 +73,23 @@ def estimate(stages: list[Stage], shop: Workshop) -> Estimate:
             seconds[stage.key] = _test_rows(stage, shop.corpora) * per_row
         seconds[stage.key] += OVERHEAD_S
     return Estimate(seconds)
+
+
+def _rates(stages: list[Stage], shop: Workshop, report: Callable[[str], None]) -> dict[str, _Rate]:
+    """What one training of each kind takes."""
+    first: dict[str, TrainStage] = {}
+    for stage in stages:
+        if isinstance(stage, TrainStage):
+            first.setdefault(_kind(stage), stage)
+    rates = {}
+    for number, (kind, stage) in enumerate(first.items(), start=1):
+        report(f"probe {number}/{len(first)}: {N_STEPS} steps of {stage.label}")
+        rates[kind] = _probe(stage, shop)
+    return rates
+
+
+def _kind(stage: TrainStage) -> str:
+    return repr((stage.encoder, [card.name for card in stage.cards], stage.recipe))
 
 
 def _probe(stage: TrainStage, shop: Workshop) -> _Rate:

@@ -53,10 +53,14 @@ class OpenGrid:
             "pending": len(pending_stages(self.plan, self.shop)),
         }
 
-    def preview(self) -> dict[str, Any]:
-        """Seconds that the rest takes by a probe, and what it is; nothing is trained for good."""
+    def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
+        """Seconds that the rest takes by a probe, and what it is; nothing is trained for good.
+
+        Args:
+            report: Takes a line before each training that is probed.
+        """
         pending = pending_stages(self.plan, self.shop)
-        found = estimate(pending, self.shop)
+        found = estimate(pending, self.shop, report)
         stages = [
             {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
             for stage in pending
