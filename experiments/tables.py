@@ -1,0 +1,225 @@
+"""The tables of the reference study in the README and beside this file, from its records.
+
+    python experiments/tables.py [--check]
+
+Each table stands between `<!-- table NAME -->` and `<!-- end of table -->` and is written anew from
+`artifacts/evaluation`; with --check nothing is written, and the exit code is 1 where one is stale.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metaselect.evaluation import question
+from metaselect.evaluation.question import Findings
+
+ROOT = Path(__file__).parent.parent
+RECORDS = ROOT / "artifacts" / "evaluation"
+PAGES = (ROOT / "README.md", ROOT / "experiments" / "README.md")
+
+Record = Mapping[str, Any]
+Rows = Sequence[Sequence[str]]
+
+_MEASURE = "regret@1"
+_KINDS = ("evaluation", "ablation")
+_NONE = "–"
+_TABLE = re.compile(r"(<!-- table ([a-z]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+_AMONG = "... an intermediate is used in any case"
+_APART = "... without shared data"
+_QUESTIONS = {
+    "target": "target", "target-among": _AMONG, "target-apart": _APART,
+    "family": "language family",
+    "intermediate": "intermediate", "intermediate-among": _AMONG, "intermediate-apart": _APART,
+    "encoder": "encoder",
+}  # fmt: skip
+_METHODS = {
+    "random": "random", "direct": "no intermediate", "size": "largest data",
+    "history": "best on average", "ranker": "ranker", "ceiling": "noise ceiling",
+}  # fmt: skip
+_LADDER = (  # words, arm, and what it is compared with
+    ("random (exact)", "random", {}),
+    ("size", "size", {"random": ""}),
+    ("+ history (best on average, pooled)", "history", {}),
+    ("+ difficulty", "+difficulty", {"history": ""}),
+    ("history + language and diversity", "+language", {"history": ""}),
+    (
+        "**+ both**", "+both",
+        {"history": " against history", "+difficulty": " against + difficulty"},
+    ),
+    ("+ affinity (all)", "all", {"+both": ""}),
+    ("+ measured (difficulty, affinity, language)", "+measured", {"all": ""}),
+    ("all, languages shuffled", "shuffled languages", {}),
+)  # fmt: skip
+_DEFINITIONS = {
+    "headroom": "SuperGLUE headroom", "rasch": "item response (Rasch b)",
+    "error": "error of RoBERTa-large", "unlearnt_share": "unlearnt share, measured",
+    "low_confidence": "doubt while training, measured",
+    "probe_difficulty": "linear probe on frozen vectors, measured",
+    "neighbour_difficulty": "nearest neighbours on frozen vectors, measured",
+    "description_length": "description length, measured",
+}  # fmt: skip
+_FACTORS = ("intermediate", "target", "language")
+_PRODUCTS = (
+    "intermediate x target", "target x language", "intermediate x language",
+    "intermediate x target x language",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Write the tables anew, or check them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--check", action="store_true", help="only tell what is stale")
+    check = parser.parse_args().check
+    stale = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        made = _TABLE.sub(lambda found: found[1] + TABLES[found[2]]() + found[4], text)
+        if made != text:
+            stale += 1
+            print(f"{page.name}: {'stale' if check else 'written'}", file=sys.stderr)
+            if not check:
+                page.write_text(made, encoding="utf-8")
+    return int(check and stale > 0)
+
+
+def protocols() -> str:
+    """The methods under every protocol."""
+    rows = []
+    for name, words in _QUESTIONS.items():
+        record = _record(f"evaluation-{name}")
+        regrets = {method: _regret(record["methods"], method) for method in _METHODS}
+        choices = {method: text for method, text in regrets.items() if method != "ceiling"}
+        best = min((text for text in choices.values() if text != _NONE), key=float)
+        bold = {method: f"**{text}**" for method, text in choices.items() if text == best}
+        cells = list({**regrets, **bold}.values())
+        rows.append([words, *cells, _told(record, "ranker", "random")])
+    return _table(["left out", *_METHODS.values(), "ranker − random (95 % interval)"], rows)
+
+
+def shares() -> str:
+    """What the gains of the main grid are made of."""
+    study = _record("anatomy")["studies"][0]
+    by_factor = {item["factor"]: item for item in study["shares"]}
+    named = (*_FACTORS, *_PRODUCTS)
+    cells = [_share(by_factor[name]) for name in named]
+    noise = sum(item["share"] for name, item in by_factor.items() if name not in named)
+    heads = [name.replace(" x ", " × ") for name in named]
+    return _table(
+        [*heads, "noise of training and of test samples"], [[*cells, f"{noise * 100:.0f} %"]]
+    )
+
+
+def ladder() -> str:
+    """The steps of the ablation for a new target, and where an intermediate is used in any case."""
+    pair = _record("ablation-target"), _record("ablation-target-among")
+    rows = []
+    for words, arm, against in _LADDER:
+        cells = [
+            cell
+            for record in pair
+            for cell in (_regret(record["arms"], arm), _differences(record, arm, against))
+        ]
+        rows.append([words, *cells])
+    judged = _record("evaluation-target"), _record("evaluation-target-among")
+    for words, method in (("never an intermediate", "direct"), ("noise ceiling", "ceiling")):
+        cells = [_regret(record["methods"], method) for record in judged]
+        rows.append([words, cells[0], "", cells[1], ""])
+    rows.append(["oracle", "0", "", "0", ""])
+    before = "against the step before"
+    return _table(["", _MEASURE, before, "an intermediate in any case", before], rows)
+
+
+def steps() -> str:
+    """The same steps under the other protocols."""
+    names = [name for name in _QUESTIONS if name not in ("target", "target-among")]
+    rows = []
+    for name in names:
+        record = _record(f"ablation-{name}")
+        words = _QUESTIONS[name] if name != "target-apart" else "target, without shared data"
+        regrets = [_regret(record["arms"], arm) for arm in ("size", "history")]
+        pairs = (
+            ("+difficulty", "history"), ("+language", "history"), ("+both", "history"),
+            ("all", "shuffled languages"), ("+measured", "all"),
+        )  # fmt: skip
+        rows.append([words, *regrets, *(_told(record, *pair) for pair in pairs)])
+    heads = ["left out", "size", "+ history", "+ difficulty", "+ language and diversity", "+ both"]
+    return _table([*heads, "true − shuffled languages", "+ measured − all"], rows)
+
+
+def definitions() -> str:
+    """Definitions of difficulty side by side: hardest first, without learning."""
+    record = _record("definitions")
+    rows = [
+        [words, *(_regret(record["methods"], name), _told(record, name, "random"))]
+        for name, words in {**_DEFINITIONS, "size": "largest data first"}.items()
+        if name in record["methods"]
+    ]
+    head = ["random", _regret(record["methods"], "random"), ""]
+    return _table(["hardest first", _MEASURE, "against random"], [head, *rows])
+
+
+def answer() -> str:
+    """What `metaselect reproduce` says at its end."""
+    names = ("target", "family", "intermediate", "encoder")
+    kinds = [{name: _record(f"{kind}-{name}") for name in names} for kind in _KINDS]
+    found = Findings(_record("anatomy"), _record("definitions"), *kinds, skipped={})
+    return "".join(f"- {line}\n" for line in question.answer(found))
+
+
+TABLES = {
+    "answer": answer, "protocols": protocols, "shares": shares, "ladder": ladder, "steps": steps,
+    "definitions": definitions,
+}  # fmt: skip
+
+
+def _record(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _regret(rows: Record, name: str) -> str:
+    return f"{rows[name][_MEASURE] * 100:.2f}" if name in rows else _NONE
+
+
+def _differences(record: Record, arm: str, against: Mapping[str, str]) -> str:
+    """What an arm changes; where languages are shuffled, what true ones change."""
+    if arm == "shuffled languages":
+        return f"all − shuffled: {_told(record, 'all', arm)}"
+    return "; ".join(_told(record, arm, other) + words for other, words in against.items())
+
+
+def _told(record: Record, method: str, against: str) -> str:
+    """A difference in points with its interval."""
+    found = next(
+        item
+        for item in record["contrasts"]
+        if (item["method"], item["against"], item["measure"]) == (method, against, _MEASURE)
+    )
+    difference, low, high = (found[key] for key in ("difference", "low", "high"))
+    if difference == low == high == 0.0:
+        return "no choice changed"
+    return f"{_signed(difference)} ({_signed(low)} to {_signed(high)})"
+
+
+def _signed(fraction: float) -> str:
+    return f"{fraction * 100:+.2f}".replace("-", "−")
+
+
+def _share(found: Record) -> str:
+    share, low, high = (f"{found[key] * 100:.0f}" for key in ("share", "low", "high"))
+    return f"{share} % ({low} to {high})"
+
+
+def _table(heads: Sequence[str], rows: Rows) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
