@@ -25,7 +25,7 @@ LAYERS = (  # each imports from itself and from those before it
     ("ranking",),
     ("evaluation",),
     (
-        *("pretrained", "notes", "objectives", "reasons", "shipped", "training", "about"),
+        *("pretrained", "notes", "objectives", "reasons", "shipped", "training", "about", "seen"),
         *("card", "hub", "stored", "selector", "planning", "diagnosis"),
     ),
     ("report",),

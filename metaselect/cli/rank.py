@@ -1,12 +1,14 @@
 """`metaselect rank`: which intermediate task to fine-tune on first."""
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaselect.cli import options
 from metaselect.cli.completion import offer_languages, offer_tasks
-from metaselect.cli.inputs import listed
+from metaselect.cli.inputs import listed, runs_from
 from metaselect.console import points, print_json, print_table, warn
 from metaselect.errors import MetaselectError
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.objectives import Objective
+    from metaselect.seen import MeasuredGain
+
+    Measured = dict[tuple[str, str], MeasuredGain]
 
 
 def rank_command(  # noqa: PLR0913 - a parameter an option
@@ -45,6 +50,14 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         str, typer.Option(help="For several languages: mean, balanced (by family) or worst.")
     ] = "mean",
     top: Annotated[int | None, typer.Option(min=1, help="Show only the best.")] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Runs table whose measured gains stand beside the expected ones. "
+            "[default: for the predictor that ships, its runs]"
+        ),
+    ] = None,
+    percent: options.Percent = False,
     tasks: options.Tasks = None,
     measured: options.MeasuredTable = None,
     as_json: options.Json = False,
@@ -56,6 +69,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.notes import choice_notes
+    from metaselect.seen import measured_gains
     from metaselect.selector import TaskSelector
     from metaselect.shipped import shipped_predictor
 
@@ -72,7 +86,12 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         *choice_notes(table, target, selector.catalogue, level=selector.level),
     ]
     warn(notes)
-    record = _record(table, target, goal, top)
+    seen: Measured | None = None
+    if runs is not None or predictor is None:
+        own = runs_from(runs, percent=percent, catalogue=selector.catalogue)
+        ranked = list(dict.fromkeys(table["language"]))
+        seen = measured_gains(own, target=target, languages=ranked, study=study)
+    record = _record(table, target, goal, top, seen)
     if as_json:
         print_json({**record, "warnings": notes})
     else:
@@ -92,12 +111,21 @@ def _objective(name: str) -> "Objective":
 
 
 def _record(
-    table: "pd.DataFrame", target: str, objective: "Objective", top: int | None
+    table: "pd.DataFrame",
+    target: str,
+    objective: "Objective",
+    top: int | None,
+    seen: "Measured | None" = None,
 ) -> dict[str, Any]:
     from metaselect.objectives import combined
 
     codes = list(dict.fromkeys(table["language"]))
     by_language = {code: _entries(table[table["language"] == code], top) for code in codes}
+    if seen is not None:
+        for code, entries in by_language.items():
+            for entry in entries:
+                found = seen.get((code, entry["intermediate"]))
+                entry["measured"] = None if found is None else asdict(found)
     if len(codes) == 1:
         return {"target": target, "language": codes[0], "ranking": by_language[codes[0]]}
     ranking = _entries(combined(table, objective=objective), top)
@@ -127,16 +155,27 @@ def show_ranking(table: "pd.DataFrame", *, target: str, simulated: bool) -> None
 def _show(record: dict[str, Any], *, simulated: bool) -> None:
     where = record.get("language") or ", ".join(record["languages"])
     goal = f" ({record['objective']} over languages)" if "objective" in record else ""
+    told = any(entry.get("measured") for entry in record["ranking"])
     rows = [
         [
             str(place),
             entry["intermediate"],
             points(entry["gain"]),
             f"{points(entry['low'])} to {points(entry['high'])}",
+            *([_measured_words(entry["measured"])] if told else []),
             "; ".join(entry["reasons"]),
         ]
         for place, entry in enumerate(record["ranking"], start=1)
     ]
-    heads = [">", "fine-tune first on", ">gain (points)", ">interval", "why (against the mean one)"]
+    heads = [">", "fine-tune first on", ">gain (points)", ">interval"]
+    heads += [*([">measured (seeds)"] if told else []), "why (against the mean one)"]
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
     print_table(f"{record['target']} in {where}{goal}{mark}", heads, rows)
+
+
+def _measured_words(found: dict[str, Any] | None) -> str:
+    """A measured gain with its standard error and number of seeds."""
+    if found is None:
+        return ""
+    error = "" if found["se"] is None else f" ± {points(found['se']).lstrip('+')}"
+    return f"{points(found['gain'])}{error} ({found['n_seeds']})"

@@ -312,6 +312,22 @@ def test_rank_gives_several_languages_one_ranking_and_each_its_own(call, predict
         _checked_entries(entries)
 
 
+def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, predictor, runs_file):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--runs", runs_file)
+    one = call(*asked, "--language", "sw", "--json").json["ranking"]
+    assert {entry["intermediate"]: entry["measured"] is None for entry in one} == {
+        entry["intermediate"]: entry["intermediate"] == "direct" for entry in one
+    }
+    assert all(set(entry["measured"]) == {"gain", "se", "n_seeds"} for entry in one[:1])
+    shown = call(*asked, "--language", "sw")
+    assert "measured (seeds)" in shown.out.splitlines()[1]
+    assert "(2)" in shown.out
+    several = call(*asked, "--language", "sw,cy", "--json").json
+    assert all("measured" not in entry for entry in several["ranking"])
+    assert all(entry["measured"] is None for entry in several["by_language"]["cy"])
+    assert "measured (seeds)" not in call(*asked, "--language", "cy").out
+
+
 def test_rank_keeps_to_the_candidates_and_the_top(call, predictor):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw", "--json")
     named = call(*asked, "--candidates", "mnli, scitail,").json["ranking"]

@@ -1,0 +1,72 @@
+"""What runs have measured of a target in the languages of a ranking, to stand beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from metaselect.catalogue.languages import find_language
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.runs.gains import query_gains
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredGain:
+    """The gain of one intermediate on one target in one language, as runs have it.
+
+    Attributes:
+        gain: Score with it minus score `direct`, a fraction; the mean over studies where several
+            have it.
+        se: Its standard error; None where nothing repeats.
+        n_seeds: Seeds behind it, over all those studies.
+    """
+
+    gain: float
+    se: float | None
+    n_seeds: int
+
+
+def measured_gains(
+    runs: pd.DataFrame, *, target: str, languages: Sequence[str], study: str | None
+) -> dict[tuple[str, str], MeasuredGain]:
+    """The gains that runs have of a target, by language and intermediate.
+
+    Args:
+        runs: A table from `check_runs`.
+        target: Name of the target.
+        languages: Codes as a ranking has them; `sw` is the `swh` of a table.
+        study: This study alone; None takes all.
+
+    Returns:
+        Nothing of `direct`, and nothing of queries without `direct`.
+    """
+    codes = {code: _one_code(code) for code in languages}
+    wanted = runs["target"] == target
+    if study is not None:
+        wanted &= runs["study"] == study
+    rows = runs[wanted]
+    own = rows["language"].map({code: _one_code(code) for code in rows["language"].unique()})
+    gains = query_gains(rows[own.isin(set(codes.values()))].reset_index(drop=True))
+    gains = gains[gains["absolute"] & (gains["intermediate"] != DIRECT)]
+    own = gains["language"].map(_one_code)
+    return {
+        (code, str(name)): _pooled(cell)
+        for code, one in codes.items()
+        for name, cell in gains[own == one].groupby("intermediate")
+    }
+
+
+def _pooled(cell: pd.DataFrame) -> MeasuredGain:
+    se = float(np.sqrt((cell["gain_se"] ** 2).sum(skipna=False)) / len(cell))
+    return MeasuredGain(
+        gain=float(cell["gain"].mean()),
+        se=None if np.isnan(se) else se,
+        n_seeds=int(cell["n_seeds"].sum()),
+    )
+
+
+def _one_code(code: str) -> str:
+    """One code for all codes of a language; as it stands where the catalogue has none."""
+    found = find_language(code)
+    return code if found is None else found.code

@@ -1,0 +1,53 @@
+"""Measured gains beside a ranking: which rows they are, and how they are pooled."""
+
+import pandas as pd
+import pytest
+
+from metaselect.runs.schema import check_runs
+from metaselect.seen import MeasuredGain, measured_gains
+
+
+def table(*rows):
+    """Runs from (study, intermediate, target, language, seed, score)."""
+    names = ["study", "intermediate", "target", "language", "seed", "score"]
+    fixed = {"encoder": "e", "adaptation": "finetune", "metric": "accuracy", "source": "here"}
+    return check_runs(pd.DataFrame(rows, columns=names).assign(**fixed), percent=False)
+
+
+RUNS = table(
+    ("a", "direct", "xnli", "sw", 0, 0.50),
+    ("a", "direct", "xnli", "sw", 1, 0.52),
+    ("a", "mnli", "xnli", "sw", 0, 0.55),
+    ("a", "mnli", "xnli", "sw", 1, 0.55),
+    ("b", "direct", "xnli", "swh", 0, 0.40),
+    ("b", "mnli", "xnli", "swh", 0, 0.50),
+    ("a", "direct", "xnli", "ta", 0, 0.50),
+    ("a", "mnli", "xnli", "ta", 0, 0.40),
+    ("a", "copa", "udpos", "sw", 0, 0.70),
+)
+
+
+def test_a_gain_is_that_of_its_target_and_language_over_the_seeds():
+    found = measured_gains(RUNS, target="xnli", languages=["sw"], study="a")
+    assert found == {
+        ("sw", "mnli"): MeasuredGain(
+            gain=pytest.approx(0.04),
+            se=pytest.approx(0.01),
+            n_seeds=2,  # of +0.05 and +0.03
+        )
+    }
+
+
+def test_studies_weigh_alike_and_codes_of_one_language_are_one():
+    found = measured_gains(RUNS, target="xnli", languages=["sw", "ta"], study=None)
+    assert set(found) == {("sw", "mnli"), ("ta", "mnli")}
+    assert found["sw", "mnli"].gain == pytest.approx((0.04 + 0.10) / 2)
+    assert found["sw", "mnli"].n_seeds == 3
+    assert found["sw", "mnli"].se is None  # nothing repeats in study b
+    assert found["ta", "mnli"].gain == pytest.approx(-0.10)
+
+
+def test_what_was_not_run_or_has_no_direct_is_not_there():
+    assert measured_gains(RUNS, target="xnli", languages=["cy"], study=None) == {}
+    assert measured_gains(RUNS, target="panx", languages=["sw"], study=None) == {}
+    assert measured_gains(RUNS, target="udpos", languages=["sw"], study=None) == {}
