@@ -4,6 +4,7 @@ They are fresh processes (no CUDA state is inherited), each with its own torch t
 several small runs share the device. A worker that dies takes its stage with it, no other.
 """
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -14,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.synchronize import Event
 
+from metaselect.errors import MetaselectError
 from metaselect.harness.executors import Finished, carry_out
 from metaselect.harness.stages import Stage
 from metaselect.harness.training import Workshop
@@ -27,6 +29,7 @@ class _Worker:
     pipe: Connection
     stage: Stage | None
     started: float
+    ready: bool = False
     n_done: int = 0
 
 
@@ -56,28 +59,33 @@ class Workers:
         """Give a stage to an idle worker."""
         worker = next(worker for worker in self._workers if worker.stage is None)
         worker.stage, worker.started = stage, time.perf_counter()
-        worker.pipe.send(stage)
+        with contextlib.suppress(OSError):  # it is dead: `next_finished` will say so
+            worker.pipe.send(stage)
 
     def next_finished(self) -> Finished:
-        """Wait for any worker; one that died is replaced, and its stage has failed."""
-        busy = {worker.pipe: worker for worker in self._workers if worker.stage is not None}
-        pipe = wait(list(busy))[0]
-        worker = next(item for known, item in busy.items() if known is pipe)
-        stage = worker.stage
-        if stage is None:
-            raise ValueError("an idle worker answered")
-        worker.stage = None
-        try:
-            finished: Finished = worker.pipe.recv()
+        """Wait for any worker; one that died is replaced, and its stage has failed.
+
+        Raises:
+            MetaselectError: A worker ended by itself before it could take a stage, as the next
+                one would.
+        """
+        while True:
+            busy = {worker.pipe: worker for worker in self._workers if worker.stage is not None}
+            pipe = wait(list(busy))[0]
+            worker = next(item for known, item in busy.items() if known is pipe)
+            try:
+                finished: Finished | None = worker.pipe.recv()
+            except (EOFError, ConnectionResetError):
+                return self._lost(worker)
+            if finished is None:
+                worker.ready = True
+                continue
+            worker.stage = None
             worker.n_done += 1
             if worker.n_done == STAGES_A_PROCESS:
-                self._replace(worker)
+                _bury(worker)
+                self._workers[self._workers.index(worker)] = self._hire()
             return finished
-        except (EOFError, ConnectionResetError):
-            lost = self._replace(worker)
-        reason = f"the worker process died (exit code {lost}); out of memory?"
-        record = {"label": stage.label, "reason": reason, "traceback": ""}
-        return Finished(stage.key, record, {}, False, time.perf_counter() - worker.started)
 
     def stop(self) -> None:
         """Stop after the steps under way."""
@@ -91,12 +99,24 @@ class Workers:
         for worker in self._workers:
             worker.process.join()
 
-    def _replace(self, worker: _Worker) -> int | None:
-        """Let one worker go, or bury it, and hire another; its exit code."""
-        worker.pipe.close()
-        worker.process.join()
+    def _lost(self, worker: _Worker) -> Finished:
+        """The failure of a dead worker's stage."""
+        stage = worker.stage
+        if stage is None:
+            raise ValueError("an idle worker has no stage to lose")
+        code = _bury(worker)
+        killed = code is not None and code < 0
+        if not worker.ready and not killed:
+            self._workers.remove(worker)
+            raise MetaselectError(
+                f"A worker process cannot start (exit code {code}): what it says stands above. "
+                "Then run the same command again."
+            )
         self._workers[self._workers.index(worker)] = self._hire()
-        return worker.process.exitcode
+        cause = "out of memory?" if killed else "what it says stands above"
+        reason = f"the worker process died (exit code {code}); {cause}"
+        record = {"label": stage.label, "reason": reason, "traceback": ""}
+        return Finished(stage.key, record, {}, False, time.perf_counter() - worker.started)
 
     def _hire(self) -> _Worker:
         mine, theirs = self._context.Pipe()
@@ -106,11 +126,20 @@ class Workers:
         return _Worker(process, mine, None, 0.0)
 
 
+def _bury(worker: _Worker) -> int | None:
+    """Let a worker go, or wait until it is dead; its exit code."""
+    worker.pipe.close()
+    worker.process.join()
+    return worker.process.exitcode
+
+
 def _work(pipe: Connection, shop: Workshop, stop: Event) -> None:
     """A worker: stages in, ends out, until the pipe closes; it never outlives its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     follow_parent()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    with contextlib.suppress(OSError):  # nobody listens any more: the pipe ends below
+        pipe.send(None)  # it has started
     while True:
         try:
             stage: Stage = pipe.recv()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from metaselect.errors import MetaselectError
 from tests.harness.commands import stages_done, start, wait_for_stages
 from tests.harness.grids import run_tiny, tiny_config
 
@@ -79,7 +80,27 @@ def test_a_worker_that_dies_takes_one_stage_with_it(
     result = run_tiny(config, out)
     killer.join()
     assert (result.planned, result.done, result.failed) == (2, 1, 1)
-    assert any("the worker process died (exit code -9)" in why for why in result.failures.values())
+    assert any(
+        "the worker process died (exit code -9); out of memory?" in why
+        for why in result.failures.values()
+    )
+
+
+def test_a_worker_that_cannot_start_ends_the_grid_and_no_stage_counts_as_failed(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["udpos"], workers=2
+    )
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "torch.py").write_text("raise ImportError('not this torch')")
+    monkeypatch.syspath_prepend(str(broken))  # processes that start now meet it, this one does not
+    with pytest.raises(MetaselectError, match=r"A worker process cannot start \(exit code 1\)"):
+        run_tiny(config, tmp_path / "out")
+    assert not list((tmp_path / "out" / "work").glob("failures/*"))
+    monkeypatch.undo()
+    assert run_tiny(config, tmp_path / "out").done == 1
 
 
 def cpu_ticks(pid: int | None) -> int:
@@ -112,7 +133,6 @@ def test_two_commands_do_not_work_in_one_folder(
     (out / "work").mkdir(parents=True)
     handle = os.open(out / "work", os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
-    from metaselect.errors import MetaselectError
 
     with pytest.raises(MetaselectError, match="Another run works in"):
         run_tiny(tiny_config(encoder_folder, data_folder), out)
