@@ -168,14 +168,16 @@ def _show(record: dict[str, Any], *, simulated: bool) -> None:
         for place, entry in enumerate(record["ranking"], start=1)
     ]
     heads = [">", "fine-tune first on", ">gain (points)", ">interval"]
-    heads += [*([">measured (seeds)"] if told else []), "why (against the mean one)"]
+    heads += [*([">measured"] if told else []), "why (against the mean one)"]
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
-    print_table(f"{record['target']} in {where}{goal}{mark}", heads, rows)
+    note = "measured: mean ± standard error over seeds, without that of the test rows"
+    title = f"{record['target']} in {where}{goal}{mark}"
+    print_table(title, heads, rows, note=note if told else "")
 
 
 def _measured_words(found: dict[str, Any] | None) -> str:
-    """A measured gain with its standard error and number of seeds."""
+    """A measured gain with its standard error."""
     if found is None:
         return ""
     error = "" if found["se"] is None else f" ± {points(found['se']).lstrip('+')}"
-    return f"{points(found['gain'])}{error} ({found['n_seeds']})"
+    return f"{points(found['gain'])}{error}"
