@@ -72,7 +72,7 @@ def judged(record: Mapping[str, Any]) -> Judged:
         n_clusters=int(record["n_clusters"]),
         regrets={name: (row["regret@1"], row["regret@3"]) for name, row in rows.items()},
         against_random=(found["difference"], found["low"], found["high"]),
-        n_settings=int(record["search"]["trials_per_fold"]),
+        n_settings=record.get("search", {}).get("trials_per_fold"),
     )
 
 

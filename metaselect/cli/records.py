@@ -46,9 +46,14 @@ def _read(folder: Path, kind: str) -> Records:
     names = [name for name in manifest.hashes if name == whole or name.startswith(f"{kind}-")]
     if not names:
         raise MetaselectError(f"{folder} holds no {whole}: make it again with --out.")
-    texts = [(folder / name).read_text(encoding="utf-8") for name in names]
-    runs_hash = manifest.made_by.get("runs_hash")
-    return Records(folder, runs_hash, tuple(sorted(map(json.loads, texts), key=_place)))
+    try:
+        records = [json.loads((folder / name).read_text(encoding="utf-8")) for name in names]
+        ordered = tuple(sorted(records, key=_place))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MetaselectError(
+            f"{folder} holds a record that is broken ({error!r}): make it again with --out."
+        ) from error
+    return Records(folder, manifest.made_by.get("runs_hash"), ordered)
 
 
 def _place(record: dict[str, Any]) -> tuple[int, bool, bool]:

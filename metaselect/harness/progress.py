@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.harness.executors import Finished
@@ -15,7 +15,8 @@ class Progress:
     """Counts stages and foretells the rest from those of the same kind."""
 
     def __init__(self, stages: Sequence[Stage], n_workers: int, plan: Plan) -> None:
-        self._direct = direct_scorings(plan)
+        self._baseline = direct_scorings(plan)
+        self._direct = {run.score_key for run in plan.runs if run.intermediate == DIRECT}
         self._left = Counter(type(stage) for stage in stages)
         self._n_stages, self._n_workers = len(stages), n_workers
         self._taken: dict[type, tuple[int, float]] = {}
@@ -29,8 +30,28 @@ class Progress:
         done = self._n_stages - self._left.total()
         elapsed = short_time(time.perf_counter() - self._started)
         left = short_time(self._seconds_left())
-        result = _result(stage, finished, work, self._direct)
+        result = self._result(stage, finished, work)
         return f"{done}/{self._n_stages} {_name(stage)}  {result}  {elapsed}, {left} left"
+
+    def _result(self, stage: Stage, finished: Finished, work: WorkFolder) -> str:
+        if finished.failure is not None:
+            return f"FAILED: {finished.failure['reason']}"
+        if not isinstance(stage, ScoreStage):
+            english = work.read(work.stage(stage.key) / "result.json")["english_dev"]
+            return "" if english is None else f"en {english:.3f}"
+        scores = _scores(stage, work)
+        text = f"{_mean(scores.values()):.3f}" if scores else "no score"
+        baseline = self._baseline.get(stage.key)
+        before = {} if baseline is None else _scores(baseline, work)
+        shared = set(scores) & set(before)
+        if shared:
+            gain = _mean(scores[code] - before[code] for code in shared)
+            text += f" ({gain:+.3f})"
+        elif stage.key in self._direct:
+            text += f" ({DIRECT})"
+        text += f" over {len(scores)}"
+        n_failed = len(finished.language_failures)
+        return f"{text}, {n_failed} FAILED" if n_failed else text
 
     def _seconds_left(self) -> float:
         counts, seconds = zip(*self._taken.values(), strict=True)
@@ -61,28 +82,6 @@ def _name(stage: Stage) -> str:
     if isinstance(stage, ScoreStage):
         return stage.label
     return f"{stage.label} seed {stage.seed}"
-
-
-def _result(
-    stage: Stage, finished: Finished, work: WorkFolder, direct: Mapping[str, ScoreStage]
-) -> str:
-    if finished.failure is not None:
-        return f"FAILED: {finished.failure['reason']}"
-    if not isinstance(stage, ScoreStage):
-        english = work.read(work.stage(stage.key) / "result.json")["english_dev"]
-        return "" if english is None else f"en {english:.3f}"
-    scores = _scores(stage, work)
-    text = f"{_mean(scores.values()):.3f}" if scores else "no score"
-    before = _scores(direct[stage.key], work) if stage.key in direct else {}
-    shared = set(scores) & set(before)
-    if shared:
-        gain = _mean(scores[code] - before[code] for code in shared)
-        text += f" ({gain:+.3f})"
-    elif any(stage.key == other.key for other in direct.values()):
-        text += f" ({DIRECT})"
-    text += f" over {len(scores)}"
-    n_failed = len(finished.language_failures)
-    return f"{text}, {n_failed} FAILED" if n_failed else text
 
 
 def _scores(stage: ScoreStage, work: WorkFolder) -> dict[str, float]:

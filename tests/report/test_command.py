@@ -56,6 +56,15 @@ def test_a_folder_of_another_kind_is_refused(folders):
     assert "is of the kind ablation; one of the kind evaluation is needed" in str(result.exception)
 
 
+@pytest.mark.parametrize("record", [[], {}, {"protocol": "moon"}, "text"])
+def test_a_record_that_is_none_is_refused_in_one_line(folders, record):
+    write_json(folders / "bad" / "evaluation.json", record)
+    write_manifest(folders / "bad", kind="evaluation", schema=SCHEMA, made_by={})
+    result = _invoke(folders, "--evaluation", str(folders / "bad"))
+    assert isinstance(result.exception, MetaselectError)
+    assert "bad holds a record that is broken" in str(result.exception)
+
+
 def test_records_of_reproduce_and_records_of_other_runs(folders):
     for name, record in (("evaluation-target", EVALUATION), ("ablation-target", ABLATION)):
         write_json(folders / "all" / f"{name}.json", record)
