@@ -80,6 +80,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     names = None if candidates is None else listed(candidates)
     if names == []:
         raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
+    known = runs is not None or predictor is None
+    own = runs_from(runs, percent=percent, catalogue=selector.catalogue) if known else None
     table = selector.rank(target=target, languages=codes, candidates=names, study=study)
     notes = [
         *selector.warnings(target=target, languages=codes, candidates=names, study=study),
@@ -87,8 +89,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     ]
     warn(notes)
     seen: Measured | None = None
-    if runs is not None or predictor is None:
-        own = runs_from(runs, percent=percent, catalogue=selector.catalogue)
+    if own is not None:
         ranked = list(dict.fromkeys(table["language"]))
         seen = measured_gains(own, target=target, languages=ranked, study=study)
     record = _record(table, target, goal, top, seen)

@@ -322,6 +322,8 @@ def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, pre
     shown = call(*asked, "--language", "sw")
     assert "  measured  " in shown.out.splitlines()[1]
     assert shown.out.splitlines()[-1].startswith("measured: mean ± standard error over seeds")
+    wrong = call(*asked[:-1], "nothing.csv", "--language", "sw")
+    assert (wrong.code, wrong.err) == (2, "metaselect: There is no file nothing.csv.\n")
     several = call(*asked, "--language", "sw,cy", "--json").json
     assert all("measured" not in entry for entry in several["ranking"])
     assert all(entry["measured"] is None for entry in several["by_language"]["cy"])
