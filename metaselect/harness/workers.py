@@ -143,7 +143,7 @@ def _work(pipe: Connection, shop: Workshop, stop: Event) -> None:
     while True:
         try:
             stage: Stage = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):  # reset: its first word was never read
             return
         pipe.send(carry_out(stage, shop, stop.is_set))
 

@@ -21,11 +21,13 @@ def test_killed_at_random_moments_the_same_command_gives_the_table_of_an_unbroke
     n_kills: int, encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
     config = tiny_config(
-        encoder_folder, data_folder, targets=["udpos", "xnli", "xquad", "tatoeba"], seeds=[0, 1],
+        encoder_folder, data_folder, targets=["udpos", "xnli", "xquad", "tatoeba"],
+        seeds=[0, 1, 2, 3, 4] if n_kills > 3 else [0, 1],  # more than is done between the kills
         workers=2 if n_kills > 3 else 1,
     )  # fmt: skip
+    n_runs = 8 * len(config.seeds)
     unbroken = run_tiny(config.model_copy(update={"workers": 1}), tmp_path / "unbroken")
-    assert unbroken.done == 16
+    assert unbroken.done == n_runs
     out = tmp_path / "killed"
     rng = random.Random(7)
     for _ in range(n_kills):
@@ -38,7 +40,7 @@ def test_killed_at_random_moments_the_same_command_gives_the_table_of_an_unbroke
     process = start(config, tmp_path, out)
     printed, progress = process.communicate(timeout=300)
     assert process.returncode == 0, progress
-    assert json.loads(printed)["done"] == 16
+    assert json.loads(printed)["done"] == n_runs
     assert (out / "runs.csv").read_bytes() == unbroken.table.read_bytes()
     assert len(progress.splitlines()) >= 1
     assert stages_done(out) > n_before > 0
@@ -101,6 +103,19 @@ def test_a_worker_that_cannot_start_ends_the_grid_and_no_stage_counts_as_failed(
     assert not list((tmp_path / "out" / "work").glob("failures/*"))
     monkeypatch.undo()
     assert run_tiny(config, tmp_path / "out").done == 1
+
+
+def test_idle_workers_end_without_a_word(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["tatoeba"], workers=3
+    )
+    process = start(config, tmp_path, tmp_path / "out")
+    printed, progress = process.communicate(timeout=300)
+    assert (process.returncode, json.loads(printed)["done"]) == (0, 1)
+    assert "Traceback" not in progress
+    assert "Error" not in progress
 
 
 def cpu_ticks(pid: int | None) -> int:
