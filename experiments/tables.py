@@ -16,6 +16,7 @@ from typing import Any
 
 from metaselect.evaluation import question
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.results import contrast_in
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "artifacts" / "evaluation"
@@ -196,11 +197,7 @@ def _differences(record: Record, arm: str, against: Mapping[str, str]) -> str:
 
 def _told(record: Record, method: str, against: str) -> str:
     """A difference in points with its interval."""
-    found = next(
-        item
-        for item in record["contrasts"]
-        if (item["method"], item["against"], item["measure"]) == (method, against, _MEASURE)
-    )
+    found = contrast_in(record, method, against, measure=_MEASURE)
     difference, low, high = (found[key] for key in ("difference", "low", "high"))
     if difference == low == high == 0.0:
         return "no choice changed"

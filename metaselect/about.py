@@ -7,6 +7,7 @@ from typing import Any
 
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.narrowing import narrowed
+from metaselect.evaluation.results import contrast_in
 
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 
@@ -61,11 +62,7 @@ def judged(record: Mapping[str, Any]) -> Judged:
         KeyError: It is no such record.
     """
     rows = record["methods"]
-    found = next(
-        item
-        for item in record["contrasts"]
-        if item["measure"] == "regret@1" and item["against"] == "random"
-    )
+    found = contrast_in(record, "ranker", "random")
     return Judged(
         protocol=str(record["protocol"]) + narrowed(record),
         n_queries=int(record["n_queries"]),

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.languages import find_language
-from metaselect.catalogue.tasks import DIRECT
-from metaselect.runs.gains import query_gains
+from metaselect.runs.gains import observed_gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,7 @@ def measured_gains(
         wanted &= runs["study"] == study
     rows = runs[wanted]
     own = rows["language"].map({code: _one_code(code) for code in rows["language"].unique()})
-    gains = query_gains(rows[own.isin(set(codes.values()))].reset_index(drop=True))
-    gains = gains[gains["absolute"] & (gains["intermediate"] != DIRECT)]
+    gains = observed_gains(rows[own.isin(set(codes.values()))].reset_index(drop=True))
     own = gains["language"].map(_one_code)
     return {
         (code, str(name)): _pooled(cell)

@@ -43,6 +43,7 @@ OWNERS = {  # library: modules that may import it, by prefix
     "sqlalchemy": (
         "metaselect.runs.store",
         "metaselect.runs.database",
+        "metaselect.runs.engines",
         "metaselect.runs.migrations",
     ),
     "alembic": ("metaselect.runs.migrations",),

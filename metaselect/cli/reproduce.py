@@ -141,11 +141,9 @@ def _show(findings: "Findings") -> None:
 
 def _one_line(name: str, record: dict[str, Any]) -> list[str]:
     rows = record["methods"]
-    against = next(
-        item
-        for item in record["contrasts"]
-        if item["against"] == "random" and item["measure"] == "regret@1"
-    )
+    from metaselect.evaluation.results import contrast_in
+
+    against = contrast_in(record, "ranker", "random")
     regrets = [
         points(rows[rule]["regret@1"]).lstrip("+") if rule in rows else "-" for rule in _SHOWN
     ]

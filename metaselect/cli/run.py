@@ -57,7 +57,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.config_file import override, read_config
 
     if store is not None:
-        from metaselect.runs.database import check_url
+        from metaselect.runs.engines import check_url
 
         check_url(store)
     read = override(read_config(config), data=data, encoders=encoder or [])

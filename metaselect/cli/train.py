@@ -158,7 +158,7 @@ def _is_journal(path: Path) -> bool:
 def _check_database(url: str) -> None:
     import sqlalchemy as sa
 
-    from metaselect.runs.database import transaction
+    from metaselect.runs.engines import transaction
 
     try:
         parsed = sa.make_url(url)

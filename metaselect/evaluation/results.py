@@ -1,6 +1,6 @@
 """Evaluations and ablations as one record each: what `--json` prints and `--out` keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -44,6 +44,21 @@ def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
     ]
     found = [item for pair in steps for item in _contrasts(scored, pair[0], [pair[1]], judging)]
     return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(holm(found))}
+
+
+def contrast_in(
+    record: Mapping[str, Any], method: str, against: str, *, measure: str = "regret@1"
+) -> Mapping[str, Any]:
+    """The contrast of two methods, or arms, in a record.
+
+    Raises:
+        KeyError: It has none.
+    """
+    for item in record["contrasts"]:
+        if (item["method"], item["against"], item["measure"]) == (method, against, measure):
+            found: Mapping[str, Any] = item
+            return found
+    raise KeyError(f"{method} against {against} in {measure}")
 
 
 def interval_coverage(scored: Scored, *, level: float) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def heat_maps(gains: pd.DataFrame) -> list[HeatMap]:
     """Intermediates by target and by language; none where no absolute gain is known.
 
     Args:
-        gains: From `report.observed.observed_gains`.
+        gains: From `runs.gains.observed_gains`.
     """
     if not len(gains):
         return []

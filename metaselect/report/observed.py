@@ -9,7 +9,6 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.console import points
-from metaselect.runs.gains import query_gains
 
 _BINS = (0.12, 0.35, 0.7)  # shares of the largest usual gain at which the colour steps
 
@@ -43,12 +42,6 @@ def studies_of(runs: pd.DataFrame) -> list[Study]:
         )
         for name, rows in runs.groupby("study", sort=False)
     ]
-
-
-def observed_gains(runs: pd.DataFrame) -> pd.DataFrame:
-    """Gains over training directly, one row a candidate of a query; those alone that are known."""
-    gains = query_gains(runs)
-    return gains[gains["absolute"] & (gains["intermediate"] != DIRECT) & gains["gain"].notna()]
 
 
 def mean_gains(gains: pd.DataFrame, *, by: str) -> pd.DataFrame:

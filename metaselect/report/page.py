@@ -30,9 +30,10 @@ from metaselect.report.judgements import (
     whisker_rows,
 )
 from metaselect.report.maps import heat_maps
-from metaselect.report.observed import colour_bin, observed_gains, range_words, studies_of
+from metaselect.report.observed import colour_bin, range_words, studies_of
 from metaselect.report.rankings import rankings_of
 from metaselect.report.sources import sources_of
+from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
 from metaselect.selector import TaskSelector

@@ -95,6 +95,12 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
     return gains
 
 
+def observed_gains(runs: pd.DataFrame) -> pd.DataFrame:
+    """Gains over training directly, one row a candidate of a query; those alone that are known."""
+    gains = query_gains(runs)
+    return gains[gains["absolute"] & (gains["intermediate"] != DIRECT) & gains["gain"].notna()]
+
+
 def split_seeds(runs: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Two tables with half of the seeds each: choose on one, score on the other.
 

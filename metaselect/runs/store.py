@@ -12,7 +12,8 @@ import pandas as pd
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from metaselect.runs.database import INCOMING, ORDER, RUNS, open_database, shown_url, transaction
+from metaselect.runs.database import INCOMING, ORDER, RUNS, open_database
+from metaselect.runs.engines import shown_url, transaction
 from metaselect.runs.faults import Fault, RunsTableError
 from metaselect.runs.jsonrows import json_rows, table_of_json
 from metaselect.runs.schema import COLUMNS, RUN_KEY, check_runs

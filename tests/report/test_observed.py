@@ -6,9 +6,9 @@ from metaselect.report.observed import (
     colour_edges,
     map_edges,
     mean_gains,
-    observed_gains,
     studies_of,
 )
+from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import check_runs
 
 
