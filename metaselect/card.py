@@ -65,8 +65,9 @@ _LIMITS = """## Limits
 - It knows what its runs know. Encoders seen: {encoders}. For other encoders, protocols or training
   budgets its gains are extrapolations; rankings say which targets, languages and candidates were
   never seen.
-- Intervals are conformal over clusters of targets that share English training data: they hold on
-  average over new clusters, not for each language or candidate.
+- Intervals and probabilities are conformal over whole units (clusters of targets that share
+  English training data, or language families): they hold on average over new units, not for each
+  language or candidate.
 - Language features are mostly imputed typology. All intermediates are English, so a language can
   only reorder them through products with features of the tasks.
 - It ranks tasks; it does not say whether a fine-tuned model is good, fair or safe in a language.
@@ -122,7 +123,7 @@ def _evaluation_section(predictors: Mapping[Unit, Predictor], about: About) -> s
             f"new {unit}",
             _points(predictor.choices[0].loss),
             str(predictor.n_trials),
-            predictor.radius.describe(),
+            predictor.residuals.describe(),
         ]
         for unit, predictor in predictors.items()
     ]

@@ -10,6 +10,8 @@ from metaselect.catalogue.languages import resolve_language
 
 Objective = Literal["mean", "balanced", "worst"]
 
+_NUMBERS = ("score", "gain", "low", "high", "p_positive")
+
 
 def combined(table: pd.DataFrame, *, objective: Objective) -> pd.DataFrame:
     """Rank candidates for several languages at once, best first.
@@ -20,22 +22,19 @@ def combined(table: pd.DataFrame, *, objective: Objective) -> pd.DataFrame:
             weighing the same; or `worst`, the lowest gain.
 
     Returns:
-        Columns intermediate, score, gain, low, high, reasons (of the language that decides for
-        `worst`, else of the first), best first.
+        Columns intermediate, score, gain, low, high, p_positive and reasons (of the language that
+        decides for `worst`, else of the first), best first.
     """
     weights = _family_weights(table["language"]) if objective == "balanced" else None
     found = []
     for name, rows in table.groupby("intermediate", sort=False):
         if objective == "worst":
             row = rows.iloc[int(rows["gain"].to_numpy().argmin())]
-            values = {key: float(row[key]) for key in ("score", "gain", "low", "high")}
+            values = {key: float(row[key]) for key in _NUMBERS}
         else:
             row = rows.iloc[0]
             share = None if weights is None else rows["language"].map(weights).to_numpy()
-            values = {
-                key: float(np.average(rows[key], weights=share))
-                for key in ("score", "gain", "low", "high")
-            }
+            values = {key: float(np.average(rows[key], weights=share)) for key in _NUMBERS}
         found.append({"intermediate": name, **values, "reasons": row["reasons"]})
     result = pd.DataFrame(found)
     return result.sort_values("score", ascending=False, kind="stable").reset_index(drop=True)

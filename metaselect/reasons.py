@@ -1,16 +1,40 @@
 """Why a candidate stands where it stands, in words, from the model's own contributions."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.features.products import first_factor
+from metaselect.features.base import GROUPS, Group
 from metaselect.features.registry import FEATURES
+
+Floats = npt.NDArray[np.float64]
 
 _FEATURES = {feature.name: feature for feature in FEATURES}
 _N_REASONS = 3
 _SMALLEST = 5e-5  # gain below which a contribution rounds to nothing in points
+
+
+def group_shares(names: Sequence[str], groups: Sequence[Group]) -> Floats:
+    """How much of each feature's contribution belongs to each group.
+
+    A feature of several groups, such as a product of two factors, is divided equally among them.
+
+    Args:
+        names: Features.
+        groups: Groups that the features may belong to.
+
+    Returns:
+        Shape (n_groups, n_features); each column sums to 1.
+    """
+    shares = np.zeros((len(groups), len(names)))
+    for column, name in enumerate(names):
+        own = _FEATURES[name].groups
+        for group in own:
+            shares[groups.index(group), column] = 1.0 / len(own)
+    return shares
 
 
 def reasons_for(
@@ -20,43 +44,45 @@ def reasons_for(
 
     A reason is what a feature group adds, and the feature in it that adds most that way: features
     of one group say nearly the same, and trees play them off against each other. What every
-    candidate of a query shares cannot tell them apart and is left out; a product counts for the
-    factor that speaks of the intermediate.
+    candidate of a query shares cannot tell them apart and is left out. Features of two groups are
+    divided as `group_shares` says.
 
     Args:
         rows: Candidates, with intermediate and query.
         contributions: What each feature adds to the expected gain, in fractions, same index.
         values: Values of the features, same index.
     """
-    factors = pd.Index([first_factor(name) for name in contributions.columns])
-    merged = contributions.T.groupby(factors.to_numpy()).sum().T
-    relative = merged - merged.groupby(np.asarray(rows["query"], dtype=object)).transform("mean")
-    known = values.reindex(columns=relative.columns).to_numpy()
-    groups = np.array([_FEATURES[name].groups[0] for name in relative.columns])
+    query = np.asarray(rows["query"], dtype=object)
+    relative = contributions - contributions.groupby(query).transform("mean")
+    names = list(relative.columns)
+    shares = group_shares(names, GROUPS)
+    known = values.reindex(columns=names).to_numpy()
     matrix = relative.to_numpy()
     return [
         ["no intermediate: gain 0 by definition"]
         if name == DIRECT
-        else _largest(relative.columns, groups, matrix[place], known[place])
+        else _largest(names, shares * matrix[place], known[place])
         for place, name in enumerate(rows["intermediate"])
     ]
 
 
-def _largest(
-    names: pd.Index,
-    groups: npt.NDArray[np.str_],
-    added: npt.NDArray[np.float64],
-    values: npt.NDArray[np.float64],
-) -> list[str]:
-    sums = {group: float(added[groups == group].sum()) for group in dict.fromkeys(groups)}
+def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
+    """The groups that add most, with the feature that speaks for each.
+
+    Args:
+        names: Features.
+        added: Contributions, shape (n_groups, n_features).
+        values: Values of the features, shape (n_features,).
+    """
+    totals = added.sum(axis=1)
     told = []
-    for group, total in sorted(sums.items(), key=lambda item: -abs(item[1]))[:_N_REASONS]:
+    for group in np.argsort(-np.abs(totals), kind="stable")[:_N_REASONS]:
+        total = float(totals[group])
         if abs(total) < _SMALLEST:
             break
-        own = np.flatnonzero(groups == group)
-        most = own[np.argmax(added[own] * np.sign(total))]
+        most = int(np.argmax(added[group] * np.sign(total)))
         words = _words(names[most], values[most])
-        told.append(f"{total * 100:+.1f} points, {group}: {words}")
+        told.append(f"{total * 100:+.1f} points, {GROUPS[group]}: {words}")
     return told or ["nothing known tells it from the others"]
 
 

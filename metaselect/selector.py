@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 
 from metaselect.about import About
@@ -158,7 +157,8 @@ class TaskSelector:
 
         Returns:
             Columns language, rank (from 1), intermediate, score (for ordering), gain (expected),
-            low, high (of the gain; NaN where no interval is possible) and reasons (list).
+            low, high (of the gain; NaN where no interval is possible), p_positive (probability
+            that the gain is above 0) and reasons (list).
 
         Raises:
             MetaselectError: Not fitted, no language, or an unknown target, candidate, language or
@@ -178,8 +178,7 @@ class TaskSelector:
         rows = candidate_rows(queries, names, self.catalogue)
         predictor = self.predictor_for(target)
         gain = predictor.expected(rows)
-        radius = predictor.radius.radius
-        half = np.where(rows["intermediate"] == DIRECT, 0.0, np.nan if radius is None else radius)
+        half = predictor.half_widths(rows)
         values = predictor.models[0].table(rows)
         reasons = reasons_for(rows, predictor.contributions(rows), values)
         table = (
@@ -190,6 +189,7 @@ class TaskSelector:
                 gain=gain,
                 low=gain - half,
                 high=gain + half,
+                p_positive=predictor.p_positive(rows, gain),
                 reasons=pd.Series(reasons, index=rows.index),
             )
         )
@@ -214,11 +214,11 @@ class TaskSelector:
             found += measured_notes(names, self.catalogue)
         if study is None and len(training.encoder_by_study) > 1:
             found.append(
-                f"averaged over {len(training.encoder_by_study)} training studies: name one with "
-                "--study to rank for its encoder"
+                f"for no encoder in particular: name one of the {len(training.encoder_by_study)} "
+                "training studies with --study to rank for its encoder"
             )
-        radius = self.predictor_for(target).radius
-        return found if radius.radius is not None else [*found, radius.describe()]
+        residuals = self.predictor_for(target).residuals
+        return found if residuals.radius is not None else [*found, residuals.describe()]
 
     @property
     def simulated(self) -> bool:

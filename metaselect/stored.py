@@ -18,7 +18,7 @@ from metaselect.ranking.predictor import Predictor
 from metaselect.ranking.treetext import check_trees
 from metaselect.training import Training, training_from_json
 
-SCHEMA = 1
+SCHEMA = 2
 KIND = "predictor"
 _FILE = "predictor.json"
 _MEASURED = "measured.csv"

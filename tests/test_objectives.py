@@ -10,7 +10,12 @@ def _table(gains, half=0.01):
     rows = [
         {
             **{"language": language, "intermediate": name, "score": gain, "gain": gain},
-            **{"low": gain - half, "high": gain + half, "reasons": [f"{name} in {language}"]},
+            **{
+                "low": gain - half,
+                "high": gain + half,
+                "p_positive": 0.5 + gain,
+                "reasons": [f"{name} in {language}"],
+            },
         }
         for language, by_name in gains.items()
         for name, gain in by_name.items()
@@ -69,7 +74,7 @@ def test_reasons_are_of_the_language_that_decides():
 def test_one_language_keeps_its_ranking(objective):
     table = _table({"sw": GAINS["sw"]})
     found = combined(table, objective=objective)
-    columns = ["intermediate", "score", "gain", "low", "high", "reasons"]
+    columns = ["intermediate", "score", "gain", "low", "high", "p_positive", "reasons"]
     pd.testing.assert_frame_equal(found, table[columns])
 
 

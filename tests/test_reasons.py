@@ -1,8 +1,9 @@
 import numpy as np
 import pandas as pd
 
+from metaselect.features.base import GROUPS
 from metaselect.features.registry import FEATURES
-from metaselect.reasons import reasons_for
+from metaselect.reasons import group_shares, reasons_for
 
 WORDS = {feature.name: feature.words for feature in FEATURES}
 ROWS = pd.DataFrame({"query": ["q", "q", "q"], "intermediate": ["mnli", "copa", "direct"]})
@@ -49,13 +50,16 @@ def test_a_group_speaks_for_all_its_features_by_the_one_that_adds_most_its_way()
     assert found[1] == [f"-2.0 points, affinity: {WORDS['same_head']}"]
 
 
-def test_a_product_counts_for_the_factor_of_the_intermediate():
-    found = _reasons(
-        ROWS,
-        rasch_intermediate=[0.01, -0.01, 0.0],
-        rasch_intermediate_x_syntactic_distance=[0.02, -0.02, 0.0],
-    )
-    assert found[0] == [f"+3.0 points, difficulty: {WORDS['rasch_intermediate']}"]
+def test_a_product_of_two_groups_counts_half_for_either():
+    product = "rasch_intermediate_x_syntactic_distance"
+    found = _reasons(ROWS, rasch_intermediate=[0.03, -0.03, 0.0], **{product: [0.02, -0.02, 0.0]})
+    assert found[0] == [
+        f"+4.0 points, difficulty: {WORDS['rasch_intermediate']}",
+        f"+1.0 points, language: {WORDS[product]}",
+    ]
+    shares = group_shares([product, "same_kind"], GROUPS)
+    assert shares.sum(axis=0).tolist() == [1.0, 1.0]
+    assert shares[GROUPS.index("language")].tolist() == [0.5, 0.0]
 
 
 def test_what_is_unknown_or_not_so_says_so():

@@ -15,7 +15,17 @@ from metaselect.runs.simulated import simulated_runs
 from metaselect.selector import TaskSelector
 from metaselect.stored import KIND, SCHEMA
 
-COLUMNS = ["language", "rank", "intermediate", "score", "gain", "low", "high", "reasons"]
+COLUMNS = [
+    "language",
+    "rank",
+    "intermediate",
+    "score",
+    "gain",
+    "low",
+    "high",
+    "p_positive",
+    "reasons",
+]
 
 
 def _runs():
@@ -23,7 +33,9 @@ def _runs():
 
 
 def _selector(**settings):
-    return TaskSelector(**{"n_trials": 1, "n_folds": 2, "level": 0.7, "random_state": 1} | settings)
+    # two trials are the two starts, without trees and with them: both are kept
+    usual = {"n_trials": 2, "n_best": 2, "chance": None, "n_folds": 2, "level": 0.7}
+    return TaskSelector(**usual | {"random_state": 1} | settings)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +61,8 @@ def test_a_ranking_has_every_candidate_once_best_first(selector):
     others = found[found["intermediate"] != "direct"]
     assert (others["low"] < others["gain"]).all()
     assert (others["gain"] < others["high"]).all()
+    assert others["p_positive"].between(0, 1, inclusive="neither").all()
+    assert direct["p_positive"] == 0.0
     assert all(len(reasons) in (1, 2, 3) for reasons in found["reasons"])
 
 

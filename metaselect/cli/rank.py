@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
 from metaselect.cli.completion import offer_languages, offer_tasks
 from metaselect.cli.inputs import listed, runs_from
-from metaselect.console import points, print_json, print_table, warn
+from metaselect.console import points, print_json, print_table, share, warn
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _record(
 
 
 def _entries(rows: "pd.DataFrame", top: int | None) -> list[dict[str, Any]]:
-    keys = ("intermediate", "score", "gain", "low", "high", "reasons")
+    keys = ("intermediate", "score", "gain", "low", "high", "p_positive", "reasons")
     entries = rows[list(keys)].to_dict("records")
     return [
         {str(key): None if value != value else value for key, value in entry.items()}
@@ -163,12 +164,13 @@ def _show(record: dict[str, Any], *, simulated: bool) -> None:
             entry["intermediate"],
             points(entry["gain"]),
             f"{points(entry['low'])} to {points(entry['high'])}",
+            "–" if entry["intermediate"] == DIRECT else share(entry["p_positive"]),
             *([_measured_words(entry["measured"])] if told else []),
             "; ".join(entry["reasons"]),
         ]
         for place, entry in enumerate(record["ranking"], start=1)
     ]
-    heads = [">", "fine-tune first on", ">gain (points)", ">interval"]
+    heads = [">", "fine-tune first on", ">gain (points)", ">interval", ">P(gain > 0)"]
     heads += [*([">measured"] if told else []), "why (against the mean one)"]
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
     note = "measured: mean ± standard error over seeds, without that of the test rows"

@@ -88,7 +88,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
             f"  new {unit}: mean regret at 1 and 3 on inner folds {loss} points, {_kept(predictor)}"
         )
     for unit, predictor in selector.predictors_.items():
-        print(f"  new {unit}: {predictor.radius.describe()}")
+        print(f"  new {unit}: {predictor.residuals.describe()}")
 
 
 def _kept(predictor: "Predictor") -> str:

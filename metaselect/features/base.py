@@ -17,6 +17,7 @@ from metaselect.catalogue.tasks import Catalogue
 
 if TYPE_CHECKING:
     from metaselect.features.history import History
+    from metaselect.features.profiles import Profiles
 
 Group = Literal["size", "difficulty", "language", "diversity", "affinity", "history", "measured"]
 DEFAULT_GROUPS: tuple[Group, ...] = (
@@ -36,10 +37,12 @@ class World:
     Attributes:
         catalogue: Task cards; a task without one has missing values.
         history: Gains known from training runs; None where a selector has seen none.
+        profiles: Likewise, what tasks give as intermediates.
     """
 
     catalogue: Catalogue
     history: "History | None" = None
+    profiles: "Profiles | None" = None
 
 
 Values = Callable[[pd.DataFrame, World], Floats]

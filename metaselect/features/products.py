@@ -32,16 +32,6 @@ def product_of(first: Feature, second: Feature) -> Feature:
     )
 
 
-def first_factor(name: str) -> str:
-    """The first factor of a product's name; any other name itself.
-
-    Example:
-        >>> first_factor("same_kind_x_syntactic_distance")
-        'same_kind'
-    """
-    return name.split(_TIMES)[0]
-
-
 def products_of(features: Sequence[Feature], names: Sequence[tuple[str, str]]) -> list[Feature]:
     """The named products of features."""
     by_name = {feature.name: feature for feature in features}

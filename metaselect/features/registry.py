@@ -2,7 +2,15 @@
 
 from collections.abc import Collection, Sequence
 
-from metaselect.features import affinity, difficulty, diversity, history, language, size
+from metaselect.features import (
+    affinity,
+    difficulty,
+    diversity,
+    history,
+    language,
+    profiles,
+    size,
+)
 from metaselect.features.base import Feature, Group
 from metaselect.features.measured import records
 from metaselect.features.products import products_of
@@ -14,6 +22,7 @@ _SINGLE = (
     *diversity.FEATURES,
     *affinity.FEATURES,
     *history.FEATURES,
+    *profiles.FEATURES,
     *records.RANKED,
 )
 

@@ -1,6 +1,6 @@
 """Rows of candidates, ready for features: gains or new candidates with the columns they need."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -30,8 +30,8 @@ def prepare(gains: pd.DataFrame, catalogue: Catalogue, *, unit: Unit) -> pd.Data
             intermediates that share data, or the encoder.
 
     Returns:
-        The same rows with columns query, cluster, intermediate_kind, target_kind, family and
-        held_out added.
+        The same rows with columns query, cluster, intermediate_kind, target_kind, family,
+        untrained and held_out added.
     """
     rows = gains.assign(query=query_key(gains))
     rows = _with_candidate_keys(_with_query_keys(rows, catalogue), catalogue)
@@ -98,12 +98,21 @@ def source_groups(names: pd.Series, catalogue: Catalogue) -> dict[str, str]:
 
 def _with_query_keys(rows: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     families = {code: _family(code) for code in rows["language"].unique()}
-    clusters = {name: catalogue.training_source(name) for name in rows["target"].unique()}
+    targets = rows["target"].unique()
+    clusters = {name: catalogue.training_source(name) for name in targets}
+    untrained = {name: _is_untrained(name, catalogue) for name in targets}
     return rows.assign(
         cluster=_map(rows["target"], clusters),
         target_kind=_map(rows["target"], _kinds(rows["target"], catalogue)),
         family=_map(rows["language"], families),
+        untrained=_map(rows["target"], untrained).astype(bool),
     )
+
+
+def _is_untrained(name: str, catalogue: Catalogue) -> bool:
+    """Whether a target has no training data, such as retrieval with frozen vectors."""
+    card = catalogue.find(name)
+    return card is not None and card.train_size == 0
 
 
 def _with_candidate_keys(rows: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
@@ -131,7 +140,7 @@ def _family(code: str) -> str:
     return str(language.family) if language is not None and known else f"unknown:{code}"
 
 
-def _map(names: pd.Series, values: dict[str, str]) -> pd.Series:
+def _map(names: pd.Series, values: Mapping[str, object]) -> pd.Series:
     """Each name's value, found once for each distinct name."""
     codes, distinct = pd.factorize(names)
     found = np.array([values[name] for name in distinct], dtype=object)

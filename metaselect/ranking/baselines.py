@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.base import DEFAULT_GROUPS, World, compute
 from metaselect.features.history import History, Pooling
+from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
 
 Floats = npt.NDArray[np.float64]
@@ -87,7 +88,8 @@ def ridge(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floa
     """Ridge regression of gains on the ranker's own features, history included."""
     known = train[(train["intermediate"] != DIRECT) & train["gain"].notna()]
     past = History.fit(known, pooling=_RIDGE_POOLING, leave_out=True)
-    world, features = World(catalogue, past), features_of(DEFAULT_GROUPS)
+    told = Profiles.fit(known, catalogue, leave_out=True)
+    world, features = World(catalogue, past, told), features_of(DEFAULT_GROUPS)
     model = make_pipeline(
         SimpleImputer(add_indicator=True, keep_empty_features=True),
         StandardScaler(),

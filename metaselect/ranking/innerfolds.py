@@ -12,11 +12,18 @@ from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
 from metaselect.features.table import NEW
 from metaselect.ranking.measures import regret_at
-from metaselect.ranking.model import GainModel, GainScale, Settings, fixed_features
+from metaselect.ranking.model import GainModel, Settings, fixed_features
+from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
 from metaselect.seeding import derive_seed
 
 Floats = npt.NDArray[np.float64]
+
+_UNIT_WORDS = {
+    "cluster": "clusters of targets",
+    "family": "language families",
+    "encoder": "encoders",
+}
 
 
 def folds_of(units: Sequence[str], *, n_folds: int, seed: int) -> list[tuple[str, ...]]:
@@ -57,6 +64,14 @@ class InnerFolds:
         """Features that no history enters: the same in every trial and fold."""
         return fixed_features(self.rows, default_settings(self.groups), self.catalogue)
 
+    @property
+    def what_units_are(self) -> str:
+        """What the units are called, by the column that names them."""
+        for column, words in _UNIT_WORDS.items():
+            if (self.rows[column].to_numpy(dtype=object) == self.units).all():
+                return words
+        return "groups of intermediates"
+
     @cached_property
     def queries(self) -> list[tuple[npt.NDArray[np.intp], str]]:
         """Rows of each query and its cluster; queries of one candidate rank nothing."""
@@ -92,11 +107,29 @@ class InnerFolds:
                 pass
         return self.known[key]
 
+    @cached_property
+    def absolute_rows(self) -> pd.DataFrame:
+        """The rows whose gain over `direct` is known."""
+        return self.rows[self.rows["absolute"].to_numpy(dtype=bool)]
+
     def scale_of(self, settings: Settings) -> GainScale:
         """The scale in gains of a setting's out-of-fold scores."""
-        absolute = self.rows["absolute"].to_numpy(dtype=bool)
-        gains = self.rows["gain"].to_numpy(dtype=np.float64)
-        return GainScale.fit(self.scores(settings)[absolute], gains[absolute])
+        return GainScale.fit(self._absolute_scores(settings), self.absolute_rows)
+
+    def expected_gains(self, settings: Settings) -> Floats:
+        """Expected gains of `absolute_rows`, each by a scale learnt without the row's unit."""
+        scores, rows = self._absolute_scores(settings), self.absolute_rows
+        units = rows["held_out"].to_numpy(dtype=object)
+        expected = np.full(len(rows), np.nan)
+        for unit in sorted(set(units)):
+            own = units == unit
+            scale = GainScale.fit(scores[~own], rows[~own])
+            expected[own] = scale.gain(scores[own], rows[own])
+        return expected
+
+    def _absolute_scores(self, settings: Settings) -> Floats:
+        kept = self.rows["absolute"].to_numpy(dtype=bool)
+        return np.asarray(self.scores(settings)[kept], dtype=np.float64)
 
     def _fill(self, scores: Floats, settings: Settings, fold: Sequence[str]) -> None:
         away = np.isin(self.units, fold)

@@ -1,11 +1,11 @@
-"""The predictor's core: features, pooled history as a prior, trees on top, a scale in gains.
+"""The predictor's core: features, pooled history and equal weights as a prior, trees on top.
 
 `direct` is a candidate whose gain is 0 by definition: it takes no part in the fit and stands in a
 ranking where the expected gain of the others crosses zero.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,13 +13,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.features import history, profiles
 from metaselect.features.base import Feature, Group, World, compute
 from metaselect.features.history import History, Pooling, prior_gain
+from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
+from metaselect.ranking.composite import Composite
 from metaselect.ranking.linear import LinearGain, fit_linear
 from metaselect.ranking.ranker import TaskRanker
 
 Floats = npt.NDArray[np.float64]
+
+_LEAST_SPREAD = 0.1  # of the usual spread: a query of hardly any spread is not blown up
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +35,15 @@ class Settings:
         groups: Feature groups in use.
         pooling: How the history is pooled; only with group `history`.
         linear_spread: How large the slopes of features may be, in usual spreads of gains.
+        composite_share: Part of the prior that is the equal-weight sum of single signals, 0 to 1.
         ranker: Parameters of `TaskRanker`.
     """
 
     groups: tuple[Group, ...]
     pooling: Pooling
     linear_spread: float
+    composite_share: float
     ranker: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class GainScale:
-    """Expected gain as a straight line of the score: intercept + slope × score, slope >= 0."""
-
-    intercept: float
-    slope: float
-
-    def gain(self, scores: Floats) -> Floats:
-        """Expected gains of scores, same shape."""
-        return self.intercept + self.slope * scores
-
-    @classmethod
-    def fit(cls, scores: Floats, gains: Floats) -> "GainScale":
-        """Least squares on rows that the scores were not fitted on.
-
-        Scores that are all one stand for the mean gain; fewer than three tell nothing of a scale
-        and stay as they are. A negative slope would turn the ranking round: it becomes a small
-        positive one, so that order is kept and expectations stay near the mean.
-        """
-        if len(scores) < 3:
-            return cls(intercept=0.0, slope=1.0)
-        if not np.ptp(scores) > 0:
-            return cls(intercept=float(gains.mean() - scores.mean()), slope=1.0)
-        centred = scores - scores.mean()
-        slope = float(centred @ (gains - gains.mean()) / (centred @ centred))
-        slope = max(slope, 1e-3)  # keeps order; expectations then hardly differ
-        return cls(intercept=float(gains.mean() - slope * scores.mean()), slope=slope)
 
 
 class GainModel:
@@ -75,18 +53,17 @@ class GainModel:
         self,
         settings: Settings,
         linear: LinearGain,
-        history: History | None,
+        world: World,
+        composite: Composite,
         ranker: TaskRanker,
-        catalogue: Catalogue,
     ) -> None:
         """Take fitted parts; use `fit`."""
         self.settings = settings
         self.linear = linear
-        self.history = history
+        self.world = world
+        self.composite = composite
         self.ranker = ranker
-        self.catalogue = catalogue
-        features = features_of(settings.groups)
-        self.features = [*_fixed(features), *_past(features)]
+        self.features = [*_fixed(settings), *_profiles(settings), *_effects(settings)]
 
     @classmethod
     def fit(
@@ -105,79 +82,126 @@ class GainModel:
             settings: Feature groups and parameters.
             catalogue: Task cards.
             seed: Of the trees' sampling.
-            fixed: Values of the features that no history enters, for these rows by index, from
-                `fixed_features`, where many fits share them.
+            fixed: Values of the features that no training gain enters, for these rows by index,
+                from `fixed_features`, where many fits share them.
         """
-        known = rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()]
-        if fixed is None:
-            fixed = fixed_features(known, settings, catalogue)
+        known = _evened(rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()])
+        own = fixed_features(known, settings, catalogue) if fixed is None else fixed
         gains = known["gain"].to_numpy(dtype=np.float64)
         weights = _weights(known, settings.pooling.noise)
+        world = World(catalogue)
+        if "history" in settings.groups:
+            world = replace(world, profiles=Profiles.fit(known, catalogue, leave_out=True))
+        told = _beside(own.loc[known.index], _profiles(settings), known, world)
         linear = fit_linear(
-            fixed.loc[known.index],
+            told,
             gains,
             groups=pd.factorize(known["query"])[0],
             weights=weights,
             spread=settings.linear_spread,
         )
-        beyond = known.assign(gain=gains - linear.gain(fixed.loc[known.index]))
-        history = None
         if "history" in settings.groups:
-            history = History.fit(beyond, pooling=settings.pooling, leave_out=True)
+            beyond = known.assign(gain=gains - linear.gain(told))
+            pooled = History.fit(beyond, pooling=settings.pooling, leave_out=True)
+            world = replace(world, history=pooled)
+        table = _beside(told, _effects(settings), known, world)
+        fitted = _fitted_prior(linear, table)
+        composite, parts = Composite.fit(known, table, groups=settings.groups, like=fitted)
         ranker = TaskRanker(**{"random_state": seed, **settings.ranker})
-        model = cls(settings, linear, history, ranker, catalogue)
-        table = model.table(known, fixed=fixed)
+        model = cls(settings, linear, world, composite, ranker)
         ranker.fit(
             table.to_numpy(),
             gains,
             group=known["query"].to_numpy(),
             weight=weights,
-            prior=model.prior(table),
+            prior=model._mixed(fitted, parts),
         )
         return model
 
-    def prior(self, table: pd.DataFrame) -> Floats:
-        """Expected gain before the trees: what features say, plus what history adds."""
-        names = [name for name in table.columns if name.startswith("history_")]
-        return self.linear.gain(table) + prior_gain(table[names])
-
     def table(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> pd.DataFrame:
         """Feature values of rows, shape (n_rows, n_features)."""
-        world = World(self.catalogue, self.history)
         if fixed is None:
-            return compute(self.features, rows, world)
-        known = compute(_past(self.features), rows, world)
-        return pd.concat([fixed.loc[rows.index], known], axis="columns")
+            return compute(self.features, rows, self.world)
+        past = [feature for feature in self.features if "history" in feature.groups]
+        return _beside(fixed.loc[rows.index], past, rows, self.world)
 
     def score(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> Floats:
         """Scores of intermediates, shape (n_rows,); NaN for `direct`, which has none."""
         table = self.table(rows, fixed=fixed)
-        scores = self.ranker.predict(table.to_numpy(), prior=self.prior(table))
+        prior = self._mixed(_fitted_prior(self.linear, table), self.composite.parts(rows, table))
+        scores = self.ranker.predict(table.to_numpy(), prior=prior)
         scores[(rows["intermediate"] == DIRECT).to_numpy(dtype=bool)] = np.nan
         return scores
 
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What each feature adds to each row's score, the history's prior included."""
+        """What each feature adds to each row's score, shape (n_rows, n_features)."""
         table = self.table(rows)
         added = self.ranker.contributions(table.to_numpy())
         parts = pd.DataFrame(added, index=rows.index, columns=table.columns)
-        history = [name for name in table.columns if name.startswith("history_")]
-        parts[history] += table[history].fillna(0.0) * self.ranker.prior_weight
-        parts[list(self.linear.names)] += self.linear.parts(table) * self.ranker.prior_weight
+        weight, share = self.ranker.prior_weight, self._share
+        effects = [name for name in table.columns if name in _EFFECT_NAMES]
+        parts[effects] += table[effects].fillna(0.0) * (weight * (1.0 - share))
+        parts[list(self.linear.names)] += self.linear.parts(table) * (weight * (1.0 - share))
+        parts[list(self.composite.names)] += self.composite.parts(rows, table) * (weight * share)
         return parts
+
+    @property
+    def _share(self) -> float:
+        return self.settings.composite_share if self.composite.names else 0.0
+
+    def _mixed(self, fitted: Floats, parts: Floats) -> Floats:
+        """The prior: what was fitted, and the composite's equal weights."""
+        return np.asarray((1.0 - self._share) * fitted + self._share * parts.sum(axis=1))
 
 
 def fixed_features(rows: pd.DataFrame, settings: Settings, catalogue: Catalogue) -> pd.DataFrame:
-    """Values of the features of a setting's groups that no history enters."""
-    return compute(_fixed(features_of(settings.groups)), rows, World(catalogue))
+    """Values of the features of a setting's groups that no training gain enters."""
+    return compute(_fixed(settings), rows, World(catalogue))
 
 
-def _fixed(features: Sequence[Feature]) -> list[Feature]:
-    return [feature for feature in features if "history" not in feature.groups]
+_EFFECT_NAMES = frozenset(feature.name for feature in history.FEATURES)
+_PROFILE_NAMES = frozenset(feature.name for feature in profiles.FEATURES)
 
 
-def _past(features: Sequence[Feature]) -> list[Feature]:
-    return [feature for feature in features if "history" in feature.groups]
+def _fixed(settings: Settings) -> list[Feature]:
+    return [item for item in features_of(settings.groups) if "history" not in item.groups]
+
+
+def _profiles(settings: Settings) -> list[Feature]:
+    return [item for item in features_of(settings.groups) if item.name in _PROFILE_NAMES]
+
+
+def _effects(settings: Settings) -> list[Feature]:
+    return [item for item in features_of(settings.groups) if item.name in _EFFECT_NAMES]
+
+
+def _beside(
+    table: pd.DataFrame, features: Sequence[Feature], rows: pd.DataFrame, world: World
+) -> pd.DataFrame:
+    """A table with the columns of more features for the same rows."""
+    return pd.concat([table, compute(features, rows, world)], axis="columns")
+
+
+def _fitted_prior(linear: LinearGain, table: pd.DataFrame) -> Floats:
+    """Expected gain before the trees: what features say, plus what history adds."""
+    effects = [name for name in table.columns if name in _EFFECT_NAMES]
+    return linear.gain(table) + prior_gain(table[effects])
+
+
+def _evened(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose gains and errors are divided by the root of their query's relative spread.
+
+    Gains on some targets spread ten times as far as on others. Undivided, these few targets
+    would decide what is learnt; divided by the whole spread, the noise of targets without any
+    effect would count as much as the effects of the others.
+    """
+    spreads = rows.groupby("query")["gain"].transform("std").to_numpy(dtype=np.float64)
+    varying = spreads[spreads > 0]
+    if not len(varying):
+        return rows
+    usual = float(np.median(varying))
+    root = np.sqrt(np.clip(np.nan_to_num(spreads, nan=usual), _LEAST_SPREAD * usual, None) / usual)
+    return rows.assign(**{name: rows[name] / root for name in ("gain", "gain_se", "score_se")})
 
 
 def _weights(rows: pd.DataFrame, noise: float) -> Floats:

@@ -11,14 +11,18 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.features.base import GROUPS
+from metaselect.features.base import GROUPS, World
 from metaselect.features.history import History, Pooling
+from metaselect.features.profiles import WHOLE, Profiles
 from metaselect.files import is_inside, write_text
-from metaselect.ranking.intervals import ConformalRadius
+from metaselect.ranking.composite import Composite
+from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.linear import LinearGain
-from metaselect.ranking.model import GainModel, GainScale, Settings
+from metaselect.ranking.model import GainModel, Settings
 from metaselect.ranking.predictor import Choice, Predictor
 from metaselect.ranking.ranker import TaskRanker
+from metaselect.ranking.scale import GainScale
+from metaselect.ranking.spread import GainSpread
 
 
 def predictor_to_json(predictor: Predictor, folder: Path, *, prefix: str) -> dict[str, Any]:
@@ -45,12 +49,14 @@ def predictor_to_json(predictor: Predictor, folder: Path, *, prefix: str) -> dic
                 "loss": choice.loss,
                 "spread": model.ranker.spread_,
                 "boosters": names,
-                "history": None if model.history is None else _history_to_json(model.history),
+                "composite": asdict(model.composite),
+                **_world_to_json(model.world),
             }
         )
     return {
         "models": models,
-        "radius": asdict(predictor.radius),
+        "residuals": asdict(predictor.residuals),
+        "spread": asdict(predictor.spread),
         "n_trials": predictor.n_trials,
         "n_pruned": predictor.n_pruned,
     }
@@ -67,10 +73,14 @@ def predictor_from_json(
     models, choices = [], []
     for entry in content["models"]:
         settings = _settings_from_json(entry["settings"])
-        history = None if entry["history"] is None else _history_from_json(entry["history"])
+        world = _world_from_json(entry, catalogue)
         ranker = TaskRanker(**settings.ranker)
         ranker.spread_ = float(entry["spread"])
-        model = GainModel(settings, _linear_from_json(entry["linear"]), history, ranker, catalogue)
+        linear, composite = (
+            _linear_from_json(entry["linear"]),
+            Composite.from_json(entry["composite"]),
+        )
+        model = GainModel(settings, linear, world, composite, ranker)
         names = [feature.name for feature in model.features]
         if names != entry["features"]:
             raise MetaselectError(
@@ -86,7 +96,8 @@ def predictor_from_json(
     return Predictor(
         tuple(models),
         tuple(choices),
-        ConformalRadius(**content["radius"]),
+        Residuals.from_json(content["residuals"]),
+        GainSpread(**content["spread"]),
         int(content["n_trials"]),
         int(content["n_pruned"]),
     )
@@ -94,12 +105,58 @@ def predictor_from_json(
 
 def _settings_from_json(entry: Mapping[str, Any]) -> Settings:
     groups = tuple(group for group in GROUPS if group in entry["groups"])
-    pooling, spread = Pooling(**entry["pooling"]), float(entry["linear_spread"])
-    return Settings(groups, pooling, spread, dict(entry["ranker"]))
+    return Settings(
+        groups,
+        Pooling(**entry["pooling"]),
+        float(entry["linear_spread"]),
+        float(entry["composite_share"]),
+        dict(entry["ranker"]),
+    )
 
 
 def _linear_from_json(entry: Mapping[str, Any]) -> LinearGain:
     return LinearGain(*(tuple(entry[name]) for name in ("names", "means", "scales", "slopes")))
+
+
+def _world_to_json(world: World) -> dict[str, Any]:
+    """What training gains tell, as far as new rows need it."""
+    return {
+        "history": None if world.history is None else _history_to_json(world.history),
+        "profiles": None if world.profiles is None else _profiles_to_json(world.profiles),
+    }
+
+
+def _world_from_json(entry: Mapping[str, Any], catalogue: Catalogue) -> World:
+    history, profiles = entry["history"], entry["profiles"]
+    return World(
+        catalogue,
+        None if history is None else _history_from_json(history),
+        None if profiles is None else _profiles_from_json(profiles),
+    )
+
+
+def _profiles_to_json(profiles: Profiles) -> dict[str, Any]:
+    """Standardised gains with all units."""
+    gains = [
+        [None if np.isnan(gain) else float(gain) for gain in row] for row in profiles.gains[WHOLE]
+    ]
+    return {
+        "intermediates": profiles.intermediates,
+        "targets": profiles.targets,
+        "gains": gains,
+        "sources": profiles.sources,
+    }
+
+
+def _profiles_from_json(entry: Mapping[str, Any]) -> Profiles:
+    gains = np.array(
+        [[np.nan if gain is None else gain for gain in row] for row in entry["gains"]],
+        dtype=np.float64,
+    )
+    shape = (len(entry["intermediates"]), len(entry["targets"]))
+    return Profiles(
+        entry["intermediates"], entry["targets"], {WHOLE: gains.reshape(shape)}, entry["sources"]
+    )
 
 
 def _history_to_json(history: History) -> dict[str, Any]:

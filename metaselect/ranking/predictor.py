@@ -7,8 +7,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.ranking.intervals import ConformalRadius
-from metaselect.ranking.model import GainModel, GainScale, Settings
+from metaselect.ranking.intervals import Residuals
+from metaselect.ranking.model import GainModel, Settings
+from metaselect.ranking.scale import GainScale
+from metaselect.ranking.spread import GainSpread
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,19 +26,21 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """Fitted models that agree on one expected gain, with the width of its interval.
+    """Fitted models that agree on one expected gain, with its interval.
 
     Attributes:
         models: Fitted models, one for each choice.
         choices: Their settings, scales and losses, best first.
-        radius: Half-width of the gain's interval.
+        residuals: Of rows that inner folds left out, in expected spreads.
+        spread: The spread expected of a row.
         n_trials: Settings that the search tried.
         n_pruned: Those that it cut short.
     """
 
     models: tuple[GainModel, ...]
     choices: tuple[Choice, ...]
-    radius: ConformalRadius
+    residuals: Residuals
+    spread: GainSpread
     n_trials: int
     n_pruned: int
 
@@ -44,10 +48,30 @@ class Predictor:
         """Expected gain of candidates, shape (n_rows,); 0 for `direct`."""
         total = np.zeros(len(rows))
         for model, choice in zip(self.models, self.choices, strict=True):
-            total += choice.scale.gain(model.score(rows))
+            total += choice.scale.gain(model.score(rows), rows)
         total /= len(self.models)
-        total[np.asarray(rows["intermediate"] == DIRECT, dtype=bool)] = 0.0
+        total[_is_direct(rows)] = 0.0
         return total
+
+    def half_widths(self, rows: pd.DataFrame) -> Floats:
+        """Half-width of each gain's interval, shape (n_rows,).
+
+        NaN where the level asked allows none; 0 for `direct`, whose gain is known.
+        """
+        radius = np.nan if self.residuals.radius is None else self.residuals.radius
+        return np.where(_is_direct(rows), 0.0, radius * self.spread.of(rows))
+
+    def p_positive(self, rows: pd.DataFrame, expected: Floats | None = None) -> Floats:
+        """Probability that the gain of a candidate is above 0, shape (n_rows,); 0 for `direct`.
+
+        Args:
+            rows: Candidates.
+            expected: Their expected gains, where they are known already.
+        """
+        gains = self.expected(rows) if expected is None else expected
+        return np.where(
+            _is_direct(rows), 0.0, self.residuals.p_positive(gains, self.spread.of(rows))
+        )
 
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to the expected gain, shape (n_rows, n_features)."""
@@ -56,3 +80,7 @@ class Predictor:
             for model, choice in zip(self.models, self.choices, strict=True)
         ]
         return sum(parts[1:], parts[0]) / len(parts)
+
+
+def _is_direct(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    return np.asarray(rows["intermediate"] == DIRECT, dtype=bool)

@@ -17,6 +17,8 @@ DEFAULT_POOLING = Pooling(
     level=0.4,
     noise=1.0,
 )
+N_TREES = 30
+"""Of a model with trees where nobody searched."""
 _SPREAD_RANGE = {
     "popularity": (0.2, 1.0),
     "study": (0.05, 0.6),
@@ -26,6 +28,8 @@ _SPREAD_RANGE = {
     "pair": (0.05, 0.6),
     "family": (0.05, 0.6),
 }
+
+_NOT_OF_TREES = ("noise", "linear_spread", "composite_share")
 
 
 class Suggests(Protocol):
@@ -42,8 +46,13 @@ class Suggests(Protocol):
 
 
 def default_settings(groups: Sequence[Group]) -> Settings:
-    """Settings that are sensible without a search."""
+    """Settings that are sensible without a search: the prior alone, without trees."""
     return settings_of(default_values(groups), groups)
+
+
+def settings_with_trees(groups: Sequence[Group]) -> Settings:
+    """The same with a few small trees."""
+    return settings_of({**default_values(groups), "n_trees": N_TREES}, groups)
 
 
 def are_default(settings: Settings) -> bool:
@@ -55,7 +64,7 @@ def default_values(groups: Sequence[Group]) -> dict[str, Any]:
     """The values of the first trial of every search."""
     trial: dict[str, Any] = {
         "objective": "rank_xendcg",
-        "n_trees": 30,
+        "n_trees": 0,
         "learning_rate": 0.05,
         "n_leaves": 4,
         "min_rows": 40,
@@ -63,7 +72,8 @@ def default_values(groups: Sequence[Group]) -> dict[str, Any]:
         "column_share": 0.5,
         "prior_weight": 1.5,
         "grade_step": 0.5,
-        "linear_spread": 0.1,
+        "linear_spread": 0.3,
+        "composite_share": 1 / 3,
         "noise": DEFAULT_POOLING.noise,
     }
     if "history" in groups:
@@ -83,7 +93,8 @@ def suggest(trial: Suggests, groups: Sequence[Group]) -> dict[str, Any]:
         "column_share": trial.suggest_float("column_share", 0.2, 1.0),
         "prior_weight": trial.suggest_float("prior_weight", 0.5, 3.0, log=True),
         "grade_step": trial.suggest_float("grade_step", 0.2, 1.0, log=True),
-        "linear_spread": trial.suggest_float("linear_spread", 0.01, 0.5, log=True),
+        "linear_spread": trial.suggest_float("linear_spread", 0.03, 1.0, log=True),
+        "composite_share": trial.suggest_float("composite_share", 0.0, 0.6),
         "noise": trial.suggest_float("noise", 0.4, 1.6, log=True),
     }
     if "history" in groups:
@@ -103,6 +114,12 @@ def settings_of(values: dict[str, Any], groups: Sequence[Group]) -> Settings:
     ranker = {
         name: value
         for name, value in values.items()
-        if name not in ("noise", "linear_spread") and not name.startswith("spread_")
+        if name not in _NOT_OF_TREES and not name.startswith("spread_")
     }
-    return Settings(tuple(groups), pooling, float(values["linear_spread"]), ranker)
+    return Settings(
+        tuple(groups),
+        pooling,
+        float(values["linear_spread"]),
+        float(values["composite_share"]),
+        ranker,
+    )

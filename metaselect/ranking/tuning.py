@@ -22,10 +22,18 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.cluster import ExecutorName
 from metaselect.features.base import Group
 from metaselect.ranking.innerfolds import InnerFolds
-from metaselect.ranking.intervals import ConformalRadius, conformal_radius
+from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.model import GainModel, Settings
 from metaselect.ranking.predictor import Choice, Predictor
-from metaselect.ranking.searchspace import default_settings, default_values, settings_of, suggest
+from metaselect.ranking.searchspace import (
+    N_TREES,
+    default_settings,
+    default_values,
+    settings_of,
+    settings_with_trees,
+    suggest,
+)
+from metaselect.ranking.spread import GainSpread
 from metaselect.seeding import derive_seed
 
 Floats = npt.NDArray[np.float64]
@@ -45,6 +53,7 @@ class Plan:
         seed: Of folds, sampler and trees.
         chance: Allowed probability that a search replaces the defaults although nothing beats
             them; None takes the best settings without asking for proof.
+        trees: Whether inner folds are asked if trees help, where nothing is searched.
         storage: Journal file, or a database URL for Optuna; None keeps the search in memory.
         workers: Processes that share the search.
         executor: Whether they are this machine's, or as many as a Ray cluster has cores.
@@ -55,6 +64,7 @@ class Plan:
     n_best: int
     seed: int
     chance: float | None
+    trees: bool = True
     storage: str | None = None
     workers: int = 1
     executor: ExecutorName = "local"
@@ -91,7 +101,8 @@ def fit_predictor(
         GainModel.fit(rows, settings=settings, catalogue=catalogue, seed=plan.seed)
         for settings in chosen
     )
-    return Predictor(models, choices, _radius(inner, choices, level), n_trials, n_pruned)
+    residuals, spread = _residuals(inner, chosen, level)
+    return Predictor(models, choices, residuals, spread, n_trials, n_pruned)
 
 
 def try_settings(
@@ -116,7 +127,7 @@ def _search(
 ) -> tuple[list[Settings], int, int]:
     """The best settings, best first, with the number of trials and of those cut short."""
     if plan.n_trials == 1 or not inner.groups:
-        return [default_settings(inner.groups)], 1, 0
+        return [_usual_settings(inner, trees=plan.trees)], 1, 0
     study = _try(inner, plan, progress, states=_TRIED)
     n_tried = len(study.get_trials(deepcopy=False, states=_TRIED))
     done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
@@ -164,10 +175,26 @@ def _proven(inner: InnerFolds, settings: Sequence[Settings], *, chance: float) -
     tell good settings from lucky ones, and the lucky ones do worse on the next target. Where none
     is proven, the defaults stand.
     """
-    start = default_settings(inner.groups)
+    start = _usual_settings(inner, trees=True)
     usual = inner.losses_of(start)
     better = [item for item in settings if _beats(inner.losses_of(item), usual, chance=chance)]
     return better or [start]
+
+
+def _usual_settings(inner: InnerFolds, *, trees: bool) -> Settings:
+    """The settings without a search: trees where inner folds say that they help.
+
+    They are kept where the mean loss over clusters falls by more than its standard error.
+    """
+    plain = default_settings(inner.groups)
+    if not trees or not inner.groups:
+        return plain
+    usual = inner.losses_of(plain)
+    grown = settings_with_trees(inner.groups)
+    losses = inner.losses_of(grown)
+    gained = np.array([usual[cluster] - losses[cluster] for cluster in usual])
+    helps = len(gained) > 1 and gained.mean() > stats.sem(gained)
+    return grown if helps else plain
 
 
 def _beats(losses: Mapping[str, float], usual: Mapping[str, float], *, chance: float) -> bool:
@@ -178,9 +205,9 @@ def _beats(losses: Mapping[str, float], usual: Mapping[str, float], *, chance: f
 
 
 def _enqueue_start(study: optuna.Study, groups: Sequence[Group]) -> None:
-    """The defaults come first, then history alone; also where a broken search lost them."""
+    """The defaults come first, then trees on them; also where a broken search lost them."""
     known = [trial.params for trial in study.get_trials(states=_TRIED)]
-    for start in (default_values(groups), {**default_values(groups), "n_trees": 0}):
+    for start in (default_values(groups), {**default_values(groups), "n_trees": N_TREES}):
         if start not in known:
             study.enqueue_trial(start)
             return
@@ -197,12 +224,21 @@ def _sampler(study: optuna.Study, plan: Plan, helper: int | None) -> optuna.samp
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
 
 
-def _radius(inner: InnerFolds, choices: Sequence[Choice], level: float) -> ConformalRadius:
-    gains = [choice.scale.gain(inner.scores(choice.settings)) for choice in choices]
-    residuals = inner.rows["gain"].to_numpy(dtype=np.float64) - np.mean(gains, axis=0)
-    absolute = inner.rows["absolute"].to_numpy(dtype=bool)
-    clusters = inner.rows["cluster"].to_numpy(dtype=object)
-    return conformal_radius(residuals[absolute], clusters[absolute], level=level)
+def _residuals(
+    inner: InnerFolds, chosen: Sequence[Settings], level: float
+) -> tuple[Residuals, GainSpread]:
+    """Residuals of rows left out, scale and spread learnt without their unit as well."""
+    rows = inner.absolute_rows
+    expected = np.mean([inner.expected_gains(settings) for settings in chosen], axis=0)
+    away = rows["gain"].to_numpy(dtype=np.float64) - expected
+    units = rows["held_out"].to_numpy(dtype=object)
+    scaled = np.full(len(rows), np.nan)
+    for unit in sorted(set(units)):
+        own = units == unit
+        if not own.all():
+            scaled[own] = away[own] / GainSpread.fit(away[~own], rows[~own]).of(rows[own])
+    found = Residuals.of(scaled, units, level=level, units=inner.what_units_are)
+    return found, GainSpread.fit(away, rows)
 
 
 def _open_study(inner: InnerFolds, plan: Plan) -> optuna.Study:

@@ -9,9 +9,9 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.features.base import Group
-from metaselect.features.registry import FEATURES
 from metaselect.features.table import candidate_rows
 from metaselect.ranking.predictor import Predictor
+from metaselect.reasons import group_shares
 from metaselect.selector import TaskSelector
 from metaselect.training import Training
 
@@ -32,7 +32,8 @@ class ExpectedGains:
         reasons: What each of the groups adds to a candidate's gain beyond the mean of its
             query's candidates, shape (n_groups, n_targets, n_languages, n_candidates). A product
             of features counts half for either group.
-        radii: Half-width of each target's intervals; None where none is possible.
+        half_widths: Of a candidate's interval, shape (n_targets, n_candidates), the same in every
+            language; NaN where none is possible.
     """
 
     targets: tuple[str, ...]
@@ -41,7 +42,7 @@ class ExpectedGains:
     groups: tuple[Group, ...]
     gains: Floats
     reasons: Floats
-    radii: tuple[float | None, ...]
+    half_widths: Floats
 
     def best(self, target: int) -> npt.NDArray[np.intp]:
         """Position of the best candidate in each language, `direct` among them."""
@@ -81,15 +82,17 @@ def expected_gains(
     study = studies[0] if len(studies) == 1 else ""
     shape = (len(targets), len(languages), len(candidates))
     gains, reasons = np.empty(shape), np.empty((len(groups), *shape))
+    half_widths = np.empty((len(targets), len(candidates)))
     for predictor, rows, place in _parts(selector, targets, languages, study):
         gains[place] = predictor.expected(rows).reshape(gains[place].shape)
         by_group = _by_group(predictor, rows, groups)
         reasons[:, *place] = by_group.reshape(reasons[:, *place].shape)
+        widths = predictor.half_widths(rows).reshape(gains[place].shape)
+        half_widths[place[0]] = widths[:, 0]
     reasons -= reasons.mean(axis=-1, keepdims=True)
     reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
-    radii = tuple(selector.predictor_for(target).radius.radius for target in targets)
     return ExpectedGains(
-        tuple(targets), tuple(languages), candidates, groups, gains, reasons, radii
+        tuple(targets), tuple(languages), candidates, groups, gains, reasons, half_widths
     )
 
 
@@ -142,9 +145,5 @@ def _parts(
 def _by_group(predictor: Predictor, rows: pd.DataFrame, groups: Sequence[Group]) -> Floats:
     """Contributions summed by feature group, shape (n_groups, n_rows)."""
     parts = predictor.contributions(rows)
-    groups_of = {feature.name: feature.groups for feature in FEATURES}
-    weights = np.zeros((len(groups), parts.shape[1]))
-    for column, name in enumerate(parts.columns):
-        for group in groups_of[name]:
-            weights[groups.index(group), column] = 1.0 / len(groups_of[name])
-    return np.asarray(weights @ parts.to_numpy(dtype=np.float64).T)
+    shares = group_shares(list(parts.columns), groups)
+    return np.asarray(shares @ parts.to_numpy(dtype=np.float64).T)

@@ -18,6 +18,11 @@ _LEFT_OUT = {
 }
 _NOT_RULES = ("ranker", "oracle", "ceiling", "random")
 _MAIN = "regret@1"
+_ON_HALVES = {
+    "ceiling": "the choice by the runs themselves",
+    "ranker": "the ranker, without a run of what was left out",
+    "random": "a random choice",
+}
 
 
 def title_of(record: Record) -> str:
@@ -79,16 +84,20 @@ def evaluation_sentence(record: Record) -> str:
 
 def ceiling_sentence(record: Record) -> str:
     """What choosing by half of the seeds reaches on the other half."""
-    methods = record["methods"]
-    if "ceiling" not in methods:
+    halves = record.get("halves")
+    if halves is None or "ceiling" not in halves["methods"]:
         reason = record.get("not_applicable", {}).get("ceiling", "not part of this evaluation")
         return f"Unknown: {reason}."
-    ceiling, ranker = methods["ceiling"][_MAIN], methods.get("ranker", {}).get(_MAIN)
+    gains = {name: row["gain@1"] for name, row in halves["methods"].items()}
+    told = [
+        f"{words} gains {points(gains[name])}"
+        for name, words in _ON_HALVES.items()
+        if gains.get(name) is not None
+    ]
     return (
-        "Choosing by the runs of half of the seeds and scoring on the other half, as if the "
-        f"experiment were made again, has regret@1 {_plain(ceiling)} points. Half of the seeds are "
-        "noisier than all of them, on which the ranker, without a run of what was left out, has "
-        f"{_plain(ranker)}."
+        "Choosing on half of the seeds and scoring on the other half, as if the experiment were "
+        f"made again, in points over training directly: {'; '.join(told)}. Regret is not free of "
+        "luck: the best of noisy gains is partly the luckiest."
     )
 
 
@@ -135,7 +144,3 @@ def _change(item: Record) -> str:
         f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
         f"{points(item['high'])}, {item['n_clusters']} clusters)"
     )
-
-
-def _plain(fraction: float | None) -> str:
-    return points(fraction).lstrip("+")

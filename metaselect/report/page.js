@@ -63,8 +63,8 @@
     element("ranking").replaceChildren(...order.map((candidate, place) => {
       const {name: task, cost} = page.candidates[candidate];
       const direct = task === page.direct, gain = gains[candidate];
-      const interval = direct ? "0 by definition" : chosen.radius === null ? "none possible" :
-        `${points(gain - chosen.radius)} to ${points(gain + chosen.radius)}`;
+      const interval = direct ? "0 by definition" : chosen.widths[candidate] === null ? "none possible" :
+        `${points(gain - chosen.widths[candidate])} to ${points(gain + chosen.widths[candidate])}`;
       const made = row([
         cell(String(place + 1)), cell(task, "text", "th"), cell(points(gain), bin(gain, page.edges)),
         cell(interval), cell(cost),

@@ -25,6 +25,7 @@ from metaselect.selector import TaskSelector
 
 _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
+_WIDTH_DIGITS = 6  # of a half-width in the page's data
 _PLANES_A_GAIN = 7  # numbers of a candidate: its gain and reasons; a study adds one
 _N_OTHERS = 40  # languages beside those of training, where these alone make a large page
 
@@ -74,20 +75,20 @@ class Rankings:
         if not len(self.by_study):
             return []
         return [
-            f"none in particular (mean of {len(self.encoders)} studies)",
+            "none in particular",
             *(f"{encoder} (study {study})" for study, encoder in self.encoders.items()),
         ]
 
     def _first(self) -> dict[str, Any]:
         """The ranking and the map's table as they stand before anything is chosen."""
-        grid, radius = self.grid, self.grid.radii[0]
+        grid = self.grid
         gains = grid.gains[0, self.start]
         rows = [
             {
                 "name": grid.candidates[at],
                 "direct": grid.candidates[at] == DIRECT,
                 "gain": gains[at],
-                "interval": _interval(grid.candidates[at], gains[at], radius),
+                "interval": _interval(grid.candidates[at], gains[at], grid.half_widths[0, at]),
                 "cost": self.costs[at],
                 "reasons": grid.reasons[:, 0, self.start, at],
             }
@@ -123,9 +124,15 @@ class Rankings:
         numbers, scale = packed_numbers(np.concatenate(planes), step=_STEP)
         listed = zip(self.languages.listed, self.languages.stand_in, strict=True)
         entries = [[item.code, item.name, item.family, at] for item, at in listed]
-        targets = zip(grid.targets, grid.radii, self.notes, strict=True)
+        widths = [
+            [None if np.isnan(width) else round(width, _WIDTH_DIGITS) for width in own]
+            for own in grid.half_widths.tolist()
+        ]
+        targets = zip(grid.targets, widths, self.notes, strict=True)
         return {
-            "targets": [{"name": n, "radius": r, "notes": notes} for n, r, notes in targets],
+            "targets": [
+                {"name": n, "widths": widths, "notes": notes} for n, widths, notes in targets
+            ],
             "candidates": [
                 {"name": name, "cost": cost}
                 for name, cost in zip(grid.candidates, self.costs, strict=True)
@@ -159,7 +166,7 @@ def rankings_of(selector: TaskSelector) -> Rankings:
     codes = [item.code for item in languages.computed]
     grid = expected_gains(selector, targets=targets, languages=codes)
     by_study = gains_by_study(selector, targets=targets, languages=codes)
-    radius = selector.predictor_for(targets[0]).radius
+    residuals = selector.predictor_for(targets[0]).residuals
     return Rankings(
         grid=grid,
         encoders=studies,
@@ -167,7 +174,7 @@ def rankings_of(selector: TaskSelector) -> Rankings:
         languages=languages,
         costs=tuple(_cost(name, selector) for name in grid.candidates),
         notes=tuple(tuple(selector.warnings(target=name, languages=[])) for name in targets),
-        interval_words=radius.describe(),
+        interval_words=residuals.describe(),
         start=0,
     )
 
@@ -176,12 +183,12 @@ def _label(language: Language) -> str:
     return f"{language.name} ({language.code})"
 
 
-def _interval(name: str, gain: float, radius: float | None) -> str:
+def _interval(name: str, gain: float, half_width: float) -> str:
     if name == DIRECT:
         return "0 by definition"
-    if radius is None:
+    if np.isnan(half_width):
         return "none possible"
-    return f"{points(gain - radius)} to {points(gain + radius)}"
+    return f"{points(gain - half_width)} to {points(gain + half_width)}"
 
 
 def _cost(name: str, selector: TaskSelector) -> str:

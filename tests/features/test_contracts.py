@@ -10,6 +10,7 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.features.base import GROUPS, World, compute
 from metaselect.features.history import History
 from metaselect.features.measured.records import MEASURES
+from metaselect.features.profiles import Profiles
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import candidate_rows, prepare
 from metaselect.ranking.searchspace import DEFAULT_POOLING
@@ -36,6 +37,13 @@ def some_of_every_measure():
             yield Value(measure.name, "e", *place, value, 1.0)
 
 
+def _profiles(rows, catalogue):
+    """Profiles in a table where xnli and rte are intermediates too."""
+    twins = {"mnli": "xnli", "qqp": "rte"}
+    again = rows.assign(intermediate=rows["intermediate"].map(twins)).dropna(subset="intermediate")
+    return Profiles.fit(pd.concat([rows, again]), catalogue, leave_out=False)
+
+
 @pytest.fixture(scope="module")
 def world():
     runs = check_runs(simulated_runs(seed=0, noise=0.01), percent=False)
@@ -44,7 +52,7 @@ def world():
     rows = prepare(query_gains(runs), catalogue, unit="target")
     # one unit of all: every effect is kept
     whole = History.fit(rows.assign(held_out=""), pooling=DEFAULT_POOLING, leave_out=False)
-    return World(catalogue, whole)
+    return World(catalogue, whole, _profiles(rows, catalogue))
 
 
 @pytest.fixture(scope="module")
@@ -116,5 +124,6 @@ def test_no_feature_changes_with_the_gains_of_its_own_rows():
     tables = []
     for given in (prepared, turned):
         history = History.fit(given, pooling=DEFAULT_POOLING, leave_out=True)
-        tables.append(compute(FEATURES, given[own], World(catalogue, history)))
+        profiles = Profiles.fit(given, catalogue, leave_out=True)
+        tables.append(compute(FEATURES, given[own], World(catalogue, history, profiles)))
     np.testing.assert_allclose(tables[0].to_numpy(), tables[1].to_numpy(), rtol=1e-5, atol=1e-9)

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from metaselect.features.base import Feature, World, compute
-from metaselect.features.products import first_factor, product_of, products_of
+from metaselect.features.products import product_of, products_of
 
 
 def _feature(name, *, group, key, low, high, values):
@@ -58,7 +58,5 @@ def test_the_range_of_a_product_spans_its_corners():
 def test_products_are_named_after_their_factors():
     (product,) = products_of([SIZE, DISTANCE], [("size", "distance")])
     assert product.name == "size_x_distance"
-    assert first_factor(product.name) == "size"
-    assert first_factor("size") == "size"
     with pytest.raises(KeyError, match="weight"):
         products_of([SIZE], [("size", "weight")])

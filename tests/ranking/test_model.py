@@ -1,41 +1,21 @@
 import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS
 from metaselect.features.table import NEW
-from metaselect.ranking.intervals import ConformalRadius
-from metaselect.ranking.model import GainModel, GainScale, Settings, fixed_features
+from metaselect.ranking.intervals import Residuals
+from metaselect.ranking.model import GainModel, Settings, fixed_features
 from metaselect.ranking.predictor import Choice, Predictor
+from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
+from metaselect.ranking.spread import GainSpread
 
 
 @pytest.fixture(scope="module")
 def model(simulated_rows, catalogue):
     settings = default_settings(GROUPS)
     return GainModel.fit(simulated_rows, settings=settings, catalogue=catalogue, seed=1)
-
-
-class TestGainScale:
-    def test_least_squares_by_hand(self):
-        # scores 0, 1, 2 and gains .01, .01, .04: slope (.03 / 2), mean .02 at score 1
-        scale = GainScale.fit(np.array([0.0, 1.0, 2.0]), np.array([0.01, 0.01, 0.04]))
-        assert (scale.slope, scale.intercept) == pytest.approx((0.015, 0.005))
-        assert scale.gain(np.array([3.0])) == pytest.approx([0.05])
-
-    def test_a_ranking_is_never_turned_round(self):
-        # scores and gains run against each other: order is kept, gains stay near the mean
-        scale = GainScale.fit(np.array([0.0, 1.0, 2.0]), np.array([0.04, 0.01, 0.01]))
-        assert scale.slope == 1e-3
-        assert scale.gain(np.array([1.0])) == pytest.approx([0.02])
-
-    def test_scores_that_tell_nothing_stand_for_the_mean_gain(self):
-        scale = GainScale.fit(np.full(4, 0.3), np.array([-0.05, -0.03, -0.05, -0.03]))
-        assert scale.gain(np.array([0.3])) == pytest.approx([-0.04])
-
-    def test_too_few_rows_leave_the_score_as_it_is(self):
-        scale = GainScale.fit(np.array([0.0, 1.0]), np.array([0.5, 0.1]))
-        assert (scale.intercept, scale.slope) == (0.0, 1.0)
-        assert GainScale.fit(np.array([]), np.array([])) == GainScale(0.0, 1.0)
 
 
 class TestGainModel:
@@ -77,8 +57,8 @@ class TestGainModel:
         turned = simulated_rows.assign(
             gain=simulated_rows["gain"].where(~own, -simulated_rows["gain"])
         )
-        # without fixed features nothing but history is left, and that never sees its own unit
-        settings = Settings(("history",), model.settings.pooling, 0.1, model.settings.ranker)
+        # without slopes nothing but history is left, and that never sees its own unit
+        settings = Settings(("history",), model.settings.pooling, 1e-9, 0.0, model.settings.ranker)
         tables = [
             GainModel.fit(rows, settings=settings, catalogue=catalogue, seed=1).table(rows[own])
             for rows in (simulated_rows, turned)
@@ -94,18 +74,37 @@ class TestGainModel:
         assert np.isfinite(scores[~direct]).all()
         assert {name for feature in alone.features for name in feature.groups} == {group}
 
+    def test_a_query_of_wide_spread_does_not_decide_alone(self, simulated_rows, catalogue):
+        # one target's gains a hundred times as large: the order of candidates elsewhere is kept
+        rows = simulated_rows[simulated_rows["intermediate"] != "direct"]
+        wide = rows.assign(gain=rows["gain"].where(rows["target"] != "tatoeba", rows["gain"] * 100))
+        settings = default_settings(DEFAULT_GROUPS)
+        asked = rows[rows["target"] == "xnli"].assign(held_out=NEW)
+        scores = [
+            GainModel.fit(
+                table[table["target"] != "xnli"], settings=settings, catalogue=catalogue, seed=1
+            ).score(asked)
+            for table in (rows, wide)
+        ]
+        assert spearmanr(*scores).statistic > 0.5
+
 
 def test_a_predictor_averages_its_models_in_gains(model, simulated_rows):
     rows = simulated_rows.iloc[:13]
-    radius = ConformalRadius(0.9, 3, None)
+    residuals = Residuals(0.9, 3, "clusters of targets", 2.0, (-1.0, 1.0))
     choices = tuple(
-        Choice(model.settings, GainScale(intercept, slope), 0.0)
-        for intercept, slope in [(0.01, 1.0), (0.03, 3.0)]
+        Choice(model.settings, GainScale(slope, level, level, {}), 0.0)
+        for level, slope in [(0.01, 1.0), (0.03, 3.0)]
     )
-    predictor = Predictor((model, model), choices, radius, 2, 0)
+    spread = GainSpread(0.01, {}, {}, {"mnli": 2.0})
+    predictor = Predictor((model, model), choices, residuals, spread, 2, 0)
     direct = (rows["intermediate"] == "direct").to_numpy()
     # the mean of .01 + s and .03 + 3 s is .02 + 2 s
     expected = np.where(direct, 0.0, 0.02 + 2 * model.score(rows))
     np.testing.assert_allclose(predictor.expected(rows), expected)
     parts = predictor.contributions(rows).to_numpy()
     np.testing.assert_allclose(parts, 2 * model.contributions(rows).to_numpy())
+    # two spreads of .01, of .02 for mnli; direct's gain is known
+    widths = np.where(direct, 0.0, np.where(rows["intermediate"] == "mnli", 0.04, 0.02))
+    np.testing.assert_allclose(predictor.half_widths(rows), widths)
+    assert (predictor.p_positive(rows)[direct] == 0).all()

@@ -31,7 +31,8 @@ def test_expected_gains_and_reasons_come_back_to_the_last_bit(
     assert back.expected(new).tobytes() == predictor.expected(new).tobytes()
     first, second = (item.contributions(new).to_numpy() for item in (predictor, back))
     assert first.tobytes() == second.tobytes()
-    assert (back.choices, back.radius) == (predictor.choices, predictor.radius)
+    assert (back.choices, back.residuals) == (predictor.choices, predictor.residuals)
+    assert back.spread == predictor.spread
     assert (back.n_trials, back.n_pruned) == (predictor.n_trials, predictor.n_pruned)
 
 

@@ -106,14 +106,14 @@ def test_a_search_stopped_between_trials_goes_on_to_the_same_end(
 def test_a_search_stopped_within_a_trial_goes_on_to_the_same_end(
     rows, catalogue, unbroken, tmp_path, n_fits
 ):
-    # a trial fits 3 models in each of 2 folds, but the second start has no trees:
-    # the first fit and the fourth are the first trial's, the eighth the third trial's
+    # a trial grows 3 models' trees in each of 2 folds, but the first start has no trees:
+    # the first fit and the fourth are the second trial's, the eighth the third trial's
     plan = replace(PLAN, n_best=5, storage=_journal(tmp_path))
     with pytest.raises(KeyboardInterrupt, match="stopped"), _interrupt_at_fit(n_fits):
         _fit(rows, catalogue, plan)
     rest = Lines()
     resumed = _fit(rows, catalogue, plan, progress=rest)
-    assert len(rest) == (3 if n_fits == 8 else 5)
+    assert len(rest) == (3 if n_fits == 8 else 4)
     assert _chosen(resumed) == _chosen(unbroken)
     assert (resumed.n_trials, resumed.n_pruned) == (unbroken.n_trials, unbroken.n_pruned)
 
@@ -173,9 +173,9 @@ def test_one_unit_cannot_be_tuned_on(rows, catalogue):
 def test_intervals_come_from_clusters_that_the_models_did_not_see(rows, catalogue):
     # 5 clusters reach level 5/6: .8 has an interval, .9 has none
     plan = replace(PLAN, n_trials=1)
-    assert _fit(rows, catalogue, plan, level=0.8).radius.radius > 0
-    none = _fit(rows, catalogue, plan, level=0.9).radius
-    assert (none.radius, none.n_clusters) == (None, 5)
+    assert _fit(rows, catalogue, plan, level=0.8).residuals.radius > 0
+    none = _fit(rows, catalogue, plan, level=0.9).residuals
+    assert (none.radius, none.n_units) == (None, 5)
 
 
 def test_expected_gain_of_direct_is_nothing_and_of_the_others_finite(rows, catalogue):
