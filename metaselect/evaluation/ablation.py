@@ -1,17 +1,18 @@
 """What feature groups add: the ladder, each group alone and dropped, and shuffled languages.
 
-Every arm is the same ranker with the same settings, folds and seeds; only its features differ, so
-arms are compared query by query. An arm without `history` has no prior from it either.
+Every arm is the same ranker with the same settings, folds and seeds, and without trees; only its
+features differ, so arms are compared query by query. An arm without `history` has no prior from it
+either.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.evaluation.folds import FoldPlan, plan_folds
 from metaselect.evaluation.judging import (
     Judging,
     Outcome,
@@ -19,12 +20,10 @@ from metaselect.evaluation.judging import (
     asked_about,
     judged,
     scored_of,
-    tested_folds,
     the_one,
 )
+from metaselect.evaluation.protocols import OuterFold
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
-from metaselect.features.table import prepare, rankable
-from metaselect.runs.gains import query_gains
 from metaselect.runs.simulated import is_simulated
 from metaselect.seeding import derive_seed
 
@@ -105,53 +104,71 @@ def ablate_choices(
         MetaselectError: The table has too few units.
     """
     runs = asked_about(runs, catalogue, judging)
-    rows = rankable(prepare(query_gains(runs), catalogue, unit=judging.protocol))
-    shuffled = shuffled_languages(rows, seed=judging.plan.seed)
-    folds = {False: tested_folds(rows, judging), True: tested_folds(shuffled, judging)}
+    plan = plan_folds(runs, catalogue, protocol=judging.protocol, seed=judging.plan.seed)
+    other = shuffled_languages(runs["language"], seed=judging.plan.seed)
+    folds = {False: plan.distinct, True: [_shuffled(fold, other) for fold in plan.distinct]}
     plans = arms()
-    own = replace(judging, rules=("random",))
+    own = replace(judging, rules=("random",), plan=replace(judging.plan, trees=False))
     jobs = [
         (fold, replace(own, groups=arm.groups)) for arm in plans for fold in folds[arm.shuffled]
     ]
     outcomes = judged(jobs, catalogue, choices)
     by_arm = []
     for number, arm in enumerate(plans, start=1):
-        by_arm.append(list(islice(outcomes, len(folds[arm.shuffled]))))
+        by_arm.append(list(islice(outcomes, len(plan.distinct))))
         if progress is not None:
             progress(f"{number}/{len(plans)} arms: {arm.name}")
-    found = [_together(by_arm, plans, place, own) for place in range(len(choices))]
+    found = [_together(by_arm, plan, place, own) for place in range(len(choices))]
     return [item and replace(item, simulated=is_simulated(runs)) for item in found]
 
 
 def _together(
-    outcomes: Sequence[Sequence[Outcome]], plans: Sequence[Arm], place: int, judging: Judging
+    outcomes: Sequence[Sequence[Outcome]], plan: FoldPlan, place: int, judging: Judging
 ) -> Scored | None:
     """One choice of all arms as one result; None where no query leaves it."""
-    found = [scored for own in outcomes if (scored := scored_of(own, place, judging)) is not None]
+    found = [
+        scored for own in outcomes if (scored := scored_of(own, place, judging, plan)) is not None
+    ]
     if not found:
         return None
-    queries = [
-        _named(scored.queries, arm.name, first=arm is plans[0])
-        for scored, arm in zip(found, plans, strict=True)
-    ]
+    queries, halves = (
+        pd.concat(
+            [
+                _named(table, arm.name, first=number == 0)
+                for number, (table, arm) in enumerate(zip(tables, arms(), strict=True))
+            ],
+            ignore_index=True,
+        )
+        for tables in ([item.queries for item in found], [item.halves for item in found])
+    )
     return replace(
         found[0],
-        queries=pd.concat(queries, ignore_index=True),
+        queries=queries,
+        halves=halves,
         n_trials=sum(item.n_trials for item in found),
         n_pruned=sum(item.n_pruned for item in found),
     )
 
 
-def shuffled_languages(rows: pd.DataFrame, *, seed: int) -> pd.DataFrame:
-    """Rows whose languages' features are another's: a derangement where there are two or more."""
-    codes = sorted(rows["language"].unique())
-    order = sorted(codes, key=lambda code: derive_seed(seed, "shuffled", code))
-    other = dict(zip(order, np.roll(order, 1), strict=True))
-    return rows.assign(language=rows["language"].map(other))
+def shuffled_languages(codes: pd.Series, *, seed: int) -> dict[str, str]:
+    """Another language for each: a derangement where there are two or more."""
+    names = sorted(codes.unique())
+    order = sorted(names, key=lambda code: derive_seed(seed, "shuffled", code))
+    return dict(zip(order, [*order[-1:], *order[:-1]], strict=True))
+
+
+def _shuffled(fold: OuterFold, other: Mapping[str, str]) -> OuterFold:
+    """A fold whose rows have the features of another language."""
+    train, test = (
+        rows.assign(language=rows["language"].map(other)) for rows in (fold.train, fold.test)
+    )
+    return replace(fold, train=train, test=test)
 
 
 def _named(queries: pd.DataFrame, arm: str, *, first: bool) -> pd.DataFrame:
-    """The ranker's rows under the arm's name, with random and the oracle once."""
-    kept = {"ranker", "random", "oracle"} if first else {"ranker"}
+    """The ranker's rows under the arm's name, with random, oracle and ceiling once."""
+    if not len(queries):
+        return queries
+    kept = {"ranker", "random", "oracle", "ceiling"} if first else {"ranker"}
     own = queries[queries["method"].isin(kept)]
     return own.assign(method=own["method"].replace("ranker", arm))

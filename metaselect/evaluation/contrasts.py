@@ -1,6 +1,6 @@
 """Differences between methods, paired over clusters, with an interval and a sign-flip test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,20 @@ _EXACT_UP_TO = 14  # clusters; 2^14 sign patterns are fewer than the draws below
 _N_DRAWS = 20_000
 
 
+_ROUNDING = 1e-12  # a difference below this is none
+_CHANGED_FOR_POWER = 3  # clusters that must differ before their spread says anything of power
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison: a method against another in one measure, primary where named beforehand."""
+
+    method: str
+    against: str
+    measure: str
+    primary: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """A method against another in one measure.
@@ -21,12 +35,19 @@ class Contrast:
     Attributes:
         method, against, measure: What is compared.
         difference: Mean over clusters of method minus against, as a fraction.
-        low, high: 95 % interval of Student's t over clusters; NaN with one cluster.
+        low, high: 95 % interval over clusters, and over the other units left out where there are
+            such; NaN with one cluster.
         p: Two-sided sign-flip probability, exact up to 14 clusters.
-        p_holm: The same after Holm's correction within the family of contrasts.
+        primary: Whether it was named as a question beforehand; the others are descriptions.
+        p_holm: For primary contrasts, p after Holm's correction over these alone; else NaN.
         n_clusters: Clusters with both values.
+        n_changed: Clusters in which the two differ at all.
+        leading: The cluster that contributes most to the difference; None where none differs.
+        low_without_one, high_without_one: Lowest and highest difference when one cluster is left
+            out; NaN with one cluster.
         detectable: Smallest true difference that such clusters show at 5 % in four of five
-            studies (power 80 %), from the spread seen; NaN with one cluster.
+            studies (power 80 %), from the spread seen. NaN where fewer than three clusters
+            differ: their spread says nothing of what could have been seen.
     """
 
     method: str
@@ -36,34 +57,98 @@ class Contrast:
     low: float
     high: float
     p: float
+    primary: bool
     p_holm: float
     n_clusters: int
+    n_changed: int
+    leading: str | None
+    low_without_one: float
+    high_without_one: float
     detectable: float
 
 
 def contrast(
-    table: pd.DataFrame, *, method: str, against: Sequence[str], measures: Sequence[str], seed: int
-) -> list[Contrast]:
-    """Compare one method with others.
+    table: pd.DataFrame, comparison: Comparison, *, seed: int, units: "Units | None" = None
+) -> Contrast:
+    """Compare two methods in one measure.
 
     Args:
-        table: One row for each cluster and method: columns cluster, method and the measures.
-        method: The method of interest.
-        against: The others.
-        measures: Columns to compare.
+        table: One row for each cluster and method: columns cluster, method and the measure.
+        comparison: What is compared.
         seed: Of the sampled sign flips, where clusters are too many for all.
+        units: The other units left out, such as intermediates, which widen the interval: another
+            draw of them would give another difference.
     """
-    found = []
-    for measure in measures:
-        wide = table.pivot(index="cluster", columns="method", values=measure)
-        for other in against:
-            away = (wide[method] - wide[other]).dropna().to_numpy(dtype=np.float64)
-            mean = float(away.mean()) if len(away) else float("nan")
-            low, high = _interval(away)
-            p = sign_flip(away, seed=seed)
-            values = (mean, low, high, p, p, len(away), _detectable(away))
-            found.append(Contrast(method, other, measure, *values))
-    return holm(found)
+    wide = table.pivot(index="cluster", columns="method", values=comparison.measure)
+    away = (wide[comparison.method] - wide[comparison.against]).dropna()
+    values = away.to_numpy(dtype=np.float64)
+    low, high = _interval(values, units.errors(comparison) if units is not None else None)
+    n_changed = int((np.abs(values) > _ROUNDING).sum())
+    without_one = _without_one(values)
+    return Contrast(
+        comparison.method,
+        comparison.against,
+        comparison.measure,
+        difference=float(values.mean()) if len(values) else float("nan"),
+        low=low,
+        high=high,
+        p=sign_flip(values, seed=seed),
+        primary=comparison.primary,
+        p_holm=float("nan"),
+        n_clusters=len(values),
+        n_changed=n_changed,
+        leading=str(away.abs().idxmax()) if n_changed else None,
+        low_without_one=float(without_one.min()) if len(without_one) else float("nan"),
+        high_without_one=float(without_one.max()) if len(without_one) else float("nan"),
+        detectable=_detectable(values) if n_changed >= _CHANGED_FOR_POWER else float("nan"),
+    )
+
+
+def _without_one(differences: Floats) -> Floats:
+    """Mean difference without each cluster in turn; empty with fewer than two."""
+    if len(differences) < 2:
+        return np.empty(0)
+    return np.asarray((differences.sum() - differences) / (len(differences) - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Which units each fold left out, and what came out of it.
+
+    Attributes:
+        queries: One row for each query, fold and method: columns cluster, fold, method, measures.
+        left_out: Units left out, by fold.
+    """
+
+    queries: pd.DataFrame
+    left_out: Mapping[str, tuple[str, ...]]
+
+    def errors(self, comparison: Comparison) -> tuple[float, int] | None:
+        """Jackknife standard error of a difference over the units, and how many there are.
+
+        Each unit in turn is taken out with all folds that left it out (Efron and Tibshirani 1993,
+        chapter 11); None with fewer than two units.
+        """
+        names = sorted({unit for units in self.left_out.values() for unit in units})
+        folds = {
+            name: [fold for fold, units in self.left_out.items() if name not in units]
+            for name in names
+        }
+        parts = [self._difference(comparison, kept) for kept in folds.values() if kept]
+        known = np.array([part for part in parts if not np.isnan(part)])
+        if len(known) < 2:
+            return None
+        n_units = len(known)
+        variance = (n_units - 1) / n_units * ((known - known.mean()) ** 2).sum()
+        return float(variance**0.5), n_units
+
+    def _difference(self, comparison: Comparison, folds: Sequence[str]) -> float:
+        rows = self.queries[self.queries["fold"].isin(folds)]
+        rows = rows[rows["method"].isin([comparison.method, comparison.against])]
+        means = rows.groupby(["cluster", "method"])[comparison.measure].mean().unstack()
+        if {comparison.method, comparison.against} - set(means.columns):
+            return float("nan")
+        return float((means[comparison.method] - means[comparison.against]).mean())
 
 
 def sign_flip(differences: Floats, *, seed: int) -> float:
@@ -91,10 +176,21 @@ def sign_flip(differences: Floats, *, seed: int) -> float:
     return float(result.pvalue)
 
 
-def _interval(differences: Floats) -> tuple[float, float]:
-    if len(differences) < 2:
+def _interval(differences: Floats, unit_error: tuple[float, int] | None) -> tuple[float, float]:
+    """95 % of Student's t, from the spread over clusters and the error of the units left out.
+
+    Degrees of freedom of the sum by Welch and Satterthwaite.
+    """
+    n_clusters = len(differences)
+    if n_clusters < 2:
         return float("nan"), float("nan")
-    half = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+    variance, freedom = float(stats.sem(differences) ** 2), float(n_clusters - 1)
+    if unit_error is not None and unit_error[0] > 0:
+        own, n_units = unit_error[0] ** 2, unit_error[1]
+        total = variance + own
+        freedom = total**2 / (variance**2 / freedom + own**2 / (n_units - 1))
+        variance = total
+    half = stats.t.ppf(0.975, freedom) * variance**0.5
     mean = differences.mean()
     return float(mean - half), float(mean + half)
 
@@ -108,10 +204,14 @@ def _detectable(differences: Floats) -> float:
 
 
 def holm(contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """Holm's step-down correction over one family of contrasts (Holm 1979)."""
-    order = sorted(range(len(contrasts)), key=lambda place: contrasts[place].p)
-    corrected, highest = [0.0] * len(contrasts), 0.0
+    """Holm's step-down correction over the primary contrasts (Holm 1979); others have none."""
+    primary = [place for place, item in enumerate(contrasts) if item.primary]
+    order = sorted(primary, key=lambda place: contrasts[place].p)
+    corrected, highest = {}, 0.0
     for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(contrasts) - rank) * contrasts[place].p))
+        highest = max(highest, min(1.0, (len(order) - rank) * contrasts[place].p))
         corrected[place] = highest
-    return [replace(item, p_holm=p_holm) for item, p_holm in zip(contrasts, corrected, strict=True)]
+    return [
+        replace(item, p_holm=corrected[place]) if place in corrected else item
+        for place, item in enumerate(contrasts)
+    ]

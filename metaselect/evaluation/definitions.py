@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.evaluation.contrasts import contrast
+from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.features.base import World, compute
@@ -74,13 +74,11 @@ def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -
     clusters = queries.groupby(["cluster", "method"], as_index=False)[list(MEASURES)].mean()
     means = clusters.groupby("method")[list(MEASURES)].mean().reindex(list(scores))
     found = [
-        item
+        contrast(clusters, Comparison(name, against, measure), seed=seed)
         for name in scores
         for against in ("random", "size")
         if name not in ("random", against)
-        for item in contrast(
-            clusters, method=name, against=[against], measures=_CONTRASTED, seed=seed
-        )
+        for measure in _CONTRASTED
     ]
     return {
         "schema": 1,

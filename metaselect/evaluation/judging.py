@@ -15,8 +15,9 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
+from metaselect.evaluation.folds import FoldPlan
 from metaselect.evaluation.measured import grade_steps, measured
-from metaselect.evaluation.protocols import OuterFold, outer_folds, without_same_source
+from metaselect.evaluation.protocols import OuterFold, without_same_source
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.ranking.baselines import RULES
@@ -59,13 +60,21 @@ class Scored:
 
     Attributes:
         queries: One row for each query, fold and method: cluster, query, fold, method, measures.
-        candidates: One row for each test candidate: query, intermediate, gain, expected, radius.
+        halves: The same where methods learnt from one half of the seeds and were scored on the
+            other, the noise ceiling among them; no rows where no candidate has two seeds.
+        crossed: Whether `queries` are themselves `halves`.
+        left_out: Units that each fold left out, by the fold's name.
+        candidates: One row for each test candidate: query, intermediate, gain, expected,
+            half_width, p_positive.
         n_pruned: Trials that searches cut short, of n_trials in all.
         unusable: Methods that could not be applied, with the reason.
         simulated: Whether runs behind them are simulated.
     """
 
     queries: pd.DataFrame
+    halves: pd.DataFrame
+    crossed: bool
+    left_out: Mapping[str, tuple[str, ...]]
     candidates: pd.DataFrame
     n_trials: int
     n_pruned: int
@@ -74,15 +83,37 @@ class Scored:
 
     @property
     def clusters(self) -> pd.DataFrame:
-        """Means over the queries of each cluster and method."""
-        grouped = self.queries.groupby(["cluster", "method"], as_index=False)
-        return grouped[list(MEASURES)].mean()
+        """Means over the queries of each cluster and method: measures, and gain_crossed."""
+        columns = ["cluster", "method"]
+        found = _by_cluster(self.queries)
+        if not len(self.halves):
+            return found.assign(gain_crossed=np.nan)
+        crossed = _by_cluster(self.halves)[[*columns, "gain@1"]]
+        crossed = crossed[crossed["method"] != "oracle"]  # it knows the gains it is scored on
+        return found.merge(
+            crossed.rename(columns={"gain@1": "gain_crossed"}), on=columns, how="outer"
+        )
 
     @property
     def methods(self) -> pd.DataFrame:
         """Means over clusters of each method, in order of appearance."""
-        means = self.clusters.groupby("method")[list(MEASURES)].mean()
-        return means.reindex(self.queries["method"].unique())
+        return _over_clusters(self.clusters, [self.queries, self.halves])
+
+    @property
+    def methods_on_halves(self) -> pd.DataFrame:
+        """As `methods`, learnt from one half of the seeds and scored on the other."""
+        return _over_clusters(_by_cluster(self.halves), [self.halves])
+
+
+def _by_cluster(queries: pd.DataFrame) -> pd.DataFrame:
+    grouped = queries.groupby(["cluster", "method"], as_index=False)
+    return grouped[list(MEASURES)].mean()
+
+
+def _over_clusters(clusters: pd.DataFrame, appearances: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    order = dict.fromkeys(name for table in appearances if len(table) for name in table["method"])
+    means = clusters.drop(columns="cluster").groupby("method").mean()
+    return means.reindex(list(order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +131,6 @@ class Outcome:
 def asked_about(runs: pd.DataFrame, catalogue: Catalogue, judging: Judging) -> pd.DataFrame:
     """The runs of a table that an evaluation is about."""
     return runs if judging.with_same_source else without_same_source(runs, catalogue)
-
-
-def tested_folds(rows: pd.DataFrame, judging: Judging) -> list[OuterFold]:
-    """Outer folds that test queries with `direct` runs alone, if any has them.
-
-    Only there is training directly a choice; the others still serve as training rows.
-
-    Raises:
-        MetaselectError: Too few units.
-    """
-    folds = outer_folds(rows, protocol=judging.protocol, seed=judging.plan.seed)
-    if any(fold.test["absolute"].any() for fold in folds):
-        folds = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
-    return [fold for fold in folds if len(fold.test)]
 
 
 def judged(
@@ -139,13 +156,25 @@ def judged(
         yield from parallel(joblib.delayed(_judge_fold)(*call) for call in calls)
 
 
-def scored_of(results: Sequence[Outcome], place: int, judging: Judging) -> Scored | None:
-    """One choice of all folds together; None where no query leaves it."""
-    kept = [(item, tables) for item in results if (tables := item.tables[place]) is not None]
+def scored_of(
+    results: Sequence[Outcome], place: int, judging: Judging, plan: FoldPlan
+) -> Scored | None:
+    """One choice of all folds together; None where no query leaves it.
+
+    Args:
+        results: Main folds first, then those that only cross seeds.
+        place: Which choice.
+        judging: How it was judged.
+        plan: The folds.
+    """
+    n_main, crossed = len(plan.main), plan.main is plan.crossed
+    kept = [tables for item in results[:n_main] if (tables := item.tables[place]) is not None]
     if not kept:
         return None
-    queries = pd.concat([tables[0] for _, tables in kept], ignore_index=True)
-    candidates = pd.concat([tables[1] for _, tables in kept], ignore_index=True)
+    queries = pd.concat([tables[0] for tables in kept], ignore_index=True)
+    candidates = pd.concat([tables[1] for tables in kept], ignore_index=True)
+    beside = [tables[0] for item in results[n_main:] if (tables := item.tables[place]) is not None]
+    halves = queries if crossed else pd.concat([queries.iloc[:0], *beside], ignore_index=True)
     offered = set(candidates["intermediate"])
     named = [name for name in ("mnli", DIRECT) if name in judging.rules]
     unusable = {
@@ -153,9 +182,12 @@ def scored_of(results: Sequence[Outcome], place: int, judging: Judging) -> Score
     }
     return Scored(
         queries[~queries["method"].isin(unusable)],
+        halves[~halves["method"].isin(unusable)],
+        crossed,
+        {fold.name: fold.left_out for fold in plan.distinct},
         candidates,
-        n_trials=sum(item.n_trials for item, _ in kept),
-        n_pruned=sum(item.n_pruned for item, _ in kept),
+        n_trials=sum(item.n_trials for item in results),
+        n_pruned=sum(item.n_pruned for item in results),
         unusable=unusable,
     )
 
@@ -224,12 +256,18 @@ def _measured_test(
     scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in judging.rules}
     scores["ranker"] = expected
     scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
+    if fold.crossed:  # what the seeds that were learnt from have not told of comes last
+        scores["ceiling"] = fold.test["gain_learnt"].fillna(-np.inf).to_numpy(dtype=np.float64)
     steps = grade_steps(fold.test)
     queries = [
         measured(fold.test, values, method=name, fold=fold.name, steps=steps)
         for name, values in scores.items()
     ]
-    radius = np.nan if predictor.radius.radius is None else predictor.radius.radius
     columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]
-    candidates = fold.test[columns].assign(expected=expected, radius=radius, fold=fold.name)
+    candidates = fold.test[columns].assign(
+        expected=expected,
+        half_width=predictor.half_widths(fold.test),
+        p_positive=predictor.p_positive(fold.test),
+        fold=fold.name,
+    )
     return pd.concat(queries), candidates

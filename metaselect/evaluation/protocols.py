@@ -12,6 +12,11 @@ from metaselect.features.table import NEW, Unit
 from metaselect.ranking.innerfolds import folds_of
 
 PROTOCOLS: tuple[Unit, ...] = get_args(Unit)
+SHARED_LUCK: frozenset[Unit] = frozenset({"family", "intermediate"})
+"""Protocols whose training and test gains share trained models: one model is scored in many
+languages, one `direct` baseline is behind every gain of a query. Scored on the seeds that were
+learnt from, the luck of these models would count as skill."""
+
 _WHAT = {
     "target": "clusters of targets that share English training data",
     "family": "language families",
@@ -27,17 +32,25 @@ class OuterFold:
     """Training rows and test rows; no unit is in both.
 
     Attributes:
-        name: Units left out.
+        name: Tells it from the other folds of an evaluation.
+        left_out: Units left out.
         train: Prepared rows with gains; `held_out` names the units to tune on.
         test: Prepared rows; `held_out` is emptied, since no history knows them.
+        crossed: Whether the gains to learn from come from some seeds and those to score on from
+            the others. Then `test` has a column gain_learnt: the gain by the seeds learnt from,
+            which only the noise ceiling may look at.
     """
 
     name: str
+    left_out: tuple[str, ...]
     train: pd.DataFrame
     test: pd.DataFrame
+    crossed: bool = False
 
 
-def outer_folds(rows: pd.DataFrame, *, protocol: Unit, seed: int) -> list[OuterFold]:
+def outer_folds(
+    rows: pd.DataFrame, *, protocol: Unit, seed: int, scored: pd.DataFrame | None = None
+) -> list[OuterFold]:
     """The folds of a protocol, every query with at least two candidates tested.
 
     `target`, `family` and `encoder` leave out one unit at a time. `intermediate` leaves out a
@@ -48,30 +61,24 @@ def outer_folds(rows: pd.DataFrame, *, protocol: Unit, seed: int) -> list[OuterF
         rows: From `features.table.prepare` with `unit=protocol`.
         protocol: What is left out.
         seed: Of the partition of intermediates.
+        scored: Rows like `rows` with the gains of other seeds, to be scored on; None scores on the
+            gains of `rows`.
 
     Raises:
         MetaselectError: Too few units.
     """
-    units = rows["held_out"].to_numpy(dtype=object)
-    candidates = (rows["intermediate"] != DIRECT).to_numpy(dtype=bool)
-    known = sorted(set(units[candidates]))
-    needed = 3 if protocol == "target" else 2  # two targets are left to tune on
-    if len(known) < needed:
-        raise MetaselectError(
-            f"Protocol {protocol!r} needs runs of at least {_NUMBER[needed]} {_WHAT[protocol]}, "
-            f"got {len(known)}: choose another --protocol or add runs."
-        )
+    known = _units(rows, protocol)
+    crossed = scored is not None
+    tested = rows if scored is None else _with_learnt_gains(scored, rows)
     count = min(_INTERMEDIATE_FOLDS, len(known)) if protocol == "intermediate" else len(known)
     folds = []
     for away in folds_of(known, n_folds=count, seed=seed):
-        left_out = np.isin(units, away)
+        in_test = np.isin(tested["held_out"].to_numpy(dtype=object), away)
         if protocol == "intermediate":
-            test = rows[left_out | ~candidates]
-            train = rows[~left_out]
-        else:
-            test, train = rows[left_out], rows[~left_out]
-        test = _rankable(test).assign(held_out=NEW)
-        folds.append(OuterFold(" ".join(away), _learnable(train), test))
+            in_test |= (tested["intermediate"] == DIRECT).to_numpy(dtype=bool)
+        train = rows[~np.isin(rows["held_out"].to_numpy(dtype=object), away)]
+        test = _rankable(tested[in_test]).assign(held_out=NEW)
+        folds.append(OuterFold(" ".join(away), away, _learnable(train), test, crossed))
     return folds
 
 
@@ -88,6 +95,25 @@ def without_same_source(runs: pd.DataFrame, catalogue: Catalogue) -> pd.DataFram
     }
     kept = [pair not in shared for pair in zip(runs["intermediate"], runs["target"], strict=True)]
     return runs[kept].reset_index(drop=True)
+
+
+def _units(rows: pd.DataFrame, protocol: Unit) -> list[str]:
+    candidates = (rows["intermediate"] != DIRECT).to_numpy(dtype=bool)
+    known = sorted(set(rows["held_out"].to_numpy(dtype=object)[candidates]))
+    needed = 3 if protocol == "target" else 2  # two targets are left to tune on
+    if len(known) < needed:
+        raise MetaselectError(
+            f"Protocol {protocol!r} needs runs of at least {_NUMBER[needed]} {_WHAT[protocol]}, "
+            f"got {len(known)}: choose another --protocol or add runs."
+        )
+    return known
+
+
+def _with_learnt_gains(scored: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows to score on with the gain of the same candidate by the seeds learnt from, if any."""
+    key = ["query", "intermediate"]
+    learnt = rows.set_index(key)["gain"].rename("gain_learnt")
+    return scored.join(learnt, on=key)
 
 
 def _shares_data(task: str, target: str, catalogue: Catalogue) -> bool:

@@ -8,22 +8,49 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.evaluation.contrasts import Contrast, contrast, holm
+from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.judging import Judging, Scored
-from metaselect.ranking.measures import MEASURES
 
-SCHEMA = 1
-_CONTRASTED = ("regret@1", "regret@3", "gain@1")
+SCHEMA = 2
+_SEEDS = {True: "other seeds", False: "the same seeds"}
 _NOT_RIVALS = ("ranker", "oracle", "ceiling")
+_N_BINS = 5
+_PRIMARY_RIVALS = ("random", "history", "history_kind", "direct")
+"""Named before any evaluation was made: does the ranker beat chance, what is best on average, what
+is best on the kind, and never using an intermediate?"""
+
+_STEPS = (
+    ("+difficulty", "history", True),
+    ("+language", "history", True),
+    ("+both", "history", True),
+    ("+both", "random", True),
+    ("all", "shuffled languages", True),
+    ("+both", "+difficulty", False),
+    ("all", "+both", False),
+    ("+measured", "all", False),
+)
+"""Comparisons of arms, and whether they are primary ones, named before as well."""
 
 
 def evaluation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
     """The record of an evaluation: the keys of DESIGN 4.4 and what explains them."""
-    rivals = [name for name in scored.methods.index if name not in _NOT_RIVALS]
+    rivals = [name for name in scored.queries["method"].unique() if name not in _NOT_RIVALS]
+    main = [
+        Comparison("ranker", rival, measure, measure == "regret@1" and rival in _PRIMARY_RIVALS)
+        for measure in ("regret@1", "regret@3")
+        for rival in rivals
+    ]
+    crossed = (
+        [] if scored.crossed else [Comparison("ranker", name, "gain_crossed") for name in rivals]
+    )
+    if len(scored.halves):
+        crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
     return {
         **_head(scored, judging),
-        "contrasts": contrasts_json(_contrasts(scored, "ranker", rivals, judging)),
+        "halves": _halves(scored),
+        "contrasts": contrasts_json(holm(_contrasts(scored, [*main, *crossed], judging))),
         "intervals": interval_coverage(scored, level=judging.level),
+        "calibration": calibration(scored),
         "direct": direct_choices(scored),
     }
 
@@ -31,19 +58,20 @@ def evaluation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
 def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
     """The record of an ablation: arms with their measures, and their contrasts."""
     head = _head(scored, judging)
-    names = [name for name in scored.methods.index if name not in ("oracle", "random")]
+    known = set(scored.queries["method"])
+    names = [name for name in scored.methods.index if name not in ("oracle", "random", "ceiling")]
     steps = [
-        ("+difficulty", "history"),
-        ("+language", "history"),
-        ("+both", "history"),
-        ("+both", "+difficulty"),
-        ("all", "+both"),
-        ("all", "shuffled languages"),
-        ("+measured", "all"),
-        *((name, "random") for name in names),
+        Comparison(arm, before, measure, primary and measure == "regret@1")
+        for arm, before, primary in _STEPS
+        for measure in ("regret@1", "regret@3", *([] if scored.crossed else ["gain_crossed"]))
+        if {arm, before} <= known
     ]
-    found = [item for pair in steps for item in _contrasts(scored, pair[0], [pair[1]], judging)]
-    return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(holm(found))}
+    primary = {(item.method, item.against) for item in steps}
+    steps += [
+        Comparison(name, "random", "regret@1") for name in names if (name, "random") not in primary
+    ]
+    found = holm(_contrasts(scored, steps, judging))
+    return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)}
 
 
 def contrast_in(
@@ -65,15 +93,56 @@ def interval_coverage(scored: Scored, *, level: float) -> dict[str, Any]:
     """Nominal and realised coverage of the gains' intervals, means over clusters."""
     rows = scored.candidates
     rows = rows[(rows["intermediate"] != DIRECT) & rows["absolute"]]
-    finite = rows[rows["radius"].notna()]
-    inside = (finite["gain"] - finite["expected"]).abs() <= finite["radius"]
+    finite = rows[rows["half_width"].notna()]
+    inside = (finite["gain"] - finite["expected"]).abs() <= finite["half_width"]
     by_cluster = inside.groupby(finite["cluster"]).mean()
     return {
         "level": level,
         "coverage": float(by_cluster.mean()) if len(by_cluster) else None,
-        "half_width": float(finite["radius"].mean()) if len(finite) else None,
-        "share_without_interval": float(rows["radius"].isna().mean()) if len(rows) else None,
+        "coverage_by_cluster": {str(name): float(part) for name, part in by_cluster.items()},
+        "half_width": float(finite["half_width"].mean()) if len(finite) else None,
+        "share_without_interval": float(rows["half_width"].isna().mean()) if len(rows) else None,
     }
+
+
+def calibration(scored: Scored) -> dict[str, Any]:
+    """Whether gains are above 0 as often as was said, each cluster weighing the same.
+
+    `bins` has, for each fifth of the probabilities, the mean said and the share seen; `brier` is
+    the mean squared difference, `brier_of_share` the same for one probability for all: the share
+    of gains above 0.
+    """
+    rows = scored.candidates
+    rows = rows[(rows["intermediate"] != DIRECT) & rows["absolute"] & rows["p_positive"].notna()]
+    if not len(rows):
+        return {"brier": None, "brier_of_share": None, "bins": []}
+    said = rows["p_positive"].to_numpy(dtype=np.float64)
+    seen = (rows["gain"] > 0).to_numpy(dtype=np.float64)
+    sizes = rows.groupby("cluster")["gain"].transform("size").to_numpy(dtype=np.float64)
+    weights = 1.0 / sizes / rows["cluster"].nunique()
+    fifth = np.minimum((said * _N_BINS).astype(int), _N_BINS - 1)
+    bins = [
+        {
+            "said": float(np.average(said[own], weights=weights[own])),
+            "seen": float(np.average(seen[own], weights=weights[own])),
+            "share": float(weights[own].sum()),
+        }
+        for number in range(_N_BINS)
+        if (own := fifth == number).any()
+    ]
+    share = float(np.average(seen, weights=weights))
+    return {
+        "brier": float(np.average((said - seen) ** 2, weights=weights)),
+        "brier_of_share": share * (1.0 - share),
+        "bins": bins,
+    }
+
+
+def _halves(scored: Scored) -> dict[str, Any] | None:
+    """Every method on the same halves of the seeds; None where no candidate has two."""
+    if not len(scored.halves):
+        return None
+    return {"methods": measures_json(scored.methods_on_halves)}
 
 
 def direct_choices(scored: Scored) -> dict[str, Any]:
@@ -93,7 +162,6 @@ def direct_choices(scored: Scored) -> dict[str, Any]:
 
 
 def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
-    ceiling_clusters = scored.clusters[scored.clusters["method"] == "random"]
     return {
         "schema": SCHEMA,
         "protocol": judging.protocol,
@@ -101,7 +169,8 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
         "with_same_source": judging.with_same_source,
         "simulated": scored.simulated,
         "n_queries": int(scored.candidates[["fold", "query"]].drop_duplicates().shape[0]),
-        "n_clusters": len(ceiling_clusters),
+        "n_clusters": int(scored.queries["cluster"].nunique()),
+        "learnt_and_scored_on": _SEEDS[scored.crossed],
         "methods": measures_json(scored.methods),
         "not_applicable": dict(scored.unusable),
         "search": {
@@ -117,21 +186,25 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
 def measures_json(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
     """Measures by method, as numbers that JSON can hold."""
     return {
-        str(name): {measure: _number(row[measure]) for measure in MEASURES}
+        str(name): {str(measure): _number(value) for measure, value in row.items()}
         for name, row in table.iterrows()
     }
 
 
 def _contrasts(
-    scored: Scored, method: str, against: Sequence[str], judging: Judging
+    scored: Scored, comparisons: Sequence[Comparison], judging: Judging
 ) -> list[Contrast]:
-    return contrast(
-        scored.clusters,
-        method=method,
-        against=against,
-        measures=_CONTRASTED,
-        seed=judging.plan.seed,
-    )
+    table = scored.clusters
+    units = None if judging.protocol == "target" else Units(scored.queries, scored.left_out)
+    return [
+        contrast(
+            table,
+            item,
+            seed=judging.plan.seed,
+            units=None if item.measure == "gain_crossed" else units,
+        )
+        for item in comparisons
+    ]
 
 
 def contrasts_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:

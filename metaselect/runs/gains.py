@@ -102,32 +102,43 @@ def observed_gains(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def split_seeds(runs: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Two tables with half of the seeds each: choose on one, score on the other.
+    """Two tables with half of the seeds each: learn or choose on one, score on the other.
 
-    Seeds are dealt out in turn, in a random order that is fixed for a query: candidates with the
-    same seeds have the same ones in each half, so that pairs stay pairs. The first half has one
-    more where their number is odd. `direct` with one seed stands in both halves; a candidate with
-    one seed has no second half and is left out of both.
+    The seeds of a study, encoder and adaptation are dealt out in turn, in a random order, so that
+    everything that shares a seed, such as one trained model scored in many languages, stands in
+    one half. `direct` scores whose seeds all fall into one half stand in both halves, since each
+    needs its baseline.
 
     Args:
         runs: A table from `check_runs`.
         seed: Fixes the order; the same rows give the same halves in any order of rows.
     """
-    cell, candidates = _distinct(runs, (*QUERY, "metric", "intermediate"))
-    draw, drawn = _distinct(runs, (*QUERY, "seed"))
-    keys = query_key(drawn).tolist()
-    numbers = drawn["seed"].tolist()
-    order = np.array(
-        [derive_seed(seed, key, str(number)) for key, number in zip(keys, numbers, strict=True)],
-        dtype=np.int64,
-    )[draw]
-    turn = pd.DataFrame({"cell": cell, "order": order, "seed": runs["seed"].to_numpy()})
-    place = turn.sort_values(["order", "seed"]).groupby("cell").cumcount().sort_index().to_numpy()
-    single = (np.bincount(cell, minlength=len(candidates)) == 1)[cell]
-    shared = single & (runs["intermediate"] == DIRECT).to_numpy()
-    first = shared | (~single & (place % 2 == 0))
-    second = shared | (~single & (place % 2 == 1))
+    first = _in_first_half(runs, seed=seed)
+    second = ~first
+    is_direct = (runs["intermediate"] == DIRECT).to_numpy(dtype=bool)
+    query, _ = _distinct(runs, (*QUERY, "metric"))
+    n_queries = int(query.max()) + 1 if len(query) else 0
+    for half, other in ((first, second), (second, first)):
+        lacks = np.bincount(query[half & is_direct], minlength=n_queries) == 0
+        half |= other & is_direct & lacks[query]
     return runs[first].reset_index(drop=True), runs[second].reset_index(drop=True)
+
+
+def _in_first_half(runs: pd.DataFrame, *, seed: int) -> npt.NDArray[np.bool_]:
+    """Whether each row's seed is in the first half of its study's seeds.
+
+    Seeds that intermediates have are dealt first, so that both halves have as many of them.
+    """
+    protocol, _ = _distinct(runs, QUERY[:3])
+    draw, drawn = _distinct(runs, (*QUERY[:3], "seed"))
+    chosen = np.bincount(draw, weights=runs["intermediate"] != DIRECT, minlength=len(drawn)) > 0
+    names = drawn.astype(str).itertuples(index=False)
+    order = [derive_seed(seed, *(str(part) for part in row)) for row in names]
+    of_draw = np.zeros(len(drawn), dtype=np.intp)
+    of_draw[draw] = protocol
+    table = pd.DataFrame({"protocol": of_draw, "last": ~chosen, "order": order})
+    table = table.sort_values(["protocol", "last", "order"], kind="stable")
+    return ((table.groupby("protocol").cumcount() % 2 == 0).sort_index().to_numpy())[draw]
 
 
 def _escape(name: str) -> str:

@@ -34,20 +34,24 @@ def _judging(protocol="target", *, rules=("random", "history", "mnli")):
 
 @pytest.fixture(scope="module")
 def scored(runs):
-    return evaluate(runs, CATALOGUE, _judging(), ceiling=True)
+    return evaluate(runs, CATALOGUE, _judging())
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_query_is_judged_under_every_protocol_by_every_method(runs, protocol):
     lines = []
-    found = evaluate(runs, CATALOGUE, _judging(protocol), ceiling=False, progress=lines.append)
+    found = evaluate(runs, CATALOGUE, _judging(protocol), progress=lines.append)
     folds = found.queries["fold"].nunique()
+    folds += 0 if found.crossed else found.halves["fold"].nunique()
     assert lines[-1].startswith(f"{folds}/{folds} folds")
     # 20 queries (6 + 5 + 4 + 5) of two encoders
     by_method = found.queries.groupby("method")["query"].nunique()
-    assert by_method.to_dict() == dict.fromkeys(
-        ("random", "history", "mnli", "ranker", "oracle"), 40
-    ), protocol
+    names = ("random", "history", "mnli", "ranker", "oracle")
+    crossed = protocol in ("family", "intermediate")
+    assert found.crossed == crossed
+    assert by_method.to_dict() == dict.fromkeys((*names, *(("ceiling",) if crossed else ())), 40), (
+        protocol
+    )
     assert found.queries[["regret@1", "gain@1", "hit@1"]].notna().all(axis=None)
     assert found.methods.index[0] == "random"
 
@@ -56,9 +60,22 @@ def test_the_oracle_loses_nothing_and_nobody_beats_it(scored):
     methods = scored.methods
     assert methods.loc["oracle", "regret@1"] == pytest.approx(0)
     assert methods.loc["oracle", "hit@1"] == pytest.approx(1)
-    assert (methods["gain@1"] <= methods.loc["oracle", "gain@1"] + 1e-12).all()
-    # the ceiling chooses on half the seeds: between random and the oracle
-    assert 0 < methods.loc["ceiling", "regret@1"] < methods.loc["random", "regret@1"]
+    assert (methods["gain@1"].dropna() <= methods.loc["oracle", "gain@1"] + 1e-12).all()
+    # the ceiling chooses by half of the seeds: no regret on all of them, but a gain on the others
+    assert np.isnan(methods.loc["ceiling", "regret@1"])
+    crossed = methods["gain_crossed"]
+    assert crossed["random"] < crossed["ceiling"] < methods.loc["oracle", "gain@1"]
+    assert np.isnan(crossed["oracle"])  # it knows the gains that it is scored on
+
+
+def test_every_method_of_the_halves_is_scored_on_the_same_halves(scored):
+    halves = scored.halves
+    per_method = halves.groupby("method").size()
+    assert set(per_method.index) == {"random", "history", "mnli", "ranker", "oracle", "ceiling"}
+    assert per_method.nunique() == 1
+    best = halves.groupby(["fold", "query"])[["regret@1", "gain@1"]]
+    whole = best.apply(lambda rows: np.ptp(rows["regret@1"] + rows["gain@1"]))
+    assert whole.max() < 1e-12  # one best gain for all methods of a query and half
 
 
 def test_means_are_over_clusters_not_rows(scored):
@@ -71,12 +88,12 @@ def test_means_are_over_clusters_not_rows(scored):
         ]
     )
     assert scored.methods.loc["ranker", "gain@1"] == pytest.approx(by_hand)
-    assert tuple(scored.methods.columns) == MEASURES
+    assert tuple(scored.methods.columns) == (*MEASURES, "gain_crossed")
 
 
 def test_gain_and_regret_of_one_choice_sum_to_the_best_gain(scored):
     best = scored.candidates.groupby("query")["gain"].max()
-    known = scored.queries[scored.queries["method"] != "ceiling"]
+    known = scored.queries
     total = known["regret@1"] + known["gain@1"]
     np.testing.assert_allclose(total, best.loc[known["query"]], atol=1e-12)
 
@@ -85,7 +102,7 @@ def test_no_method_sees_the_gains_that_it_is_judged_on(runs, scored):
     # xquad's and mlqa's scores turned upside down: what was expected of them stays the same
     own = runs["target"].isin(["xquad", "mlqa"])
     turned = runs.assign(score=runs["score"].where(~own, 1 - runs["score"]))
-    again = evaluate(turned, CATALOGUE, _judging(), ceiling=False)
+    again = evaluate(turned, CATALOGUE, _judging())
     first, second = (
         table.candidates.query("cluster == 'squad'").set_index(["query", "intermediate"])
         for table in (scored, again)
@@ -101,14 +118,13 @@ def test_workers_change_nothing(runs, scored):
         runs,
         CATALOGUE,
         Judging(judging.protocol, judging.groups, judging.plan, 0.5, judging.rules, workers=2),
-        ceiling=True,
     )
     np.testing.assert_array_equal(two.methods.to_numpy(), scored.methods.to_numpy())
 
 
 def test_mnli_is_no_rule_where_nobody_ran_it_and_the_ceiling_none_with_one_seed(runs):
     poor = runs[(runs["intermediate"] != "mnli") & (runs["seed"] == 0)].reset_index(drop=True)
-    found = evaluate(poor, CATALOGUE, _judging(), ceiling=True)
+    found = evaluate(poor, CATALOGUE, _judging())
     assert set(found.unusable) == {"mnli", "ceiling"}
     assert not {"mnli", "ceiling"} & set(found.methods.index)
 
@@ -116,7 +132,7 @@ def test_mnli_is_no_rule_where_nobody_ran_it_and_the_ceiling_none_with_one_seed(
 def test_among_intermediates_direct_is_no_choice_and_the_rest_is_the_same(runs, scored):
     rules = ("random", "history", "mnli", "direct")
     judging = replace(_judging(rules=rules), with_direct=False)
-    among = evaluate(runs, CATALOGUE, judging, ceiling=True)
+    among = evaluate(runs, CATALOGUE, judging)
     assert "direct" not in set(among.candidates["intermediate"])
     assert among.unusable["direct"] == "no query has direct among its candidates"
     keys = ["fold", "query", "intermediate"]
@@ -131,11 +147,11 @@ def test_among_intermediates_direct_is_no_choice_and_the_rest_is_the_same(runs, 
 
 def test_runs_on_shared_data_count_only_where_asked(runs, scored):
     judging = _judging(rules=("random",))
-    apart = evaluate(runs, CATALOGUE, replace(judging, with_same_source=False), ceiling=False)
+    apart = evaluate(runs, CATALOGUE, replace(judging, with_same_source=False))
     shared = [("mnli", "xnli"), ("squad", "xquad"), ("squad", "mlqa")]
     pairs = zip(runs["intermediate"], runs["target"], strict=True)
     rest = runs[[pair not in shared for pair in pairs]].reset_index(drop=True)
-    by_hand = evaluate(rest, CATALOGUE, judging, ceiling=False)
+    by_hand = evaluate(rest, CATALOGUE, judging)
     pd.testing.assert_frame_equal(apart.candidates, by_hand.candidates)
     assert len(apart.candidates) < len(scored.candidates)
 
@@ -143,7 +159,7 @@ def test_runs_on_shared_data_count_only_where_asked(runs, scored):
 def test_a_table_without_a_choice_is_refused(runs):
     alone = runs[runs["intermediate"] == "mnli"].reset_index(drop=True)
     with pytest.raises(MetaselectError, match="nothing to rank"):
-        evaluate(alone, CATALOGUE, _judging(), ceiling=False)
+        evaluate(alone, CATALOGUE, _judging())
 
 
 def test_every_method_of_an_evaluation_has_words():
