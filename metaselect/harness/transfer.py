@@ -105,7 +105,7 @@ def run_grid(
                 work_off(plan, shop, state, executor, ledger)
         finally:
             executor.close()
-        return write_tables(plan, shop, place.out, state.failures, state.interrupted, feed)
+        return write_tables(plan, shop, place.out, state.interrupted, feed)
 
 
 def _executor(shop: Workshop, place: Place) -> Executor:
@@ -134,7 +134,7 @@ class _Ledger:
             log_stage(self.trackers, stage, self.shop.work)
         started = time.monotonic()
         if started > self.write_at:
-            found = write_tables(self.plan, self.shop, self.place.out, {}, True, self.feed)
+            found = write_tables(self.plan, self.shop, self.place.out, True, self.feed)
             if found.store_fault is not None:
                 self.report(f"runs wait: {found.store_fault}")
             taken = time.monotonic() - started
@@ -173,16 +173,16 @@ def write_tables(
     plan: Plan,
     shop: Workshop,
     out: Path,
-    failures: Mapping[str, str],
     interrupted: bool,
     feed: StoreFeed | None,
 ) -> GridResult:
-    """Write `runs.csv`, `trainings.csv`, `timings.csv` and `failures.json` from what is done."""
+    """Write `runs.csv`, `trainings.csv`, `timings.csv` and `failures.json` from the work folder."""
     tables = collect_tables(plan, shop.work)
     for name in ("runs", "trainings", "timings"):
         table = getattr(tables, name)
         if len(table):
             write_text(out / f"{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+    failures = {key: why for key, why in shop.work.failures().items() if key in plan.stages}
     named = {f"{plan.stages[key].label} ({key})": why for key, why in sorted(failures.items())}
     write_json(out / "failures.json", named)
     done = sum(_is_scored(plan, shop, run.score_key) for run in plan.runs)

@@ -146,10 +146,10 @@ class WorkFolder:
         """Record why a stage failed."""
         write_json(self._failure(key), failure)
 
-    def failure(self, key: str) -> dict[str, Any] | None:
-        """Why a stage failed the last time, or None."""
-        path = self._failure(key)
-        return self.read(path) if path.is_file() else None
+    def failures(self) -> dict[str, str]:
+        """Reason by key, of the stages that failed the last time they were tried."""
+        paths = sorted((self.root / "failures").glob("*.json"))
+        return {path.stem: self.read(path)["reason"] for path in paths}
 
     def clear_failure(self, key: str) -> None:
         """Forget a failure before another try."""

@@ -1,5 +1,6 @@
 """Whole grids on a tiny encoder: shared stages, resuming, failures, the table."""
 
+import json
 import re
 import resource
 from pathlib import Path
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from metaselect.errors import MetaselectError
-from metaselect.harness import workers
+from metaselect.harness import transfer, workers
 from metaselect.harness.dynamics import load_dynamics
 from metaselect.harness.stages import ScoreStage, TrainStage
 from metaselect.runs.exchange import read_runs
@@ -309,3 +310,27 @@ def test_a_full_disk_fails_the_run_and_leaves_the_rest(
     assert not [path for path in (tmp_path / "out").rglob(".*") if path.is_file()]
     after = run_tiny(config, tmp_path / "out")
     assert (after.done, after.failed) == (4, 0)
+
+
+def test_failures_stay_on_record_while_a_grid_goes_on(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "TABLE_EVERY_S", 0.0)
+    monkeypatch.setattr(transfer, "_RARELY", 0)
+    (data_folder / "udpos" / "train.jsonl").write_text("{")
+    out = tmp_path / "out"
+    seen: list[dict[str, str]] = []
+
+    def report(line: str) -> None:
+        if (out / "failures.json").is_file():
+            seen.append(json.loads((out / "failures.json").read_text()))
+
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct"], targets=["udpos", "xnli"]
+    )
+    result = tiny_grid(config, out).run(report)
+    # The training of udpos fails first, and its scoring with it. The record is looked at before
+    # each later stage ends: xnli's training and its scoring.
+    assert [len(found) for found in seen] == [2, 2]
+    assert json.loads((out / "failures.json").read_text()) == result.failures == seen[-1]
+    assert result.failed == 1
