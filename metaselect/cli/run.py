@@ -1,6 +1,7 @@
 """`metaselect run`: plan, estimate, carry out and resume a grid of transfer runs."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +68,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         cost = grid.preview(say)
         _print({**grid.counts(), **cost}, as_json, grid.describe(cost["seconds"]))
         return
-    result = grid.run(say)
+    result = grid.run(say, None if sys.stderr.isatty() else say)
     summary = {
         "planned": result.planned, "done": result.done, "failed": result.failed,
         "interrupted": result.interrupted, "table": str(result.table),

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from metaselect.harness.finetune import Interrupted
+from metaselect.harness.heartbeat import Heartbeat
 from metaselect.harness.scoring import failure_record, run_scoring
 from metaselect.harness.stages import Stage, TrainStage
 from metaselect.harness.training import Workshop, run_training
@@ -80,6 +81,7 @@ def carry_out(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
     Every failure is caught here, and here alone, so that the rest of a grid goes on.
     """
     started = time.perf_counter()
+    heart = Heartbeat(shop.work.beat(stage.key))
     failure, languages, interrupted = None, {}, False
     on_gpu = shop.machine.device.startswith("cuda")
     if on_gpu:
@@ -88,6 +90,7 @@ def carry_out(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
     def on_step(done: int, n_steps: int) -> None:
         if should_stop():
             raise Interrupted
+        heart.after(done, n_steps)
 
     try:
         if isinstance(stage, TrainStage):
@@ -98,6 +101,7 @@ def carry_out(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
         interrupted = True
     except Exception as error:
         failure = failure_record(stage.label, error)
+    heart.end()
     wall_s = time.perf_counter() - started
     gpu = _gpu_memory(shop.machine.device) if on_gpu else None
     return Finished(stage.key, failure, languages, interrupted, wall_s, gpu)

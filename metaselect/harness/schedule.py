@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from metaselect.harness.executors import Finished
@@ -106,6 +107,19 @@ class Schedule:
         return stage
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the end of a stage brings with it.
+
+    Attributes:
+        unneeded: Keys of trainings whose weights no stage needs any more.
+        dropped: Stages that build on a failed one, and cannot be done.
+    """
+
+    unneeded: Sequence[str] = ()
+    dropped: Sequence[Stage] = ()
+
+
 def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
     """Stages to do, in the plan's order.
 
@@ -124,28 +138,24 @@ def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
     return [stage for key, stage in plan.stages.items() if key in wanted]
 
 
-def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) -> list[str]:
-    """Book a stage's end; what builds on a failed stage fails with it.
-
-    Returns:
-        Keys of trainings whose weights no stage needs any more.
-    """
+def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) -> Settled:
+    """Book a stage's end; what builds on a failed stage fails with it."""
     if finished.interrupted:
         state.interrupted = True
         state.running.pop(stage.key, None)
-        return []
+        return Settled()
     if finished.failure is not None:
         shop.work.fail(stage.key, finished.failure)
-        for dropped in state.fail(stage, finished.failure["reason"]):
-            record = {"label": dropped.label, "reason": state.failures[dropped.key]}
-            shop.work.fail(dropped.key, {**record, "traceback": ""})
-        return []
+        dropped = state.fail(stage, finished.failure["reason"])
+        for dependent in dropped:
+            record = {"label": dependent.label, "reason": state.failures[dependent.key]}
+            shop.work.fail(dependent.key, {**record, "traceback": ""})
+        return Settled(dropped=dropped)
     if finished.language_failures:
         reason = "; ".join(f"{code}: {why}" for code, why in finished.language_failures.items())
         shop.work.fail(stage.key, {"label": stage.label, "reason": reason, "traceback": ""})
-        state.fail(stage, reason)
-        return []
-    return state.finish(stage)
+        return Settled(dropped=state.fail(stage, reason))
+    return Settled(unneeded=state.finish(stage))
 
 
 def fits(shop: Workshop, state: Schedule, disk_bytes: int | None) -> bool:
@@ -157,7 +167,7 @@ def fits(shop: Workshop, state: Schedule, disk_bytes: int | None) -> bool:
     return sum(sizes) + (under_way + 1) * max(sizes, default=0) <= disk_bytes
 
 
-def give_up_for_space(shop: Workshop, state: Schedule) -> None:
+def give_up_for_space(shop: Workshop, state: Schedule) -> tuple[Stage, Finished, Settled]:
     """Fail the first waiting training: nothing runs whose end could free room for its weights."""
     sizes = shop.work.weights_sizes()
     stage = state.give_up_training()
@@ -166,7 +176,8 @@ def give_up_for_space(shop: Workshop, state: Schedule) -> None:
         f"raise disk_gb to {(sum(sizes) + max(sizes)) / 1e9:.3g} or more"
     )
     record = {"label": stage.label, "reason": reason, "traceback": ""}
-    settle(shop, state, stage, Finished(stage.key, record, {}, False, 0.0))
+    finished = Finished(stage.key, record, {}, False, 0.0)
+    return stage, finished, settle(shop, state, stage, finished)
 
 
 def drop_unneeded(plan: Plan, shop: Workshop, state: Schedule) -> None:

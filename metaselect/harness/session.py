@@ -61,6 +61,7 @@ class OpenGrid:
         """
         pending = pending_stages(self.plan, self.shop)
         found = estimate(pending, self.shop, report)
+        self.shop.work.keep_probe(found.seconds)
         stages = [
             {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
             for stage in pending
@@ -81,8 +82,14 @@ class OpenGrid:
         lines.append(f"about {short_time(seconds)} with {self.place.n_workers} worker(s)")
         return "\n".join(lines)
 
-    def run(self, report: Callable[[str], None]) -> GridResult:
-        """Do what is missing; `report` takes progress lines.
+    def run(
+        self, report: Callable[[str], None], watch: Callable[[str], None] | None = None
+    ) -> GridResult:
+        """Do what is missing.
+
+        Args:
+            report: Takes a line as each stage ends.
+            watch: Takes lines about the stages under way, every minute; None does without.
 
         Raises:
             MetaselectError: The results folder has runs that are not this grid's.
@@ -104,7 +111,7 @@ class OpenGrid:
                 "versions": {**library_versions(), **versions},
             },
         )
-        return run_grid(self.plan, self.shop, self.place, report=report)
+        return run_grid(self.plan, self.shop, self.place, report=report, watch=watch)
 
 
 def open_grid(

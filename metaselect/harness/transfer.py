@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from metaselect.cluster import ExecutorName
 from metaselect.files import write_json, write_text
 from metaselect.harness.executors import Executor, Finished, InProcess, stopping_on_interrupt
 from metaselect.harness.feeds import StoreFeed
+from metaselect.harness.forecast import known_times
 from metaselect.harness.grid import Plan
+from metaselect.harness.heartbeat import repeating
 from metaselect.harness.on_ray import OnRay
 from metaselect.harness.progress import Progress
 from metaselect.harness.recipe import TrackerName
 from metaselect.harness.schedule import (
     Schedule,
+    Settled,
     drop_unneeded,
     fits,
     give_up_for_space,
@@ -30,6 +34,8 @@ from metaselect.harness.workfolder import exclusive
 
 TABLE_EVERY_S = 60.0
 """Seconds between rewrites of the runs table while a grid runs, at least."""
+WATCH_EVERY_S = 60.0
+"""Seconds between lines about the stages under way."""
 _RARELY = 20  # times as long as a rewrite takes: a large grid's table is written less often
 
 
@@ -77,7 +83,12 @@ class GridResult:
 
 
 def run_grid(
-    plan: Plan, shop: Workshop, place: Place, *, report: Callable[[str], None]
+    plan: Plan,
+    shop: Workshop,
+    place: Place,
+    *,
+    report: Callable[[str], None],
+    watch: Callable[[str], None] | None = None,
 ) -> GridResult:
     """Do what is missing of a plan and write the runs table.
 
@@ -86,6 +97,7 @@ def run_grid(
         shop: Data, work folder, machine.
         place: Where results go.
         report: Takes a line of progress as each stage ends.
+        watch: Takes lines about the stages under way, every minute; None does without.
 
     Raises:
         MetaselectError: Another process works in the folder, or the store cannot be used.
@@ -98,14 +110,30 @@ def run_grid(
         trackers = open_trackers(place.log_to, place.out, studies)
         feed = None if place.store is None else StoreFeed(place.store)
         executor = _executor(shop, place)
-        progress = Progress(pending, executor.width, plan)
+        progress = Progress(pending, executor.width, plan, probed_s=shop.work.probed_s())
+        for stage, seconds in known_times(plan, pending, shop.work):
+            progress.learn(stage, seconds)
         ledger = _Ledger(plan, shop, place, feed, progress, trackers, report)
         try:
-            with stopping_on_interrupt(executor):
+            with stopping_on_interrupt(executor), _watched(progress, shop, watch):
                 work_off(plan, shop, state, executor, ledger)
         finally:
             executor.close()
         return write_tables(plan, shop, place.out, state.interrupted, feed)
+
+
+def _watched(
+    progress: Progress, shop: Workshop, watch: Callable[[str], None] | None
+) -> AbstractContextManager[None]:
+    """Tell of the stages under way while the block runs, if anyone listens."""
+    if watch is None:
+        return nullcontext()
+
+    def tell() -> None:
+        for line in progress.lines_under_way(shop.work):
+            watch(line)
+
+    return repeating(WATCH_EVERY_S, tell)
 
 
 def _executor(shop: Workshop, place: Place) -> Executor:
@@ -127,9 +155,9 @@ class _Ledger:
     report: Callable[[str], None]
     write_at: float = field(default_factory=lambda: time.monotonic() + TABLE_EVERY_S)
 
-    def enter(self, stage: Stage, finished: Finished) -> None:
+    def enter(self, stage: Stage, finished: Finished, settled: Settled) -> None:
         """Say how a stage went, and rewrite the table now and then."""
-        self.report(self.progress.line(stage, finished, self.shop.work))
+        self.report(self.progress.line(stage, finished, settled.dropped, self.shop.work))
         if finished.failure is None:
             log_stage(self.trackers, stage, self.shop.work)
         started = time.monotonic()
@@ -154,18 +182,19 @@ def work_off(
             if stage is None:
                 break
             shop.work.clear_failure(stage.key)
+            ledger.progress.begin(stage)
             executor.start(stage)
         if not state.running:
             if state.interrupted or not state.n_waiting:
                 return
-            give_up_for_space(shop, state)
+            ledger.enter(*give_up_for_space(shop, state))
             continue
         finished = executor.next_finished()
         stage = state.running[finished.key]
-        unneeded = settle(shop, state, stage, finished)
+        settled = settle(shop, state, stage, finished)
         if not finished.interrupted:
-            ledger.enter(stage, finished)
-        for key in unneeded if disk_bytes is not None else []:
+            ledger.enter(stage, finished, settled)
+        for key in settled.unneeded if disk_bytes is not None else []:
             shop.work.drop_weights(key)
 
 

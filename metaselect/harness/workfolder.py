@@ -4,6 +4,8 @@ stages/<key>/       a finished stage, sealed by a manifest; a scoring has one fi
 weights/<key>.safetensors   a cache: dropped when no stage needs it, made again if one does
 tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
+running/<key>.json  how far a stage under way is
+probed_s.json       seconds by stage, as a dry run's probe found them
 
 Nothing is taken on trust: a manifest holds the hashes of a stage's files and weights, and what has
 changed since (a bad disk, a careless hand) counts as not there, and is made again.
@@ -58,6 +60,10 @@ class WorkFolder:
     def tokens(self, key: str) -> Path:
         """Cached tokens."""
         return self.root / "tokens" / f"{key}.npz"
+
+    def beat(self, key: str) -> Path:
+        """How far a stage under way is."""
+        return self.root / "running" / f"{key}.json"
 
     def is_done(self, key: str) -> bool:
         """Whether a stage is finished; its weights may be gone all the same."""
@@ -155,6 +161,18 @@ class WorkFolder:
         """Forget a failure before another try."""
         self._failure(key).unlink(missing_ok=True)
 
+    def keep_probe(self, probed_s: Mapping[str, float]) -> None:
+        """Keep what a probe found, for the forecast of a later call."""
+        write_json(self.root / "probed_s.json", dict(probed_s))
+
+    def probed_s(self) -> dict[str, float]:
+        """Seconds by stage as the last dry run's probe found them; empty where there was none."""
+        try:
+            found = json.loads((self.root / "probed_s.json").read_text(encoding="utf-8"))
+            return {str(key): float(value) for key, value in found.items()}
+        except (OSError, ValueError, AttributeError, TypeError):
+            return {}
+
     def weights_sizes(self) -> list[int]:
         """Bytes of each file of weights."""
         return [path.stat().st_size for path in (self.root / "weights").glob("*.safetensors")]
@@ -164,8 +182,8 @@ class WorkFolder:
         self.weights(key).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Remove half-written files that a killed process left; only its owner may call this."""
-        for path in self.root.rglob(".*"):
+        """Remove what a killed process left half-way; only the folder's owner may call this."""
+        for path in (*self.root.rglob(".*"), *(self.root / "running").glob("*")):
             if path.is_file():
                 path.unlink()
 
