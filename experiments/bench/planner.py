@@ -23,6 +23,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.executors import Finished
 from metaselect.harness.grid import Budget, Grid, Plan, plan_grid, scored_languages, stage_parents
+from metaselect.harness.known import Known
 from metaselect.harness.recipe import Limits, Machine, Recipe, Testing
 from metaselect.harness.schedule import Schedule, pending_stages
 from metaselect.harness.stages import Naming, ScoreStage, Stage, TrainStage
@@ -154,7 +155,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found |= {"runs": len(plan.runs), "stages": len(plan.stages)}
     scorings = [stage for stage in plan.stages.values() if isinstance(stage, ScoreStage)]
     found["scores"] = sum(len(stage.languages) for stage in scorings)
-    pending = timed(found, "what_is_missing_s", lambda: pending_stages(plan, shop))
+    pending = timed(found, "what_is_missing_s", lambda: pending_stages(plan, shop, Known()))
     place = Place(out=folder, n_workers=1, disk_bytes=None, log_to=())
     cluster, ledger = SimulatedCluster(arguments.slots), Ledger(place)
     state = Schedule(pending)

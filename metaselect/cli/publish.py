@@ -30,6 +30,8 @@ def publish_command(
 ) -> None:
     """Put the runs of grids into a folder: scores and settings, no texts, no weights.
 
+    At any time: of a grid that still runs, what is done. `run --known` goes on from such a folder.
+
     Example: metaselect runs publish results/reference --out artifacts/runs
     """
     import pandas as pd
@@ -40,7 +42,7 @@ def publish_command(
 
     check_out(out, kind=RUNS_KIND)
     text = None if card is None else _text(card)
-    found = [(_settings(folder), read_runs(folder / "runs.csv")) for folder in grids]
+    found = [(_settings(folder), read_runs(_runs_of(folder))) for folder in grids]
     runs = check_runs(pd.concat([table for _, table in found], ignore_index=True), percent=False)
     trainings = pd.concat([_trainings(folder) for folder in grids], ignore_index=True)
     made_by = {
@@ -70,6 +72,13 @@ def _text(path: Path) -> str:
         raise MetaselectError(f"Cannot read the card {path}: {error}.") from error
 
 
+def _runs_of(folder: Path) -> Path:
+    path = folder / "runs.csv"
+    if not path.is_file():
+        raise MetaselectError(f"{folder} has no finished run yet: publish it once it has one.")
+    return path
+
+
 def _settings(folder: Path) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads((folder / "grid.json").read_text(encoding="utf-8"))
@@ -89,20 +98,30 @@ def _told(settings: dict[str, Any]) -> dict[str, Any]:
 def _trainings(folder: Path) -> "pd.DataFrame":
     import pandas as pd
 
-    return pd.read_csv(folder / "trainings.csv", keep_default_na=False, na_values=[""])
+    path = folder / "trainings.csv"
+    if not path.is_file():  # nothing was trained
+        return pd.DataFrame({"stage": []})
+    return pd.read_csv(path, dtype=str, keep_default_na=False)  # numbers stay exact
 
 
 def _seconds(folder: Path) -> float:
-    """Wall seconds of the grid's own stages, one after another."""
-    import pandas as pd
-
-    trainings = [
-        json.loads((folder / "work" / "stages" / key / "timing.json").read_text(encoding="utf-8"))
+    """Wall seconds of the grid's own stages, one after another; known ones took none."""
+    trained = [
+        folder / "work" / "stages" / str(key) / "timing.json"
         for key in _trainings(folder)["stage"].unique()
     ]
-    scores = pd.read_csv(folder / "timings.csv")
+    times = [
+        json.loads(path.read_text(encoding="utf-8"))["wall_s"] for path in trained if path.is_file()
+    ]
+    return round(sum(map(float, times)) + _scoring_seconds(folder / "timings.csv"), 1)
+
+
+def _scoring_seconds(path: Path) -> float:
+    import pandas as pd
+
+    if not path.is_file():  # all was known
+        return 0.0
+    scores = pd.read_csv(path)
     untrained = scores["train_s"].isna()  # scored once for all seeds
     once = scores[untrained].drop_duplicates(["study", "encoder", "target", "language"])
-    seconds = scores.loc[~untrained, "score_s"].sum() + once["score_s"].sum()
-    total = float(seconds) + sum(float(found["wall_s"]) for found in trainings)
-    return round(total, 1)
+    return float(scores.loc[~untrained, "score_s"].sum() + once["score_s"].sum())

@@ -28,6 +28,15 @@ EncoderPath = Annotated[
     list[str] | None,
     typer.Option("--encoder", metavar="[NAME=]PATH", help="Where an encoder is; repeatable."),
 ]
+KnownTables = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--known",
+        metavar="TABLE",
+        help="Runs table, or folder of `run` or `runs publish`, whose runs count as done where the "
+        "same stage made them; repeatable.",
+    ),
+]
 Store = Annotated[
     str | None,
     typer.Option(
@@ -47,6 +56,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     tasks: Tasks = None,
     executor: Executor = "local",
     store: Store = None,
+    known: KnownTables = None,
 ) -> None:
     """Fine-tune encoders along a grid of intermediate and target tasks.
 
@@ -62,17 +72,25 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
         check_url(store)
     read = override(read_config(config), data=data, encoders=encoder or [])
-    where = {"out": out or Path("results") / read.study, "executor": executor, "store": store}
+    where = {"out": out or Path("results") / read.study, "executor": executor, "store": store,
+             "known": tuple(known or ())}  # fmt: skip
     grid = _open(read, config.resolve().parent, tasks, where)
+    if grid.has_tables:
+        say(str(grid.known))
     if dry_run:
         cost = grid.preview(say)
-        _print({**grid.counts(), **cost}, as_json, grid.describe(cost["seconds"]))
+        _print(
+            {**grid.counts(), **cost, "known": grid.known.counts()},
+            as_json,
+            grid.describe(cost["seconds"]),
+        )
         return
     result = grid.run(say, None if sys.stderr.isatty() else say)
     summary = {
         "planned": result.planned, "done": result.done, "failed": result.failed,
         "interrupted": result.interrupted, "table": str(result.table),
         "failures": dict(result.failures), "store_fault": result.store_fault, **grid.counts(),
+        "known": grid.known.counts(),
     }  # fmt: skip
     lines = [f"{result.done} of {result.planned} runs done, {result.failed} failed: {result.table}"]
     lines += [f"  {what}: {why}" for what, why in result.failures.items()]

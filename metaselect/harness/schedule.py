@@ -7,8 +7,10 @@ from heapq import heappop, heappush
 
 from metaselect.harness.executors import Finished
 from metaselect.harness.grid import Plan, stage_parents
-from metaselect.harness.stages import Stage, TrainStage
+from metaselect.harness.known import Known
+from metaselect.harness.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.training import Workshop
+from metaselect.harness.workfolder import WorkFolder
 
 
 class Schedule:
@@ -120,14 +122,17 @@ class Settled:
     dropped: Sequence[Stage] = ()
 
 
-def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
+def pending_stages(plan: Plan, shop: Workshop, known: Known) -> list[Stage]:
     """Stages to do, in the plan's order.
 
-    They are those that are not done or whose files have changed since, and trainings whose weights
-    they need.
+    They are those that are neither done nor known or whose files have changed since, and trainings
+    whose weights they need; not trainings that only known scorings build on.
     """
     work = shop.work
-    wanted = {key for key in plan.stages if not work.is_whole(key)}
+    wanted = {
+        key for key, stage in plan.stages.items() if not (known.has(stage) or work.is_whole(key))
+    }
+    wanted -= _spared(plan, work, wanted, known)
     for key in reversed(list(plan.stages)):
         if key in wanted:
             wanted |= {
@@ -136,6 +141,20 @@ def pending_stages(plan: Plan, shop: Workshop) -> list[Stage]:
                 if not work.weights(parent).is_file()
             }
     return [stage for key, stage in plan.stages.items() if key in wanted]
+
+
+def _spared(plan: Plan, work: WorkFolder, wanted: set[str], known: Known) -> set[str]:
+    """Trainings that are not done, and that nothing but known scorings builds on."""
+    trainings = {key for key in wanted if isinstance(plan.stages[key], TrainStage)}
+    asked: set[str] = set()
+    for key in reversed(list(plan.stages)) if trainings else ():
+        stage = plan.stages[key]
+        if key in asked or (
+            isinstance(stage, ScoreStage)
+            and (key in wanted or not (known.has(stage) or work.is_known(key)))
+        ):
+            asked.update(stage_parents(stage))
+    return trainings - asked
 
 
 def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) -> Settled:

@@ -7,12 +7,14 @@ import platform
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.files import library_versions, write_json
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.grid import Grid, Plan, known_names, plan_grid
+from metaselect.harness.known import Known, read_known
 from metaselect.harness.probe import estimate
 from metaselect.harness.progress import short_time
 from metaselect.harness.recipe import Machine, as_json
@@ -37,6 +39,7 @@ class OpenGrid:
         shop: Data, work folder, machine.
         place: Where results go.
         hashes: What the data and the encoders are, by name.
+        known: What runs tables have of the plan already.
     """
 
     grid: Grid
@@ -44,13 +47,19 @@ class OpenGrid:
     shop: Workshop
     place: Place
     hashes: Mapping[str, Mapping[str, str]]
+    known: Known
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether any runs table was looked at for what is known."""
+        return bool(_known_places(self.place))
 
     def counts(self) -> dict[str, int]:
         """Stages in the plan and of those the ones still to do."""
         return {
             "trainings": self.plan.n_trainings,
             "scorings": self.plan.n_scorings,
-            "pending": len(pending_stages(self.plan, self.shop)),
+            "pending": len(pending_stages(self.plan, self.shop, self.known)),
         }
 
     def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
@@ -59,7 +68,7 @@ class OpenGrid:
         Args:
             report: Takes a line before each training that is probed.
         """
-        pending = pending_stages(self.plan, self.shop)
+        pending = pending_stages(self.plan, self.shop, self.known)
         found = estimate(pending, self.shop, report)
         self.shop.work.keep_probe(found.seconds)
         stages = [
@@ -73,7 +82,7 @@ class OpenGrid:
         """The plan for people."""
         lines = [f"{len(self.plan.runs)} runs: {self.plan.n_trainings} trainings and "
                  f"{self.plan.n_scorings} scorings"]  # fmt: skip
-        pending = pending_stages(self.plan, self.shop)
+        pending = pending_stages(self.plan, self.shop, self.known)
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
             lines.append(f"  {stage.key}  {kind}  {stage.label}")
@@ -111,7 +120,9 @@ class OpenGrid:
                 "versions": {**library_versions(), **versions},
             },
         )
-        return run_grid(self.plan, self.shop, self.place, report=report, watch=watch)
+        return run_grid(
+            self.plan, self.shop, self.place, known=self.known, report=report, watch=watch
+        )
 
 
 def open_grid(
@@ -120,13 +131,21 @@ def open_grid(
     """Plan a grid; nothing is trained yet.
 
     Raises:
-        MetaselectError: An unknown task, an encoder or data that are not there.
+        MetaselectError: An unknown task, an encoder or data that are not there, a known table that
+            cannot be read.
     """
     known_names(catalogue, grid)
     naming = Naming(corpora, catalogue)
     plan = plan_grid(grid, naming)
     shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
-    return OpenGrid(grid, plan, shop, place, naming.hashes())
+    known = read_known(_known_places(place), plan)
+    return OpenGrid(grid, plan, shop, place, naming.hashes(), known)
+
+
+def _known_places(place: Place) -> list[Path]:
+    """Tables that were named, and the folder's own where its work folder is gone."""
+    lost = not (place.out / "work" / "stages").is_dir() and (place.out / "runs.csv").is_file()
+    return [*place.known, *([place.out] if lost else [])]
 
 
 def hardware(device: str) -> dict[str, str | int]:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from metaselect.errors import MetaselectError
 from metaselect.harness.grid import Plan, Run
+from metaselect.harness.known import STAGE
 from metaselect.harness.stages import ScoreStage, Stage, TrainStage
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.workfolder import KNOWN, WorkFolder
 
 SOURCE = "metaselect run"
 _RUN = ("study", "encoder", "adaptation", "intermediate", "target", "seed")
@@ -21,10 +22,11 @@ class Tables:
     """What a grid has measured so far.
 
     Attributes:
-        runs: One row a score, with `n_examples` and `english_dev` beside the usual columns.
+        runs: One row a score, with `n_examples`, `english_dev` and `stage`, the key of the scoring
+            that made it, beside the usual columns.
         trainings: One row a trained task: what its training says of its difficulty, and the
             folder of its curve and of the dynamics of each example.
-        timings: Seconds of each scored language and of each training, which differ every time.
+        timings: Seconds of each language scored here and of each training, which differ every time.
     """
 
     runs: pd.DataFrame
@@ -41,7 +43,7 @@ def collect_tables(plan: Plan, work: WorkFolder) -> Tables:
         if isinstance(stage, ScoreStage):
             found = list(_run_rows(run, stage, work))
             rows += [row for row, _ in found]
-            times += [time for _, time in found]
+            times += [time for _, time in found if time["score_s"] is not None]
     order = ["study", "encoder", "adaptation", "intermediate", "target", "language", "seed"]
     trained = [row for stage in plan.stages.values() for row in _training_rows(stage, work)]
     by_label = ["encoder", "adaptation", "label", "task", "seed", "stage"]
@@ -96,9 +98,11 @@ def _run_rows(
         }  # fmt: skip
         row = {
             **name, "metric": run.metric, "score": round(scored["score"], 6), "seed": run.seed,
-            "source": SOURCE, "n_examples": scored["n_examples"], "english_dev": trained["english"],
+            "source": SOURCE, "n_examples": scored.get("n_examples"),
+            "english_dev": trained["english"], **scored.get(KNOWN, {}), STAGE: stage.key,
         }  # fmt: skip
-        time = {**name, "seed": run.seed, "score_s": scored["wall_s"], "train_s": trained["wall_s"]}
+        time = {**name, "seed": run.seed, "score_s": scored.get("wall_s"),
+                "train_s": trained["wall_s"]}  # fmt: skip
         yield row, time
 
 
@@ -106,10 +110,10 @@ def _training(stage: ScoreStage, work: WorkFolder) -> Mapping[str, float | None]
     if stage.parent is None or not work.is_done(stage.parent):
         return {"english": None, "wall_s": None}
     folder = work.stage(stage.parent)
-    english = work.read(folder / "result.json")["english_dev"]
+    english, timing = work.read(folder / "result.json")["english_dev"], folder / "timing.json"
     return {
         "english": None if english is None else round(english, 6),
-        "wall_s": work.read(folder / "timing.json")["wall_s"],
+        "wall_s": work.read(timing)["wall_s"] if timing.is_file() else None,
     }
 
 

@@ -13,6 +13,7 @@ from metaselect.harness.feeds import StoreFeed
 from metaselect.harness.forecast import known_times
 from metaselect.harness.grid import Plan
 from metaselect.harness.heartbeat import repeating
+from metaselect.harness.known import Known, take_over
 from metaselect.harness.on_ray import OnRay
 from metaselect.harness.progress import Progress
 from metaselect.harness.recipe import TrackerName
@@ -51,6 +52,8 @@ class Place:
         executor: Who carries out stages: workers of this machine, or a Ray cluster, which takes
             as many stages as it holds.
         store: URL of a store that runs go to as they are made; None keeps them in `out` alone.
+        known: Runs tables, or folders of them, whose cells count as done where their stage is the
+            grid's.
     """
 
     out: Path
@@ -59,6 +62,7 @@ class Place:
     log_to: tuple[TrackerName, ...]
     executor: ExecutorName = "local"
     store: str | None = None
+    known: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def run_grid(
     shop: Workshop,
     place: Place,
     *,
+    known: Known,
     report: Callable[[str], None],
     watch: Callable[[str], None] | None = None,
 ) -> GridResult:
@@ -96,6 +101,7 @@ def run_grid(
         plan: All stages.
         shop: Data, work folder, machine.
         place: Where results go.
+        known: What runs tables have of the plan already.
         report: Takes a line of progress as each stage ends.
         watch: Takes lines about the stages under way, every minute; None does without.
 
@@ -105,7 +111,8 @@ def run_grid(
     studies = ", ".join(sorted({run.study for run in plan.runs}))
     with exclusive(shop.work.root):
         shop.work.sweep()
-        pending = pending_stages(plan, shop)
+        take_over(known, plan, shop.work)
+        pending = pending_stages(plan, shop, known)
         state = Schedule(pending)
         trackers = open_trackers(place.log_to, place.out, studies)
         feed = None if place.store is None else StoreFeed(place.store)

@@ -31,6 +31,8 @@ from metaselect.files import (
 from metaselect.harness.stages import STAGE_SCHEMA
 
 KIND = "stage"
+KNOWN = "known"
+"""Marks what a runs table told and no stage of this folder made."""
 _WEIGHTS_HASH = "weights_sha256"
 _OWN_HASH = "hash"
 
@@ -76,6 +78,14 @@ class WorkFolder:
         except MetaselectError:
             return False
         return True
+
+    def is_known(self, key: str) -> bool:
+        """Whether a finished stage was taken over from a table."""
+        try:
+            content = json.loads((self.stage(key) / MANIFEST).read_text(encoding="utf-8"))
+            return KNOWN in content["made_by"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
 
     def checked_weights(self, key: str) -> Path:
         """Weights file of a finished training.

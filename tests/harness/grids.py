@@ -34,7 +34,9 @@ def tiny_config(encoder: Path, data: Path | str, **changes: Any) -> GridConfig:
     return GridConfig.model_validate(values | changes)
 
 
-def tiny_grid(config: GridConfig, out: Path, store: str | None = None) -> OpenGrid:
+def tiny_grid(
+    config: GridConfig, out: Path, store: str | None = None, known: Sequence[Path] = ()
+) -> OpenGrid:
     """The config's grid, opened."""
     catalogue = load_catalogue(None)
     disk_bytes = None if config.disk_gb is None else int(config.disk_gb * 1e9)
@@ -49,6 +51,7 @@ def tiny_grid(config: GridConfig, out: Path, store: str | None = None) -> OpenGr
             disk_bytes=disk_bytes,
             log_to=tuple(config.log_to),
             store=store,
+            known=tuple(known),
         ),
     )
 
