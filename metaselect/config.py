@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
 from metaselect.harness.sources import HUB
+from metaselect.runs.numbers import SEED_LIMIT
 
 ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
 """Settings that exclude each other."""
@@ -120,7 +121,7 @@ class GridConfig(_Part):
     adaptations: list[Adaptation] = ["finetune"]
     intermediates: list[str] = Field(min_length=1)
     targets: list[str] = Field(min_length=1)
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, le=SEED_LIMIT)]] = Field(min_length=1)
     cells: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = Field(
         None, min_length=1
     )

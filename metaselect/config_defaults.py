@@ -6,6 +6,7 @@ from typing import Any
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue, Head
 from metaselect.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
+from metaselect.errors import MetaselectError, UnknownName
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.grid import Budget, Grid
 from metaselect.harness.recipe import Limits, Machine, Precision, Recipe, Testing
@@ -36,8 +37,9 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
     """The grid as plain values, with every default filled in; `base` is the config's folder.
 
     Raises:
-        UnknownName: A task without a card.
+        MetaselectError: Tasks without a card, each on a line.
     """
+    _check_names(config, catalogue)
     encoders = tuple(
         Encoder(name=part.name, path=absolute_if_folder(part.path, base), revision=part.revision,
                 n_layers=part.n_layers, random_weights=part.random_weights)
@@ -52,6 +54,20 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
         cells=None if config.cells is None else tuple((pair[0], pair[1]) for pair in config.cells),
         budgets=tuple(_budgets(config, catalogue)),
     )
+
+
+def _check_names(config: GridConfig, catalogue: Catalogue) -> None:
+    tables = [config.task_training, *(part.task_training for part in config.budgets)]
+    before = [name for table in tables for part in table.values() for name in part.after or ()]
+    unknown: dict[str, UnknownName] = {}
+    for name in (*config.intermediates, *config.targets, *before):
+        for part in [name] if name in catalogue or name == DIRECT else name.split("+"):
+            if part not in catalogue and name != DIRECT:
+                unknown[part] = UnknownName("task", part, catalogue)
+    if len(unknown) == 1:
+        raise next(iter(unknown.values()))
+    if unknown:
+        raise MetaselectError("\n  ".join(["Unknown tasks:", *map(str, unknown.values())]))
 
 
 def resolve_machine(config: GridConfig) -> Machine:

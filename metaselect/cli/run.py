@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.console import say
+from metaselect.console import say, warn
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     where = {"out": out or Path("results") / read.study, "executor": executor, "store": store,
              "known": tuple(known or ())}  # fmt: skip
     grid = _open(read, config.resolve().parent, tasks, where)
+    warn(grid.warnings)
     if grid.has_tables:
         say(str(grid.known))
     if dry_run:
@@ -90,7 +91,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         "planned": result.planned, "done": result.done, "failed": result.failed,
         "interrupted": result.interrupted, "table": str(result.table),
         "failures": dict(result.failures), "store_fault": result.store_fault, **grid.counts(),
-        "known": grid.known.counts(),
+        "known": grid.known.counts(), "warnings": grid.warnings,
     }  # fmt: skip
     lines = [f"{result.done} of {result.planned} runs done, {result.failed} failed: {result.table}"]
     lines += [f"  {what}: {why}" for what, why in result.failures.items()]

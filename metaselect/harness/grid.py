@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.recipe import Adaptation, Recipe, Testing
 from metaselect.harness.stages import UNTRAINED, Naming, ScoreStage, Stage, Teaching, TrainStage
@@ -136,8 +137,7 @@ class _Cell:
         """The intermediate's training, if there is one."""
         if self.intermediate == DIRECT:
             return []
-        whole = self.intermediate in naming.catalogue
-        names = [self.intermediate] if whole else self.intermediate.split("+")
+        names = task_names(self.intermediate, naming.catalogue)
         recipe = self.budget.intermediates[self.intermediate]
         return [naming.train_stage(names, start=self.encoder, teaching=self._teaching(recipe))]
 
@@ -165,7 +165,10 @@ class _Cell:
         card = naming.catalogue[target]
         if card.head in UNTRAINED:
             return []
-        return [*self.budget.preliminaries.get(target, ()), training_card(card, naming).name]
+        return [
+            *self.budget.preliminaries.get(target, ()),
+            training_card(card, naming.catalogue, naming.corpora).name,
+        ]
 
     def _teaching(
         self, recipe: Recipe, *, pair_questions: bool = False, keep_head: bool = False
@@ -192,12 +195,17 @@ def _cells(grid: Grid) -> Iterator[_Cell]:
         )  # fmt: skip
 
 
-def training_card(card: TaskCard, naming: Naming) -> TaskCard:
+def training_card(card: TaskCard, catalogue: Catalogue, corpora: Corpora) -> TaskCard:
     """The card whose English rows a target trains on: its `train_task`'s where those are there."""
     if card.train_task is None:
         return card
-    source = naming.catalogue[card.train_task]
-    return source if naming.corpora.has(source, "train", "en") else card
+    source = catalogue[card.train_task]
+    return source if corpora.has(source, "train", "en") else card
+
+
+def task_names(intermediate: str, catalogue: Catalogue) -> list[str]:
+    """Tasks that an intermediate trains on at once."""
+    return [intermediate] if intermediate in catalogue else intermediate.split("+")
 
 
 def stage_parents(stage: Stage) -> tuple[str, ...]:
@@ -208,17 +216,3 @@ def stage_parents(stage: Stage) -> tuple[str, ...]:
 def scored_languages(stage: Stage) -> int:
     """Languages of a scoring; 0 for a training."""
     return len(stage.languages) if isinstance(stage, ScoreStage) else 0
-
-
-def known_names(catalogue: Catalogue, grid: Grid) -> None:
-    """Look up every task that a grid names.
-
-    Raises:
-        UnknownName: The first one that has no card.
-    """
-    before = [name for budget in grid.budgets for names in budget.preliminaries.values()
-              for name in names]  # fmt: skip
-    for name in (*grid.intermediates, *grid.targets, *before):
-        if name != DIRECT and name not in catalogue:
-            for part in name.split("+"):
-                catalogue[part]

@@ -12,8 +12,9 @@ from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.files import library_versions, write_json
+from metaselect.harness.checks import check_grid, grid_warnings
 from metaselect.harness.corpora import Corpora
-from metaselect.harness.grid import Grid, Plan, known_names, plan_grid
+from metaselect.harness.grid import Grid, Plan, plan_grid
 from metaselect.harness.known import Known, read_known
 from metaselect.harness.probe import estimate
 from metaselect.harness.progress import short_time
@@ -48,6 +49,11 @@ class OpenGrid:
     place: Place
     hashes: Mapping[str, Mapping[str, str]]
     known: Known
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the grid lacks without being wrong."""
+        return grid_warnings(self.grid)
 
     @property
     def has_tables(self) -> bool:
@@ -131,10 +137,10 @@ def open_grid(
     """Plan a grid; nothing is trained yet.
 
     Raises:
-        MetaselectError: An unknown task, an encoder or data that are not there, a known table that
-            cannot be read.
+        MetaselectError: Data that are not there, all of them; an encoder that is not there; a known
+            table that cannot be read.
     """
-    known_names(catalogue, grid)
+    check_grid(grid, catalogue, corpora)
     naming = Naming(corpora, catalogue)
     plan = plan_grid(grid, naming)
     shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)

@@ -1,0 +1,116 @@
+"""Grids that must fail are refused before the first training, every fault at once."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from metaselect.config_file import check_config
+from metaselect.errors import MetaselectError
+from metaselect.harness.checks import grid_warnings
+from tests.harness.grids import tiny_config, tiny_grid, toml_of
+from tests.harness.test_command import APP
+
+
+def test_all_that_data_lack_is_told_at_once(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct", "mnli", "sst2", "mnli+rte"],
+        targets=["xnli", "udpos", "squad", "panx"],
+        task_testing={"xnli": {"languages": ["en", "th", "sw", "ur"]}},
+        task_training={"udpos": {"after": ["sst2"]}},
+    )  # fmt: skip
+    with pytest.raises(MetaselectError, match="6 faults in the grid") as found:
+        tiny_grid(config, tmp_path / "out")
+    assert str(found.value).splitlines()[1:] == [
+        "  sst2 has no training data.",
+        "  rte has no training data.",
+        "  xnli has no test data in th, ur (there are en, sw).",
+        "  squad is no target: there are no test data of it.",
+        "  panx is no target: there are no test data of it.",
+        "  panx has no training data.",
+    ]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_dry_run_and_a_real_one_refuse_alike(
+    dry: bool, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, task_testing={"udpos": {"languages": ["en", "zu"]}}
+    )
+    (tmp_path / "grid.toml").write_text(toml_of(config))
+    options = ["--dry-run"] if dry else []
+    done = CliRunner().invoke(
+        APP, [str(tmp_path / "grid.toml"), "--out", str(tmp_path / "out"), *options]
+    )
+    assert isinstance(done.exception, MetaselectError)
+    assert str(done.exception) == "udpos has no test data in zu (there are en, fi)."
+    assert not (tmp_path / "out").exists()
+
+
+def test_intermediates_that_no_cell_names_need_no_data(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct", "sst2"], targets=["xnli", "panx"],
+        cells=[["direct", "xnli"]],
+    )  # fmt: skip
+    assert tiny_grid(config, tmp_path / "out").plan.n_trainings == 1
+
+
+def test_what_no_training_can_do_is_told(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, adaptations=["lora"], intermediates=["direct", "mnli+copa"],
+        targets=["udpos"],
+        task_training={"udpos": {"checkpoint": "best-english", "validation_rows": 0}},
+    )  # fmt: skip
+    with pytest.raises(MetaselectError, match="2 faults in the grid") as found:
+        tiny_grid(config, tmp_path / "out")
+    assert "mnli+copa: LoRA trains one task at a time" in str(found.value)
+    assert "udpos: checkpoint = 'best-english' needs validation_rows above 0" in str(found.value)
+
+
+def test_a_folder_of_data_that_is_not_there_is_one_fault(
+    encoder_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(MetaselectError, match="no folder of task data"):
+        tiny_grid(tiny_config(encoder_folder, tmp_path / "none"), tmp_path / "out")
+
+
+def test_unknown_tasks_are_told_together(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct", "mnlo"], targets=["udpus", "xnli"]
+    )
+    with pytest.raises(MetaselectError, match=r"(?s)^Unknown tasks:.*'mnlo'.*'udpus'"):
+        tiny_grid(config, tmp_path / "out")
+
+
+@pytest.mark.parametrize("seed", [10**19, -1])
+def test_a_seed_that_no_table_holds_is_refused_with_the_file(
+    seed: int, encoder_folder: Path, data_folder: Path
+) -> None:
+    values = tiny_config(encoder_folder, data_folder).model_dump(exclude_unset=True)
+    with pytest.raises(MetaselectError, match=r"seeds\.1: Input should be (less|greater) than"):
+        check_config(values | {"seeds": [0, seed]}, where="grid.toml")
+
+
+def test_a_grid_without_direct_is_warned_of_and_allowed(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    whole = tiny_config(encoder_folder, data_folder)
+    assert grid_warnings(tiny_grid(whole, tmp_path).grid) == []
+    none = whole.model_copy(update={"intermediates": ["mnli"]})
+    assert tiny_grid(none, tmp_path).warnings == [
+        "no 'direct' run on xnli, udpos: gains there stay unknown unless another table of the "
+        "study has it"
+    ]
+    part = whole.model_copy(update={"cells": [["direct", "xnli"], ["mnli", "udpos"]]})
+    (warning,) = tiny_grid(part, tmp_path).warnings
+    assert warning.startswith("no 'direct' run on udpos: ")
