@@ -29,7 +29,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
 from metaselect.harness.sources import HUB
 from metaselect.runs.numbers import SEED_LIMIT
@@ -122,6 +122,7 @@ class GridConfig(_Part):
     intermediates: list[str] = Field(min_length=1)
     targets: list[str] = Field(min_length=1)
     seeds: list[Annotated[int, Field(ge=0, le=SEED_LIMIT)]] = Field(min_length=1)
+    equal_steps: str | None = None
     cells: list[Annotated[list[str], Field(min_length=2, max_length=2)]] | None = Field(
         None, min_length=1
     )
@@ -152,8 +153,10 @@ class GridConfig(_Part):
         budgets = [budget.name for budget in self.budgets]
         if len(set(budgets)) != len(budgets) or "" in budgets:
             raise ValueError("every budget needs a name of its own")
-        if DIRECT in self.targets:
-            raise ValueError(f"{DIRECT!r} is no target")
+        for name in (DIRECT, DIRECT_PLUS):
+            if name in self.targets:
+                raise ValueError(f"{name!r} is no target")
+        self._check_control()
         self._check_cells()
         wide = (self.training, self.intermediate_training)
         if any(part.after is not None for part in wide):
@@ -162,6 +165,17 @@ class GridConfig(_Part):
         if unused:
             raise ValueError(f"settings for {sorted(unused)}, which the grid does not name")
         return self
+
+    def _check_control(self) -> None:
+        if (DIRECT_PLUS in self.intermediates) != (self.equal_steps is not None):
+            raise ValueError(
+                f"the control {DIRECT_PLUS!r} among the intermediates and equal_steps, the "
+                "intermediate whose steps it takes besides a target's, belong together"
+            )
+        if self.equal_steps in (DIRECT, DIRECT_PLUS) or (
+            self.equal_steps is not None and self.equal_steps not in self.intermediates
+        ):
+            raise ValueError(f"equal_steps = {self.equal_steps!r} is no task of intermediates")
 
     def _check_cells(self) -> None:
         cells = [tuple(cell) for cell in self.cells or ()]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue, Head
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, Head
 from metaselect.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.errors import MetaselectError, UnknownName
 from metaselect.harness.encoders import Encoder
@@ -31,6 +31,9 @@ _LENGTHS_BY_HEAD: Mapping[Head, Mapping[str, int]] = {
     "answer-retrieval": {"max_length": 256},
     "entity-retrieval": {"max_length": 64, "query_length": 64},
 }
+
+
+_NO_TASK = (DIRECT, DIRECT_PLUS)
 
 
 def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Grid:
@@ -61,8 +64,8 @@ def _check_names(config: GridConfig, catalogue: Catalogue) -> None:
     before = [name for table in tables for part in table.values() for name in part.after or ()]
     unknown: dict[str, UnknownName] = {}
     for name in (*config.intermediates, *config.targets, *before):
-        for part in [name] if name in catalogue or name == DIRECT else name.split("+"):
-            if part not in catalogue and name != DIRECT:
+        for part in [name] if name in (*_NO_TASK, *catalogue) else name.split("+"):
+            if part not in (*_NO_TASK, *catalogue):
                 unknown[part] = UnknownName("task", part, catalogue)
     if len(unknown) == 1:
         raise next(iter(unknown.values()))
@@ -119,8 +122,11 @@ def _budget(config: GridConfig, wide: BudgetPart, part: BudgetPart, catalogue: C
     return Budget(
         study=f"{config.study}/{part.name}" if part.name else config.study,
         intermediates={
-            name: recipe(name, intermediate=True) for name in config.intermediates if name != DIRECT
+            name: recipe(name, intermediate=True)
+            for name in config.intermediates
+            if name not in _NO_TASK
         },
+        equal_steps=config.equal_steps,
         targets={name: recipe(name, intermediate=False) for name in config.targets},
         testing={name: testing(name) for name in config.targets},
         preliminaries={

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.languages import find_language
-from metaselect.runs.gains import observed_gains
+from metaselect.runs.gains import control_gains, observed_gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,8 @@ def measured_gains(
         study: This study alone; None takes all.
 
     Returns:
-        Nothing of `direct`, and nothing of queries without `direct`.
+        Nothing of `direct`, and nothing of queries without `direct`; the control `direct+`, which
+        no ranking has, where it was run.
     """
     codes = {code: _one_code(code) for code in languages}
     wanted = runs["target"] == target
@@ -46,7 +47,8 @@ def measured_gains(
         wanted &= runs["study"] == study
     rows = runs[wanted]
     own = rows["language"].map({code: _one_code(code) for code in rows["language"].unique()})
-    gains = observed_gains(rows[own.isin(set(codes.values()))].reset_index(drop=True))
+    own_runs = rows[own.isin(set(codes.values()))].reset_index(drop=True)
+    gains = pd.concat([observed_gains(own_runs), control_gains(own_runs)], ignore_index=True)
     own = gains["language"].map(_one_code)
     return {
         (code, str(name)): _pooled(cell)

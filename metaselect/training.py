@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import is_simulated
 
@@ -42,7 +42,7 @@ def training_of(runs: pd.DataFrame) -> Training:
     return Training(
         n_runs=len(runs),
         encoder_by_study=dict(zip(first["study"], first["encoder"], strict=True)),
-        intermediates=tuple(sorted(set(runs["intermediate"]) - {DIRECT})),
+        intermediates=tuple(sorted(set(runs["intermediate"]) - {DIRECT, DIRECT_PLUS})),
         targets=tuple(sorted(set(runs["target"]))),
         languages=tuple(sorted(set(runs["language"]))),
         simulated=is_simulated(runs),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.measured import parse_measured, read_measured
-from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def _parse_card(
     if not _is_safe(name):
         faults.append(
             f"[{name}]: task names start with a letter or digit, use letters, digits, '.', '_', "
-            f"'-', '+' only, have at most 100 characters, and are not {DIRECT!r}"
+            f"'-', '+' only, have at most 100 characters, and are not {DIRECT!r} or "
+            f"{DIRECT_PLUS!r}"
         )
         return None
     if not isinstance(table, dict):
@@ -119,4 +120,5 @@ def _card_reader() -> "TypeAdapter[TaskCard]":
 
 def _is_safe(name: str) -> bool:
     allowed = name.isascii() and all(char.isalnum() or char in "._-+" for char in name)
-    return allowed and name[:1].isalnum() and name != DIRECT and len(name) <= 100
+    reserved = name in (DIRECT, DIRECT_PLUS)
+    return allowed and name[:1].isalnum() and not reserved and len(name) <= 100

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 DIRECT = "direct"
 """The candidate that stands for no intermediate task."""
 
+DIRECT_PLUS = "direct+"
+"""A control beside `direct`: no intermediate task, but as many steps as with one.
+
+It is measured and shown, never a candidate."""
+
 _STRICT = {"extra": "forbid"}  # pydantic's setting; unknown fields of a card are faults
 
 Kind = Literal[

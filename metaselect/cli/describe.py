@@ -107,6 +107,15 @@ def _lines(study: dict[str, Any]) -> list[str]:
             f" (clearly: {share(negative['clearly'])}); no intermediate helps in "
             f"{share(negative['direct_is_best'])} of the queries"
         )
+    longer = [
+        f"{target} {points(mean['direct+'])} ({points(mean['intermediates'])})"
+        for target, mean in study["equal_steps"].items()
+    ]
+    if longer:
+        found.append(
+            "Gains of as many steps on the target alone, direct+ (of its intermediates): "
+            + ", ".join(longer)
+        )
     gone = [
         f"{name} {share(parts['direct'])} and {share(parts['after_intermediates'])}"
         for name, parts in study["collapsed"].items()

@@ -49,11 +49,11 @@ def is_language(code: str) -> bool:
 
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
-    from metaselect.catalogue.tasks import DIRECT
+    from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
     from metaselect.runs.simulated import is_simulated
 
     found = [SIMULATED_WARNING] if is_simulated(table) else []
-    names = {*table["intermediate"], *table["target"]} - {DIRECT}
+    names = {*table["intermediate"], *table["target"]} - {DIRECT, DIRECT_PLUS}
     without = sorted(name for name in names if name not in catalogue)
     if without:
         tasks = (

@@ -1,5 +1,6 @@
 """`metaselect rank`: which intermediate task to fine-tune on first."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -129,7 +130,8 @@ def _record(
                 found = seen.get((code, entry["intermediate"]))
                 entry["measured"] = None if found is None else asdict(found)
     if len(codes) == 1:
-        return {"target": target, "language": codes[0], "ranking": by_language[codes[0]]}
+        one = {"target": target, "language": codes[0], "ranking": by_language[codes[0]]}
+        return {**one, **_control(seen, codes)}
     ranking = _entries(combined(table, objective=objective), top)
     return {
         "target": target,
@@ -137,7 +139,17 @@ def _record(
         "objective": objective,
         "ranking": ranking,
         "by_language": by_language,
+        **_control(seen, codes),
     }
+
+
+def _control(seen: "Measured | None", codes: Sequence[str]) -> dict[str, Any]:
+    """Measured gains of as many steps on the target alone, by language, where there are any."""
+    from metaselect.catalogue.tasks import DIRECT_PLUS
+
+    known = seen or {}
+    found = {code: asdict(known[cell]) for code in codes if (cell := (code, DIRECT_PLUS)) in known}
+    return {"equal_steps": found} if found else {}
 
 
 def _entries(rows: "pd.DataFrame", top: int | None) -> list[dict[str, Any]]:
@@ -174,8 +186,13 @@ def _show(record: dict[str, Any], *, simulated: bool) -> None:
     heads += [*([">measured"] if told else []), "why (against the mean one)"]
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
     note = "measured: mean ± standard error over seeds, without that of the test rows"
+    longer = [
+        f"{code} {_measured_words(gain)}" for code, gain in record.get("equal_steps", {}).items()
+    ]
+    if longer:
+        note += f"\ndirect+, as many steps on the target alone: {', '.join(longer)}"
     title = f"{record['target']} in {where}{goal}{mark}"
-    print_table(title, heads, rows, note=note if told else "")
+    print_table(title, heads, rows, note=note if told or longer else "")
 
 
 def _measured_words(found: dict[str, Any] | None) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.evaluation.shares import variance_shares
-from metaselect.runs.gains import query_gains
+from metaselect.runs.gains import candidate_runs, control_gains, observed_gains, query_gains
 from metaselect.runs.simulated import is_simulated
 
 _COLLAPSED = 0.03  # above chance level, in score
@@ -48,6 +48,8 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
         seed: Of the resamples.
     """
     studies = []
+    controls = control_gains(runs)
+    runs = candidate_runs(runs)
     for (study, encoder, adaptation), rows in runs.groupby(["study", "encoder", "adaptation"]):
         gains = seed_gains(rows)
         clusters = {name: catalogue.training_source(name) for name in gains["target"].unique()}
@@ -61,9 +63,22 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
                 "language_gap": None if gap is None else asdict(gap),
                 "negative": negative_transfer(rows),
                 "collapsed": collapsed(rows, catalogue),
+                "equal_steps": _equal_steps(controls, rows),
             }
         )  # fmt: skip
     return {"schema": 1, "simulated": is_simulated(runs), "studies": studies}
+
+
+def _equal_steps(controls: pd.DataFrame, runs: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+    """Mean gain of `direct+` by target, beside the mean of the target's intermediates."""
+    first = runs.iloc[0]
+    same = [controls[name] == first[name] for name in ("study", "encoder", "adaptation")]
+    control = controls[np.logical_and.reduce(same)].groupby("target")["gain"].mean()
+    others = observed_gains(runs).groupby("target")["gain"].mean().to_dict()
+    return {
+        str(target): {DIRECT_PLUS: float(gain), "intermediates": others.get(target)}
+        for target, gain in control.items()
+    }
 
 
 def seed_gains(runs: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.grid import Budget, Grid, task_names, training_card
@@ -25,13 +25,16 @@ def check_grid(grid: Grid, catalogue: Catalogue, corpora: Corpora) -> None:
     faults: dict[str, None] = {}  # each once, in order
     for budget in grid.budgets:
         for name in grid.intermediates:
-            if name in budget.intermediates and grid.targets_of(name):
-                parts = task_names(name, catalogue)
+            if not grid.targets_of(name):
+                continue
+            task = budget.equal_steps if name == DIRECT_PLUS else name
+            if task is None or task == DIRECT:
+                continue
+            parts, recipe = task_names(task, catalogue), budget.intermediates[task]
+            if task == name:
                 faults |= dict.fromkeys(_joint_faults(name, parts, grid))
-                cards = [catalogue[part] for part in parts]
-                faults |= dict.fromkeys(
-                    _training_faults(cards, budget.intermediates[name], corpora)
-                )
+            cards = [catalogue[part] for part in parts]
+            faults |= dict.fromkeys(_training_faults(cards, recipe, corpora))
         for name in targets:
             faults |= dict.fromkeys(_target_faults(catalogue[name], budget, catalogue, corpora))
     if faults:

@@ -144,6 +144,7 @@ def kind_of(stage: Stage) -> Hashable:
     teaching = stage.teaching
     return (
         stage.encoder.name, names, teaching.recipe, teaching.adaptation, teaching.pair_questions,
+        None if stage.extra is None else stage.extra.recipe,
     )  # fmt: skip
 
 
@@ -153,13 +154,17 @@ def padded_tokens(stage: Stage) -> float:
         n_rows = (stage.testing.rows or _USUAL_TEST_ROWS) * len(stage.languages)
         width = stage.testing.limits.max_length * (stage.card.n_choices or 1)
         return INFERENCE_SHARE * n_rows * width
-    recipe = stage.recipe
+    more = 0.0 if stage.extra is None else _trained_tokens(stage.extra.cards, stage.extra.recipe)
+    return _trained_tokens(stage.cards, stage.recipe) + more
+
+
+def _trained_tokens(cards: Sequence[TaskCard], recipe: Recipe) -> float:
     if recipe.steps is not None and recipe.batch_tokens is not None:
         return float(recipe.steps * recipe.batch_tokens)
-    widths = [recipe.limits.max_length * (card.n_choices or 1) for card in stage.cards]
+    widths = [recipe.limits.max_length * (card.n_choices or 1) for card in cards]
     if recipe.steps is not None:
         return recipe.steps * (recipe.batch_examples or 1) * max(widths)
-    pairs = zip(stage.cards, widths, strict=True)
+    pairs = zip(cards, widths, strict=True)
     return (recipe.epochs or 1.0) * sum(_rows(card, recipe) * width for card, width in pairs)
 
 

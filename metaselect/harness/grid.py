@@ -9,11 +9,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.recipe import Adaptation, Recipe, Testing
-from metaselect.harness.stages import UNTRAINED, Naming, ScoreStage, Stage, Teaching, TrainStage
+from metaselect.harness.stages import (
+    UNTRAINED,
+    ExtraSteps,
+    Naming,
+    ScoreStage,
+    Stage,
+    Teaching,
+    TrainStage,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +33,8 @@ class Budget:
         intermediates: Recipe by intermediate.
         targets: Recipe by target.
         testing: Testing by target.
+        equal_steps: The intermediate whose steps the control `direct+` takes besides the target's;
+            None where the grid has no such control.
         preliminaries: Tasks that a target trains on before its own, keeping a head of the same
             kind: XTREME-R's XCOPA trains on SocialIQA, then COPA.
     """
@@ -34,6 +44,7 @@ class Budget:
     targets: Mapping[str, Recipe]
     testing: Mapping[str, Testing]
     preliminaries: Mapping[str, tuple[str, ...]]
+    equal_steps: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +53,7 @@ class Grid:
 
     Attributes:
         encoders, adaptations, intermediates, targets, seeds, budgets: The axes. An intermediate
-            is `direct`, a task, or several tasks joined by `+`.
+            is `direct`, the control `direct+`, a task, or several tasks joined by `+`.
         cells: Pairs of intermediate and target that alone are run; None runs the whole cross.
     """
 
@@ -112,7 +123,7 @@ def plan_grid(grid: Grid, naming: Naming) -> Plan:
     runs: list[Run] = []
     stages: dict[str, Stage] = {}
     for cell in _cells(grid):
-        targets = grid.targets_of(cell.intermediate)
+        targets = cell.targets(grid, naming.catalogue)
         before = cell.before(naming) if targets else []
         stages |= {stage.key: stage for stage in before}
         for target in targets:
@@ -133,9 +144,17 @@ class _Cell:
     intermediate: str
     seed: int
 
+    def targets(self, grid: Grid, catalogue: Catalogue) -> list[str]:
+        """The cell's targets; training longer is nothing to those that are not trained."""
+        return [
+            name
+            for name in grid.targets_of(self.intermediate)
+            if self.intermediate != DIRECT_PLUS or catalogue[name].head not in UNTRAINED
+        ]
+
     def before(self, naming: Naming) -> list[TrainStage]:
         """The intermediate's training, if there is one."""
-        if self.intermediate == DIRECT:
+        if self.intermediate in (DIRECT, DIRECT_PLUS):
             return []
         names = task_names(self.intermediate, naming.catalogue)
         recipe = self.budget.intermediates[self.intermediate]
@@ -148,14 +167,16 @@ class _Cell:
         card = naming.catalogue[target]
         start: Encoder | TrainStage = next(iter(before), self.encoder)
         trained: list[TrainStage] = []
-        for name in self._curriculum(target, naming):
+        curriculum = self._curriculum(target, naming)
+        for place, name in enumerate(curriculum, start=1):
             source = naming.catalogue[name]
             teaching = self._teaching(
                 self.budget.targets[target],
                 pair_questions=source.head == "extractive-qa" and card.head != source.head,
                 keep_head=bool(trained) and trained[-1].cards[0].head == source.head,
             )
-            start = naming.train_stage([name], start=start, teaching=teaching)
+            extra = self._extra(naming) if place == len(curriculum) else None
+            start = naming.train_stage([name], start=start, teaching=teaching, extra=extra)
             trained.append(start)
         score = naming.score_stage(target, start=start, testing=self.budget.testing[target])
         return (*trained, score)
@@ -169,6 +190,14 @@ class _Cell:
             *self.budget.preliminaries.get(target, ()),
             training_card(card, naming.catalogue, naming.corpora).name,
         ]
+
+    def _extra(self, naming: Naming) -> ExtraSteps | None:
+        """The steps of the intermediate that the control is to match."""
+        name = self.budget.equal_steps
+        if self.intermediate != DIRECT_PLUS or name is None:
+            return None
+        cards = tuple(naming.catalogue[part] for part in task_names(name, naming.catalogue))
+        return ExtraSteps(cards=cards, recipe=self.budget.intermediates[name])
 
     def _teaching(
         self, recipe: Recipe, *, pair_questions: bool = False, keep_head: bool = False

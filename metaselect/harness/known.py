@@ -33,7 +33,8 @@ class Known:
     """What tables have of a grid.
 
     Attributes:
-        scores: Score, and the other values of the row, by key of the scoring and language.
+        scores: What a language's file holds, as far as the row tells, by key of the scoring and
+            language; under `KNOWN` the names of the row's further columns.
         trainings: What trainings left, by key.
         n_cells: Cells of the grid, each language counted.
         n_known: Those of them that tables have.
@@ -147,9 +148,11 @@ def _add_rows(
     others = zip(*(_cells(table[name]) for name in extras), strict=True) if extras else None
     rows = zip(keys, runs, table["language"], table["score"], strict=True)
     for key, run, language, score in rows:
-        values = dict(zip(extras, next(others), strict=True)) if others is not None else {}
+        cells = zip(extras, next(others), strict=True) if others is not None else ()
+        values = {name: cell for name, cell in cells if cell is not None}
         if key in plan.stages and language in _languages(plan, str(key)):
-            _add(known, (str(key), language), {"score": float(score), KNOWN: values}, path)
+            told = {**values, "score": float(score), "measures": {}, KNOWN: list(values)}
+            _add(known, (str(key), language), told, path)
         elif run not in key_of:
             known.n_outside += 1
         elif key is None:
@@ -195,13 +198,15 @@ def _cells(column: pd.Series) -> list[Any]:
 
 
 def _plain(cell: Any) -> Any:
-    """A cell as JSON has it: numbers out of text, None where it is empty."""
+    """A cell as JSON has it: numbers and booleans out of text, None where it is empty."""
     if hasattr(cell, "item"):
         cell = cell.item()
     if cell is None or cell == "" or cell is pd.NA or cell != cell:
         return None
     if not isinstance(cell, str):
         return cell
+    if cell in ("True", "False"):
+        return cell == "True"
     try:
         value = json.loads(cell)
     except ValueError:

@@ -12,7 +12,7 @@ from metaselect.harness.corpora import Corpora
 from metaselect.harness.finetune import Hooks, Leg, finetune, step_count
 from metaselect.harness.heads.base import label_count
 from metaselect.harness.stages import ScoreStage, Stage, TrainStage
-from metaselect.harness.training import Workshop, head_of, training_rows
+from metaselect.harness.training import Workshop, head_of, lengthened, training_rows
 
 N_STEPS = 4
 """Steps of a probe; the first, which warms caches up, is not counted."""
@@ -89,7 +89,7 @@ def _rates(stages: list[Stage], shop: Workshop, report: Callable[[str], None]) -
 
 
 def _kind(stage: TrainStage) -> str:
-    return repr((stage.encoder, [card.name for card in stage.cards], stage.recipe))
+    return repr((stage.encoder, [card.name for card in stage.cards], stage.recipe, stage.extra))
 
 
 def _probe(stage: TrainStage, shop: Workshop) -> _Rate:
@@ -111,7 +111,7 @@ def _probe(stage: TrainStage, shop: Workshop) -> _Rate:
         hooks=Hooks(lambda done, n_steps: times.append(time.perf_counter()), None),
     )
     per_step = float(np.diff(times).mean())
-    n_steps = step_count(encoded, stage.recipe)
+    n_steps = step_count(encoded, lengthened(stage, encoded, shop, tokenizer))
     rows_per_step = (
         sum(len(np.unique(item.rows)) for item in encoded) * _passes(stage, n_steps) / n_steps
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metaselect.catalogue.tasks import Catalogue, TaskCard
+from metaselect.catalogue.tasks import DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness import encoders
 from metaselect.harness.corpora import Corpora, Split
@@ -44,6 +44,19 @@ class Teaching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraSteps:
+    """Steps that a training takes besides its own: as many as another training would.
+
+    Attributes:
+        cards: What that one trains on.
+        recipe: How.
+    """
+
+    cards: tuple[TaskCard, ...]
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainStage:
     """Train one task, or several at once, from an encoder or from another stage's body.
 
@@ -54,6 +67,7 @@ class TrainStage:
         parent: Key of the stage whose body it takes over.
         cards: Tasks trained together.
         teaching: How; data order and new heads follow from its seed and the tasks alone.
+        extra: Steps to take besides those of its recipe, as a control of training longer.
     """
 
     key: str
@@ -62,6 +76,7 @@ class TrainStage:
     parent: str | None
     cards: tuple[TaskCard, ...]
     teaching: Teaching
+    extra: ExtraSteps | None = None
 
     @property
     def recipe(self) -> Recipe:
@@ -117,7 +132,12 @@ class Naming:
         self._parts: dict[Hashable, JsonText] = {}
 
     def train_stage(
-        self, names: Sequence[str], *, start: Encoder | TrainStage, teaching: Teaching
+        self,
+        names: Sequence[str],
+        *,
+        start: Encoder | TrainStage,
+        teaching: Teaching,
+        extra: ExtraSteps | None = None,
     ) -> TrainStage:
         """A training of some tasks from an encoder or a stage before it."""
         parent = start if isinstance(start, TrainStage) else None
@@ -129,6 +149,7 @@ class Naming:
             for card in cards
             for split in splits
         })  # fmt: skip
+        longer = {} if extra is None else {"extra": self._extra(extra)}
         key = stage_key(
             {
                 "kind": "train",
@@ -139,12 +160,15 @@ class Naming:
                 ),
                 "data": data,
                 "teaching": self._part(teaching, lambda: as_json(teaching)),
+                **longer,
             }
         )
         before = "" if parent is None else f"{parent.label}→"
+        before += "" if extra is None else f"{DIRECT_PLUS}→"
         return TrainStage(
             key=key, label=before + "+".join(names), encoder=encoder,
             parent=None if parent is None else parent.key, cards=cards, teaching=teaching,
+            extra=extra,
         )  # fmt: skip
 
     def score_stage(
@@ -186,6 +210,14 @@ class Naming:
         }
         found = {encoder.name: identity for encoder, identity in self._encoders.items()}
         return {"data": data, "encoders": found}
+
+    def _extra(self, extra: ExtraSteps) -> dict[str, Any]:
+        """What of a training fixes how many steps it takes."""
+        return {
+            "tasks": [_card_identity(card) for card in extra.cards],
+            "data": [self._identity(card, "train", "en") for card in extra.cards],
+            "recipe": as_json(extra.recipe),
+        }
 
     def _part(self, name: Hashable, make: Callable[[], Any]) -> JsonText:
         """A part of identities that many stages share, written once."""

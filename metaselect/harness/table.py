@@ -99,8 +99,10 @@ def _run_rows(
         row = {
             **name, "metric": run.metric, "score": round(scored["score"], 6), "seed": run.seed,
             "source": SOURCE, "n_examples": scored.get("n_examples"),
-            "english_dev": trained["english"], **scored.get(KNOWN, {}), STAGE: stage.key,
+            "english_dev": trained["english"],
         }  # fmt: skip
+        row |= {column: scored[column] for column in scored.get(KNOWN, ())}
+        row[STAGE] = stage.key
         time = {**name, "seed": run.seed, "score_s": scored.get("wall_s"),
                 "train_s": trained["wall_s"]}  # fmt: skip
         yield row, time

@@ -14,13 +14,13 @@ from metaselect.files import write_json
 from metaselect.harness import bodies, encoders
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.dynamics import dynamics_means, save_dynamics
-from metaselect.harness.finetune import Hooks, Leg, Training, finetune
+from metaselect.harness.finetune import Hooks, Leg, Training, finetune, step_count
 from metaselect.harness.heads.base import Head, label_count
 from metaselect.harness.heads.pairs import DUAL
 from metaselect.harness.heads.registry import HEADS
 from metaselect.harness.inference import Predictor
 from metaselect.harness.measures import primary
-from metaselect.harness.recipe import Machine, as_json
+from metaselect.harness.recipe import Machine, Recipe, as_json
 from metaselect.harness.rows import Question, Row, question_pairs
 from metaselect.harness.stages import TrainStage, stage_key
 from metaselect.harness.tokens import Encoded, load_encoded, save_encoded
@@ -59,7 +59,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
     legs = _legs(stage, shop, tokenizer)
     training = finetune(
         legs,
-        stage.recipe,
+        lengthened(stage, [leg.encoded for leg in legs], shop, tokenizer),
         tokenizer=tokenizer,
         machine=shop.machine,
         seed=derive_seed(stage.seed, "order", *_names(stage)),
@@ -82,6 +82,19 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
         shop.work.stage(stage.key) / "timing.json", {"wall_s": time.perf_counter() - started}
     )
     shop.work.seal(stage.key, {"label": stage.label, "recipe": as_json(stage.recipe)})
+
+
+def lengthened(
+    stage: TrainStage, encoded: Sequence[Encoded], shop: Workshop, tokenizer: Any
+) -> Recipe:
+    """The stage's recipe, with as many steps more as its `extra` asks for."""
+    if stage.extra is None:
+        return stage.recipe
+    teaching = replace(stage.teaching, recipe=stage.extra.recipe, pair_questions=False)
+    other = replace(stage, cards=stage.extra.cards, teaching=teaching)
+    rows = [training_rows(other, card, shop, tokenizer) for card in other.cards]
+    n_steps = step_count(encoded, stage.recipe) + step_count(rows, other.recipe)
+    return replace(stage.recipe, steps=n_steps, epochs=None)
 
 
 def head_of(card: TaskCard, *, pair_questions: bool) -> Head:

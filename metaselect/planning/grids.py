@@ -6,7 +6,7 @@ from itertools import product
 
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.console import few
 from metaselect.errors import MetaselectError, UnknownName
 from metaselect.planning.cells import SETTING
@@ -109,7 +109,7 @@ def grid_of(
         )
     grid = Grid(
         setting=setting,
-        intermediates=tuple(name for name in rows if name != DIRECT),
+        intermediates=tuple(name for name in rows if name not in (DIRECT, DIRECT_PLUS)),
         targets=tuple(name for name in columns if name not in without),
         done=done,
         notes=(_without_direct(without),) if without else (),

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.console import points
 
 _BINS = (0.12, 0.35, 0.7)  # shares of the largest usual gain at which the colour steps
@@ -34,7 +34,7 @@ def studies_of(runs: pd.DataFrame) -> list[Study]:
             name=str(name),
             encoder=", ".join(dict.fromkeys(rows["encoder"])),
             n_scores=len(rows),
-            n_intermediates=len(set(rows["intermediate"]) - {DIRECT}),
+            n_intermediates=len(set(rows["intermediate"]) - {DIRECT, DIRECT_PLUS}),
             n_targets=rows["target"].nunique(),
             n_languages=rows["language"].nunique(),
             n_seeds=rows["seed"].nunique(),

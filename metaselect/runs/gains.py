@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.seeding import derive_seed
 
 QUERY = ("study", "encoder", "adaptation", "target", "language")
@@ -46,7 +46,7 @@ def query_key(rows: pd.DataFrame) -> pd.Series:
 
 
 def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
-    """The gain of every candidate of every query, `direct` among them.
+    """The gain of every candidate of every query, `direct` among them, `direct+` not.
 
     The gain is a mean difference between scores with the candidate and scores `direct`:
 
@@ -72,6 +72,30 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
         what tells candidates of one query apart), gain, gain_se, n_seeds (behind the gain),
         paired, and absolute (False where there is no `direct` to compare with).
     """
+    return _gains(candidate_runs(runs))
+
+
+def candidate_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs of candidates: all but those of the control `direct+`, which no choice may see."""
+    control = runs["intermediate"] == DIRECT_PLUS
+    return runs[~control].reset_index(drop=True) if control.any() else runs
+
+
+def control_gains(runs: pd.DataFrame) -> pd.DataFrame:
+    """Gains of the control `direct+` over `direct`, to stand beside those of candidates.
+
+    What an intermediate gains beyond it is not the training's length.
+
+    Returns:
+        Rows as of `query_gains`, `direct+` alone, where both were run.
+    """
+    own = runs[runs["intermediate"].isin([DIRECT, DIRECT_PLUS])].reset_index(drop=True)
+    gains = _gains(own)
+    found = gains["absolute"] & (gains["intermediate"] == DIRECT_PLUS) & gains["gain"].notna()
+    return gains[found].reset_index(drop=True)
+
+
+def _gains(runs: pd.DataFrame) -> pd.DataFrame:
     columns = (*QUERY, "metric", "intermediate")
     cell, gains = _distinct(runs, columns)
     query, _ = _distinct(gains, (*QUERY, "metric"))
@@ -113,6 +137,7 @@ def split_seeds(runs: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.Data
         runs: A table from `check_runs`.
         seed: Fixes the order; the same rows give the same halves in any order of rows.
     """
+    runs = candidate_runs(runs)
     first = _in_first_half(runs, seed=seed)
     second = ~first
     is_direct = (runs["intermediate"] == DIRECT).to_numpy(dtype=bool)

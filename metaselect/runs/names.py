@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 
 KnownLanguage = Callable[[str], bool]
 
@@ -56,8 +56,9 @@ def _language_rule(value: str, known_language: KnownLanguage | None) -> str | No
 def _task_rule(value: str, column: str) -> str | None:
     if "/" in value or "\\" in value or value.startswith("."):
         return "a task name without path separators or a leading dot"
-    if value.lower() == DIRECT and column == "target":
-        return f"a task name, never {DIRECT!r}"
-    if value.lower() == DIRECT and value != DIRECT:
-        return f"a task name, or {DIRECT!r} for none"
+    reserved = value.lower() in (DIRECT, DIRECT_PLUS)
+    if reserved and column == "target":
+        return f"a task name, never {value.lower()!r}"
+    if reserved and value != value.lower():
+        return f"a task name, or {value.lower()!r} for none"
     return None

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaselect.runs.gains import QUERY, SE_FLOOR, query_gains, query_key, split_seeds
+from metaselect.runs.gains import (
+    QUERY,
+    SE_FLOOR,
+    control_gains,
+    observed_gains,
+    query_gains,
+    query_key,
+    split_seeds,
+)
 from metaselect.runs.simulated import simulated_runs
 
 MakeRuns = Callable[..., pd.DataFrame]
@@ -187,3 +195,19 @@ def test_another_seed_gives_other_halves(make_runs: MakeRuns) -> None:
     runs = make_runs(*[("mnli", seed, 0.5) for seed in range(8)])
     halves = {tuple(sorted(split_seeds(runs, seed=seed)[0]["seed"])) for seed in range(20)}
     assert len(halves) > 10
+
+
+def test_the_equal_steps_control_is_no_candidate_and_is_told_apart(make_runs: MakeRuns) -> None:
+    plain = make_runs(
+        ("direct", 0, 0.50), ("direct", 1, 0.54), ("mnli", 0, 0.60), ("mnli", 1, 0.62)
+    )
+    longer = make_runs(("direct+", 0, 0.90), ("direct+", 1, 0.96))
+    both = pd.concat([longer, plain, longer.assign(language="ta")], ignore_index=True)
+    pd.testing.assert_frame_equal(query_gains(both), query_gains(plain))
+    for found, expected in zip(split_seeds(both, seed=0), split_seeds(plain, seed=0), strict=True):
+        pd.testing.assert_frame_equal(found, expected)
+    assert "direct+" not in set(observed_gains(both)["intermediate"])
+    # paired: .90 - .50 and .96 - .54; in Tamil there is no direct run
+    (gain,) = control_gains(both).itertuples()
+    assert (gain.intermediate, gain.language, gain.n_seeds) == ("direct+", "sw", 2)
+    assert gain.gain == pytest.approx(0.41)
