@@ -6,6 +6,7 @@
     intermediates = ["direct", "mnli", "mnli+squad"]
     targets = ["xnli", "udpos"]
     seeds = [0]
+    equal_steps = "mnli"                  # whose steps "direct+" adds, where it is listed
     cells = [["direct", "xnli"], ["mnli", "xnli"]]   # these alone; left out, the whole cross
 
     [training]                            # every stage, over the defaults of its kind of task
