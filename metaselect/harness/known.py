@@ -5,7 +5,8 @@ row with another key is another measurement, whatever its names say, and is neve
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ class Known:
         return "; ".join(parts)
 
 
-def read_known(places: Iterable[Path], plan: Plan) -> Known:
+def read_known(places: Sequence[Path], plan: Plan) -> Known:
     """Read what tables have of a plan.
 
     Args:
@@ -89,17 +90,21 @@ def read_known(places: Iterable[Path], plan: Plan) -> Known:
     Raises:
         MetaselectError: A table that cannot be read, or two scores of one cell.
     """
-    key_of = {tuple(str(getattr(run, name)) for name in _RUN): run.score_key for run in plan.runs}
-    known = Known()
+    known = Known(n_cells=sum(len(_languages(plan, run.score_key)) for run in plan.runs))
+    if not places:
+        return known
+    cells = {tuple(str(getattr(run, name)) for name in _RUN) for run in plan.runs}
     for place in places:
         path = _table_in(place)
-        _add_rows(known, read_runs(path), plan, key_of, path)
+        _add_rows(known, read_runs(path), plan, cells, path)
         for beside in (path.with_name("trainings.csv"), path.with_name("trainings.csv.gz")):
             if beside.is_file():
                 known.trainings |= dict(_trainings(beside, plan))
-    cells = [(run.score_key, code) for run in plan.runs for code in _languages(plan, run.score_key)]
-    known.n_cells = len(cells)
-    known.n_known = sum(cell in known.scores for cell in cells)
+    known.n_known = sum(
+        (run.score_key, code) in known.scores
+        for run in plan.runs
+        for code in _languages(plan, run.score_key)
+    )
     return known
 
 
@@ -138,24 +143,24 @@ def _table_in(place: Path) -> Path:
 
 
 def _add_rows(
-    known: Known, table: pd.DataFrame, plan: Plan, key_of: Mapping[tuple[str, ...], str], path: Path
+    known: Known, table: pd.DataFrame, plan: Plan, cells: set[tuple[str, ...]], path: Path
 ) -> None:
     """Sort a table's rows into known ones and the counts of the others."""
     required = {column.name for column in COLUMNS}
     extras = [name for name in table.columns if name not in required and name != STAGE]
-    keys = _cells(table[STAGE]) if STAGE in table else [None] * len(table)
+    keys = table[STAGE].fillna("").astype(str) if STAGE in table else [""] * len(table)
     runs = zip(*(table[name].astype(str) for name in _RUN), strict=True)
     others = zip(*(_cells(table[name]) for name in extras), strict=True) if extras else None
     rows = zip(keys, runs, table["language"], table["score"], strict=True)
     for key, run, language, score in rows:
-        cells = zip(extras, next(others), strict=True) if others is not None else ()
-        values = {name: cell for name, cell in cells if cell is not None}
-        if key in plan.stages and language in _languages(plan, str(key)):
+        further = zip(extras, next(others), strict=True) if others is not None else ()
+        values = {name: cell for name, cell in further if cell is not None}
+        if key in plan.stages and language in _languages(plan, key):
             told = {**values, "score": float(score), "measures": {}, KNOWN: list(values)}
-            _add(known, (str(key), language), told, path)
-        elif run not in key_of:
+            _add(known, (key, language), told, path)
+        elif run not in cells:
             known.n_outside += 1
-        elif key is None:
+        elif not key:
             known.n_unsaid += 1
         else:
             known.n_other += 1
@@ -212,7 +217,7 @@ def _plain(cell: Any) -> Any:
     except ValueError:
         return cell
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and value == value else cell
+    return value if is_number and math.isfinite(value) else cell
 
 
 def _rows(count: int) -> str:

@@ -7,7 +7,7 @@ import pytest
 from metaselect.files import read_manifest
 from metaselect.runs.exchange import read_runs
 from tests.harness.conftest import data_folder, encoder_folder
-from tests.harness.grids import run_tiny, tiny_config
+from tests.harness.grids import run_tiny, tiny_config, tiny_grid
 
 __all__ = ["data_folder", "encoder_folder"]
 
@@ -57,3 +57,36 @@ def test_two_grids_with_one_run_in_both_are_refused(call, grid, tmp_path):
     done = call("runs", "publish", grid, grid, "--out", tmp_path / "shared")
     assert done.code == 2
     assert not (tmp_path / "shared").exists()
+
+
+def test_a_grid_that_has_only_begun_is_told_and_one_half_way_is_published(call, grid, tmp_path):
+    whole = (grid / "runs.csv").read_text().splitlines(keepends=True)
+    (grid / "runs.csv").write_text("".join(whole[:3]))  # as it stands while the grid runs
+    done = call("runs", "publish", grid, "--out", tmp_path / "shared", "--json")
+    assert (done.code, done.json["rows"]) == (0, 2), done.err
+    (grid / "runs.csv").write_text("".join(whole))
+    done = call("runs", "publish", grid, "--out", tmp_path / "shared", "--json")  # and again
+    assert done.json["rows"] == len(whole) - 1
+    (grid / "runs.csv").unlink()
+    done = call("runs", "publish", grid, "--out", tmp_path / "early")
+    assert done.code == 2
+    assert "has no finished run yet" in done.err
+    assert not (tmp_path / "early").exists()
+
+
+def test_a_grid_that_was_all_known_is_published_with_the_same_bytes_and_no_time(
+    call, grid, encoder_folder, data_folder, tmp_path
+):
+    assert call("runs", "publish", grid, "--out", tmp_path / "first").code == 0
+    config = tiny_config(encoder_folder, data_folder)
+    result = tiny_grid(config, tmp_path / "other", known=[tmp_path / "first"]).run(
+        lambda line: None
+    )
+    assert result.done == result.planned == 4
+    done = call("runs", "publish", tmp_path / "other", "--out", tmp_path / "second")
+    assert done.code == 0, done.err
+    for file in ("runs.csv.gz", "trainings.csv.gz"):
+        first, second = ((tmp_path / name / file).read_bytes() for name in ("first", "second"))
+        assert first == second, file
+    manifest = read_manifest(tmp_path / "second", kind="runs", schema=1)
+    assert manifest.made_by["grids"][0]["wall_s"] == 0.0

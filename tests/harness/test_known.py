@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,9 +11,13 @@ from typer.testing import CliRunner
 
 from metaselect.config import GridConfig
 from metaselect.errors import MetaselectError
+from metaselect.harness.grid import Plan
+from metaselect.harness.known import read_known, take_over
 from metaselect.harness.session import OpenGrid
 from metaselect.harness.stages import ScoreStage, TrainStage
+from metaselect.harness.table import collect_tables
 from metaselect.harness.transfer import GridResult
+from metaselect.harness.workfolder import WorkFolder
 from metaselect.runs.exchange import read_runs
 from tests.harness.grids import tiny_config, tiny_grid, toml_of
 from tests.harness.test_command import APP
@@ -190,3 +195,20 @@ def test_every_row_says_the_scoring_that_made_it(config: GridConfig, unbroken: G
         assert (stage.card.name, row.language in stage.languages) == (row.target, True)
     trained = pd.read_csv(unbroken.table.with_name("trainings.csv"))
     assert all(isinstance(plan.stages[key], TrainStage) for key in trained["stage"])
+
+
+def test_keys_and_words_that_look_like_numbers_stay_what_they_are(
+    config: GridConfig, unbroken: GridResult, tmp_path: Path
+) -> None:
+    plan = opened(config, tmp_path / "out").plan
+    run, key = plan.runs[0], "1234567890123456789012e3"
+    stage = replace(plan.stages[run.score_key], key=key)
+    single = Plan((replace(run, score_key=key),), {key: stage})
+    table = pd.read_csv(unbroken.table, dtype=str, keep_default_na=False)
+    table = table[table["stage"] == run.score_key].assign(stage=key, note="1e999", flag="True")
+    table.to_csv(tmp_path / "odd.csv", index=False)
+    known = read_known([tmp_path / "odd.csv"], single)
+    assert (known.n_known, known.n_cells) == (2, 2)
+    take_over(known, single, WorkFolder(tmp_path / "work"))
+    row = collect_tables(single, WorkFolder(tmp_path / "work")).runs.iloc[0]
+    assert (row["note"], row["flag"], row["n_examples"], row["stage"]) == ("1e999", True, 8, key)
