@@ -1,9 +1,10 @@
 """Languages: canonical codes, and what is known of each language.
 
 A canonical code is ISO 639-1 where there is one, else ISO 639-3; a script follows only where it is
-not the language's usual one (`zh`, `zh-Hant`, `ar-Latn`). Regions are dropped: facts are of
-languages. A code of the member that stands for a macro-language in data sets (`cmn`, `swh`, `arb`)
-becomes the macro-language's; other members (`arz`, `yue`, `quy`) stay themselves.
+not the language's usual one (`zh`, `zh-Hant`, `ar-Latn`). Regions and dialects (`bar-IT`,
+`nb-x-north`) are dropped: facts are of languages. A code of the member that stands for a
+macro-language in data sets (`cmn`, `swh`, `arb`) becomes the macro-language's; other members
+(`arz`, `yue`, `quy`) stay themselves.
 """
 
 import difflib
@@ -17,9 +18,9 @@ from metaselect.catalogue.language_facts import (
     recorded_languages,
     table_facts,
 )
+from metaselect.catalogue.languagetags import parse_tag, told_apart
 from metaselect.errors import UnknownName
 
-_CODE = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
 _NO_LANGUAGE = re.compile(r"mis|mul|und|zxx|zbl|q[a-t][a-z]")
 _CANONICAL = {
     **{"arb": "ar", "azj": "az", "ekk": "et", "pes": "fa", "zsm": "ms", "swh": "sw", "cmn": "zh"},
@@ -109,12 +110,12 @@ def resolve_language(code: str) -> Language:
 
 @cache
 def find_language(code: str) -> Language | None:
-    """The language that a code stands for, or None."""
-    found = _CODE.fullmatch(code.strip())
-    if found is None or not _is_language(base := _base_code(found[1].lower())):
+    """The language that a code stands for, or None; a dialect's is the language that it is of."""
+    tag = parse_tag(code)
+    if tag is None or not _is_language(base := _base_code(tag.language)):
         return None
     usual = _usual_script(base)
-    script = found[2].title() if found[2] else _script_of_region(base, found[3], usual)
+    script = tag.script or _script_of_region(base, tag.region, usual)
     if script is None or (base, script) == ("ko", "Kore"):
         return _describe(base, base, usual)
     return _describe(base, base if script == (usual or "Latn") else f"{base}-{script}", script)
@@ -123,13 +124,14 @@ def find_language(code: str) -> Language | None:
 def matching_code(code: str, available: Iterable[str]) -> str | None:
     """The code among `available` (file or hub names) that stands for the same language.
 
-    The same spelling wins; None where there is none. Codes that are no language's never match.
+    The same spelling wins; None where there is none. Codes that are no language's never match, nor
+    do two regions or dialects of one language (`bar-IT`, `bar-DE`).
     """
     known = list(available)
     if code in known:
         return code
     wanted = resolve_language(code).code
-    pairs = ((item, find_language(item)) for item in known)
+    pairs = ((item, find_language(item)) for item in known if not told_apart(code, item))
     return next((item for item, found in pairs if found and found.code == wanted), None)
 
 

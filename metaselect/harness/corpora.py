@@ -123,7 +123,8 @@ def _by_meaning(card: TaskCard, stems: Mapping[str, Path], language: str) -> Pat
     if hub_code is not None and f"test.{hub_code}" in stems:
         return stems[f"test.{hub_code}"]
     codes = [stem.removeprefix("test.") for stem in stems if stem.startswith("test.")]
-    code = matching_code(language, codes)
+    others = set(card.languages) - {language}  # whose files are theirs: bar, bar-IT
+    code = matching_code(language, [code for code in codes if code not in others])
     return None if code is None else stems[f"test.{code}"]
 
 

@@ -15,8 +15,10 @@ KnownLanguage = Callable[[str], bool]
 MAX_LENGTH: Final = 200
 """Longer names are text that slipped into the wrong column."""
 
-_LANGUAGE = re.compile(  # language, script, region, variants, each in its usual case
-    r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.ASCII
+_LANGUAGE = re.compile(  # language, script, region, variants, private parts, in their usual case
+    r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*"
+    r"(-x(-[a-z\d]{1,8})+)?",
+    re.ASCII,
 )
 
 
@@ -47,7 +49,7 @@ def broken_rule(value: str, *, column: str, known_language: KnownLanguage | None
 
 def _language_rule(value: str, known_language: KnownLanguage | None) -> str | None:
     if not _LANGUAGE.fullmatch(value):
-        return "a BCP-47 or ISO 639 code such as en, nan, no, zh-Hant, pt-BR"
+        return "a BCP-47 or ISO 639 code such as en, nan, no, zh-Hant, pt-BR, nb-x-north"
     if known_language is not None and not known_language(value):
         return "a code of a known language (`metaselect ls languages`)"
     return None

@@ -37,7 +37,9 @@ COLUMNS = (
     Column("adaptation", "text", True, "how it was trained: finetune, lora, ..."),
     Column("intermediate", "text", True, f"a task name, or {DIRECT!r} for none"),
     Column("target", "text", True, f"a task name, never {DIRECT!r}"),
-    Column("language", "text", True, "a language code such as en, nan, no, zh-Hant, pt-BR"),
+    Column(
+        "language", "text", True, "a language code such as en, nan, no, zh-Hant, pt-BR, nb-x-north"
+    ),
     Column("metric", "text", True, "one metric for each study and target"),
     Column("score", "number", True, "a fraction in [0, 1]; for correlations in [-1, 1]"),
     Column("seed", "whole number", True, f"a whole number from 0 to {SEED_LIMIT}"),

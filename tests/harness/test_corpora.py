@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,27 @@ def test_test_files_are_found_under_any_code_of_their_language(tmp_path: Path) -
     assert len(corpora.rows(CATALOGUE["tatoeba"], "test", "zh")) == 4
     assert len(corpora.rows(CATALOGUE["sib200"], "test", "zh")) == 1
     assert corpora.test_languages(CATALOGUE["tatoeba"]) == ["sw", "zh"]
+
+
+def test_files_of_regions_and_dialects_are_their_own(tmp_path: Path) -> None:
+    codes = ("bar", "bar-IT", "bar-x-muc", "hi-Latn", "zh-Hant")
+    for size, code in enumerate(codes, start=1):
+        write_rows(tmp_path / "xnli" / f"test.{code}.jsonl", nli_rows(size))
+    asked = (*codes, "bar-DE", "bar-x-st", "hi", "zh")
+    card = replace(CATALOGUE["xnli"], languages=asked)
+    corpora = Corpora(tmp_path)
+    assert corpora.test_languages(card) == list(codes)
+    assert [len(corpora.rows(card, "test", code)) for code in codes] == [1, 2, 3, 4, 5]
+
+
+def test_a_language_never_takes_the_file_of_a_region_that_is_a_language_of_the_task(
+    tmp_path: Path,
+) -> None:
+    write_rows(tmp_path / "xnli" / "test.bar-IT.jsonl", nli_rows(2))
+    corpora = Corpora(tmp_path)
+    whole = replace(CATALOGUE["xnli"], languages=("bar", "bar-IT"))
+    assert corpora.test_languages(whole) == ["bar-IT"]
+    assert corpora.test_languages(replace(whole, languages=("bar",))) == ["bar"]
 
 
 def test_files_may_be_plain_packed_or_parquet(tmp_path: Path) -> None:

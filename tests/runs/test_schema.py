@@ -52,12 +52,21 @@ def test_a_language_read_as_missing_or_boolean_is_refused(make_runs: MakeRuns, v
     assert faults_of(table) == {(1, "language")}
 
 
-@pytest.mark.parametrize("code", ["en", "nan", "zh-Hant", "pt-BR", "es-419", "de-1996", "uz-Latn"])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("en", "nan", "zh-Hant", "pt-BR", "es-419", "de-1996", "uz-Latn", "bar-IT", "hi-Latn"),
+        *("nb-x-north", "de-x-ba", "bar-x-muc", "zh-Hant-HK-x-a-b2"),
+    ],
+)
 def test_language_codes_in_their_usual_form_are_accepted(make_runs: MakeRuns, code: str) -> None:
     assert len(check_runs(make_runs(("mnli", 0, 0.5), language=code), percent=False)) == 1
 
 
-@pytest.mark.parametrize("code", ["english", "EN", "zh_TW", "e", "en-", "1a", "zh-hant", "en us"])
+@pytest.mark.parametrize(
+    "code",
+    ["english", "EN", "zh_TW", "e", "en-", "1a", "zh-hant", "en us", "de-x", "x-ba", "de-X-ba"],
+)
 def test_other_words_are_not_language_codes(make_runs: MakeRuns, code: str) -> None:
     assert faults_of(make_runs(("mnli", 0, 0.5), language=code)) == {(1, "language")}
 
