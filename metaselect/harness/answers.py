@@ -42,6 +42,11 @@ def answer_measures(
     }
 
 
+def mlqa_language_of(task: str, language: str) -> str | None:
+    """The language whose rules compare a task's answers; None for SQuAD's English rules."""
+    return language if task.startswith("mlqa") else None
+
+
 def answer_words(text: str, language: str | None) -> list[str]:
     """Lower-cased words without punctuation and articles.
 

@@ -72,30 +72,25 @@ def margin_scores(
 
 
 def mean_average_precision(
-    retrieved: Sequence[Sequence[str]],
-    relevant: Sequence[str],
-    n_relevant: Sequence[int],
-    *,
-    k: int,
+    hits: Sequence[Sequence[bool]], n_relevant: Sequence[int], *, k: int
 ) -> float:
     """mAP@k: precision at each relevant rank, over the relevant that k places could hold.
 
     Args:
-        retrieved: Groups of the candidates of each query, best first.
-        relevant: Group that answers each query.
-        n_relevant: Candidates of that group in the pool; 0 counts the query as 0.
+        hits: Whether each candidate found answers its query, best first.
+        n_relevant: Candidates in the pool that answer each query; 0 counts the query as 0.
         k: Cut-off.
 
     Example:
-        >>> mean_average_precision([["a", "b", "a"]], ["a"], [2], k=3)
+        >>> mean_average_precision([[True, False, True]], [2], k=3)
         0.8333333333333333
     """
     total = 0.0
-    for found, wanted, count in zip(retrieved, relevant, n_relevant, strict=True):
-        hits = np.array([group == wanted for group in found[:k]], float)
-        precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-        total += float((precision * hits).sum()) / max(1, min(count, k))
-    return total / len(relevant)
+    for found, count in zip(hits, n_relevant, strict=True):
+        right = np.array(found[:k], float)
+        precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+        total += float((precision * right).sum()) / max(1, min(count, k))
+    return total / len(hits)
 
 
 def mining_f1(scores: np.ndarray, right: np.ndarray, n_gold: int) -> float:

@@ -11,6 +11,7 @@ from metaselect.errors import MetaselectError
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.heads.pairs import embed, encode_texts
 from metaselect.harness.inference import Predictor
+from metaselect.harness.measures import COMMONEST_SHARE, commonest_share
 from metaselect.harness.nearest import (
     chunks,
     margin_scores,
@@ -69,42 +70,57 @@ def score_sentences(
     return {
         "accuracy": float(right.sum()) / max(1, n_gold),
         "f1": mining_f1(scores, right, n_gold),
+        COMMONEST_SHARE: commonest_share(targets[place] for place in where),
     }
 
 
 class Pool:
-    """The candidates that all of a task's languages search, embedded once."""
+    """The candidates that all of a task's languages search, embedded once.
+
+    Answers with the same text are one candidate, which answers the questions of all its rows:
+    XQuAD-R's questions often share their sentence.
+    """
 
     def __init__(
         self, predictor: Predictor, corpora: Corpora, card: TaskCard, testing: Testing
     ) -> None:
-        rows = _pool_rows(corpora, card, testing)
         self._predictor, self._testing = predictor, testing
-        self._groups = [row.group for row in rows]
-        self._sizes = Counter(self._groups)
-        self._vectors = self._embed([row.target for row in rows], testing.limits.max_length)
+        candidates = _candidates(corpora, card)
+        self.n_candidates = len(candidates)
+        self._groups = [groups for _, groups in candidates]
+        self._sizes = Counter(group for groups in self._groups for group in groups)
+        self._vectors = self._embed([text for text, _ in candidates], testing.limits.max_length)
 
     def score(self, rows: Sequence[Row]) -> Mapping[str, float]:
         """mAP@20 and accuracy@1 of one language's queries over the whole pool."""
         queries = cast("Sequence[Pair]", rows)
         vectors = self._embed([row.source for row in queries], self._testing.limits.query_length)
         _, where = top_candidates(vectors, chunks(self._vectors), k=K)
-        found = [[self._groups[place] for place in places] for places in where]
-        wanted = [row.group for row in queries]
-        sizes = [self._sizes[group] for group in wanted]
+        hits = [
+            [row.group in self._groups[place] for place in places]
+            for row, places in zip(queries, where, strict=True)
+        ]
+        sizes = [self._sizes[row.group] for row in queries]
         return {
-            "map@20": mean_average_precision(found, wanted, sizes, k=K),
-            "accuracy": mean_average_precision(found, wanted, sizes, k=1),
+            "map@20": mean_average_precision(hits, sizes, k=K),
+            "accuracy": mean_average_precision(hits, sizes, k=1),
+            COMMONEST_SHARE: commonest_share(where[:, 0].tolist()),
         }
 
     def _embed(self, texts: Sequence[str], max_length: int) -> np.ndarray:
         return embed_texts(self._predictor, texts, max_length=max_length, layer=-1, pooling="mean")
 
 
-def _pool_rows(corpora: Corpora, card: TaskCard, testing: Testing) -> list[Pair]:
-    """A pool of its own (entities), or the answers of all languages together (LAReQA)."""
+def _candidates(corpora: Corpora, card: TaskCard) -> list[tuple[str, frozenset[str]]]:
+    """Texts with the groups that they answer.
+
+    A pool of its own (entities), or the answers of all languages together (LAReQA), each text once.
+    """
     if card.head == "entity-retrieval":
-        return cast("list[Pair]", corpora.rows(card, "candidates", "en"))
-    languages = corpora.test_languages(card)
-    rows = [row for code in languages for row in corpora.rows(card, "test", code)]
-    return cast("list[Pair]", rows)
+        pool = cast("list[Pair]", corpora.rows(card, "candidates", "en"))
+        return [(row.target, frozenset([row.group])) for row in pool]
+    by_text: dict[str, set[str]] = {}
+    for code in corpora.test_languages(card):
+        for row in cast("list[Pair]", corpora.rows(card, "test", code)):
+            by_text.setdefault(row.target, set()).add(row.group)
+    return [(text, frozenset(groups)) for text, groups in by_text.items()]

@@ -20,6 +20,9 @@ from metaselect.harness.recipe import Adaptation, Recipe, Testing, as_json
 STAGE_SCHEMA = 1
 """Raise it with any change that moves a result, so that old stages are not taken for new ones."""
 
+SCORING_SCHEMA = 1
+"""Raise it with any change that moves scores alone: trainings keep their names."""
+
 UNTRAINED = ("sentence-retrieval",)
 """Heads scored on whatever encoder comes out of the stage before, without training."""
 
@@ -186,6 +189,7 @@ class Naming:
         key = stage_key(
             {
                 "kind": "score",
+                "scoring": SCORING_SCHEMA,
                 "encoder": self._fingerprint(encoder),
                 "parent": None if parent is None else parent.key,
                 "task": self._part(("task", name), lambda: _card_identity(card)),

@@ -57,12 +57,12 @@ def test_a_million_candidates_fit_because_only_a_piece_is_held() -> None:
 
 def test_average_precision_counts_the_ranks_of_the_right_ones() -> None:
     # Right at ranks 1 and 3 of 3, two exist: (1/1 + 2/3) / 2 = 0.8333
-    assert mean_average_precision([["a", "b", "a"]], ["a"], [2], k=3) == pytest.approx(5 / 6)
+    assert mean_average_precision([[True, False, True]], [2], k=3) == pytest.approx(5 / 6)
     # The second is beyond the cut-off; two exist and two places: (1/1) / 2
-    assert mean_average_precision([["a", "b", "a"]], ["a"], [2], k=2) == pytest.approx(1 / 2)
+    assert mean_average_precision([[True, False, True]], [2], k=2) == pytest.approx(1 / 2)
     # With one right candidate it is the reciprocal rank: 1/3; and a query without one counts 0.
-    found = [["b", "c", "a"], ["b", "c", "d"]]
-    assert mean_average_precision(found, ["a", "z"], [1, 0], k=20) == pytest.approx(1 / 6)
+    hits = [[False, False, True], [False, False, False]]
+    assert mean_average_precision(hits, [1, 0], k=20) == pytest.approx(1 / 6)
 
 
 def test_the_margin_prefers_a_neighbour_that_is_close_to_nothing_else() -> None:

@@ -10,13 +10,21 @@ from torch.nn import functional
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.harness.heads.base import Head, Outcome, text_columns
 from metaselect.harness.inference import Predictor, Tensors
-from metaselect.harness.measures import class_measures, correlations
+from metaselect.harness.measures import (
+    COMMONEST_SHARE,
+    class_measures,
+    commonest_share,
+    correlations,
+)
 from metaselect.harness.recipe import Limits
 from metaselect.harness.rows import Choice, Labelled, Row
 from metaselect.harness.tokens import Encoded, pack
 
 CLOSE = 0.1
 """A regression counts as correct within this share of the scale (0.5 of STS's 0 to 5)."""
+
+RATING_DECIMALS = 3
+"""Predicted ratings that agree to these decimals of the scale count as one answer."""
 
 
 def encode_labelled(rows: Sequence[Row], tokenizer: Any, limits: Limits) -> Encoded:
@@ -102,11 +110,14 @@ def score_rated(
     """Pearson and Spearman correlation with the ratings."""
     encoded = encode_rated(rows, predictor.tokenizer, predictor.limits)
     predicted = _collect(predictor, encoded)[:, 0]
-    return correlations(encoded.items["label"], predicted)
+    found = correlations(encoded.items["label"], predicted)
+    return {**found, COMMONEST_SHARE: commonest_share(predicted.round(RATING_DECIMALS).tolist())}
 
 
 def _score_classes(predictor: Predictor, encoded: Encoded) -> Mapping[str, float]:
-    return class_measures(encoded.items["label"], _collect(predictor, encoded).argmax(axis=1))
+    predicted = _collect(predictor, encoded).argmax(axis=1)
+    found = class_measures(encoded.items["label"], predicted)
+    return {**found, COMMONEST_SHARE: commonest_share(predicted.tolist())}
 
 
 def _collect(predictor: Predictor, encoded: Encoded) -> np.ndarray:

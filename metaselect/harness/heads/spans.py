@@ -8,9 +8,10 @@ import torch
 from torch.nn import functional
 
 from metaselect.catalogue.tasks import TaskCard
-from metaselect.harness.answers import answer_measures
+from metaselect.harness.answers import answer_measures, mlqa_language_of
 from metaselect.harness.heads.base import Head, Outcome
 from metaselect.harness.inference import Predictor, Tensors
+from metaselect.harness.measures import COMMONEST_SHARE, commonest_share
 from metaselect.harness.recipe import Limits
 from metaselect.harness.rows import Question, Row
 from metaselect.harness.tokens import Encoded, pack
@@ -110,8 +111,9 @@ def score_questions(
     questions = cast("Sequence[Question]", rows)
     encoded = encode_questions(rows, predictor.tokenizer, predictor.limits)
     answers = _decode(predictor, encoded, questions)
-    rules = language if card.name.startswith("mlqa") else None
-    return answer_measures([row.answers for row in questions], answers, mlqa_language=rules)
+    rules = mlqa_language_of(card.name, language)
+    found = answer_measures([row.answers for row in questions], answers, mlqa_language=rules)
+    return {**found, COMMONEST_SHARE: commonest_share(answers)}
 
 
 def _decode(predictor: Predictor, encoded: Encoded, questions: Sequence[Question]) -> list[str]:

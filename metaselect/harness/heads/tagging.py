@@ -1,5 +1,6 @@
 """Tagging words (POS, NER): the first piece of each word carries its label."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, cast
@@ -11,7 +12,12 @@ from torch.nn import functional
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.harness.heads.base import Head, Outcome
 from metaselect.harness.inference import Predictor, Tensors
-from metaselect.harness.measures import tag_measures
+from metaselect.harness.measures import (
+    COMMONEST_SHARE,
+    OUTSIDE,
+    commonest_share,
+    tag_measures,
+)
 from metaselect.harness.recipe import Limits
 from metaselect.harness.rows import Row, Tagged
 from metaselect.harness.tokens import Encoded, pack
@@ -77,24 +83,26 @@ def score_tagged(
     """Accuracy and seqeval F1 over all words; words that were cut off count as wrong."""
     tagged = cast("Sequence[Tagged]", rows)
     encoded = encode_tagged(rows, predictor.tokenizer, predictor.limits)
-    spans = any(label.startswith("B-") for label in card.labels)
-    predicted = [[_miss(card, spans)] * len(row.tags) for row in tagged]
+    predicted = [[_miss(card)] * len(row.tags) for row in tagged]
+    seen: Counter[str] = Counter()
     for batch, (best,) in predictor.outputs(encoded, _best_tags):
         words = batch.tokens["words"]
         for sentence, tags, positions in zip(batch.index, best, words, strict=True):
             for position in np.flatnonzero(positions >= 0):
-                predicted[sentence][positions[position]] = card.labels[int(tags[position])]
+                tag = card.labels[int(tags[position])]
+                predicted[sentence][positions[position]] = tag
+                seen[tag] += 1
     gold = [[card.labels[tag] for tag in row.tags] for row in tagged]
-    return tag_measures(gold, predicted, spans=spans)
+    return {**tag_measures(gold, predicted), COMMONEST_SHARE: commonest_share(seen.elements())}
 
 
 def _best_tags(model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, ...]:
     return (_logits(model, batch).argmax(-1),)
 
 
-def _miss(card: TaskCard, spans: bool) -> str:
-    """What stands for a word that the model never saw: no entity, or no POS tag at all."""
-    return "O" if spans else "-"
+def _miss(card: TaskCard) -> str:
+    """What stands for a word that the model never saw: no entity, or a tag that no word has."""
+    return OUTSIDE if OUTSIDE in card.labels else "-MISSING"
 
 
 TAGGING = Head("AutoModelForTokenClassification", "labels", encode_tagged, train_tags, score_tagged)
