@@ -50,6 +50,7 @@ def is_language(code: str) -> bool:
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
     from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+    from metaselect.runs.remarks import variety_notes
     from metaselect.runs.simulated import is_simulated
 
     found = [SIMULATED_WARNING] if is_simulated(table) else []
@@ -62,7 +63,7 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
             else (f"{len(without)} tasks have no card and are")
         )
         found.append(f"{tasks} ranked on runs alone: {few(without)}. Add cards with --tasks.")
-    return found
+    return found + variety_notes(table["language"].unique())
 
 
 def listed(text: str) -> list[str]:

@@ -40,13 +40,14 @@ def import_command(
     percent: options.Percent = False,
     as_json: options.Json = False,
 ) -> None:
-    """Check tables and put them into the store; all of them or none.
+    """Check tables and put them into the store; all of them or none. Warn of floors.
 
     Example: metaselect runs import lab.csv paper.parquet --store sqlite:///team.db
     """
     import pandas as pd
 
     from metaselect.runs.faults import RunsTableError
+    from metaselect.runs.remarks import cautions
     from metaselect.runs.store import RunsStore
 
     tables = []
@@ -61,8 +62,11 @@ def import_command(
         imported = RunsStore(store).add(whole)
     except RunsTableError as error:
         _refuse(error, "", {"rows": 0, "already": 0}, as_json)
+    found = cautions(whole)
+    warn(found)
     if as_json:
-        print_json({"rows": imported.added, "already": imported.already, "errors": []})
+        counts = {"rows": imported.added, "already": imported.already}
+        print_json({**counts, "errors": [], "warnings": found})
     else:
         print(f"{store}: {imported.added:,} runs added, {imported.already:,} already there")
 

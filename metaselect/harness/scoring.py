@@ -3,6 +3,7 @@
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,15 +13,29 @@ from metaselect.harness import bodies, encoders
 from metaselect.harness.heads.base import label_count
 from metaselect.harness.heads.registry import HEADS
 from metaselect.harness.inference import Predictor
-from metaselect.harness.measures import primary
+from metaselect.harness.majority import majority_score
+from metaselect.harness.measures import COMMONEST_SHARE, primary
 from metaselect.harness.retrieval import Pool, score_sentences
 from metaselect.harness.rows import Row
+from metaselect.harness.sampling import sample_test_rows
 from metaselect.harness.stages import ScoreStage
-from metaselect.harness.training import Workshop, sampled
+from metaselect.harness.training import Workshop
 from metaselect.seeding import derive_seed
 
 OnStep = Callable[[int, int], None]
-ScoreRows = Callable[[Sequence[Row], str], Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """What scores one language's rows.
+
+    Attributes:
+        score: Rows and their language to measures by name.
+        n_candidates: Size of the pool that all languages search, if there is one.
+    """
+
+    score: Callable[[Sequence[Row], str], Mapping[str, float]]
+    n_candidates: int | None = None
 
 
 def run_scoring(stage: ScoreStage, shop: Workshop, *, on_step: OnStep) -> dict[str, str]:
@@ -34,13 +49,13 @@ def run_scoring(stage: ScoreStage, shop: Workshop, *, on_step: OnStep) -> dict[s
     """
     torch.set_num_threads(shop.machine.threads)
     shop.work.discard_changed(stage.key)
-    score = _scorer(stage, shop)
+    scorer = _scorer(stage, shop)
     failed: dict[str, str] = {}
     for done, language in enumerate(stage.languages, start=1):
         path = shop.work.language_file(stage.key, language)
         if not path.is_file():
             try:
-                shop.work.write(path, _score_language(stage, shop, score, language))
+                shop.work.write(path, _score_language(stage, shop, scorer, language))
             except MetaselectError as error:
                 failed[language] = str(error)
         on_step(done, len(stage.languages))
@@ -50,22 +65,29 @@ def run_scoring(stage: ScoreStage, shop: Workshop, *, on_step: OnStep) -> dict[s
 
 
 def _score_language(
-    stage: ScoreStage, shop: Workshop, score: ScoreRows, language: str
+    stage: ScoreStage, shop: Workshop, scorer: Scorer, language: str
 ) -> dict[str, Any]:
     started = time.perf_counter()
-    rows = shop.corpora.rows(stage.card, "test", language)
-    picked = sampled(len(rows), stage.testing.rows, seed=derive_seed(0, "test", stage.card.name))
-    chosen = [rows[index] for index in picked]
-    measures = score(chosen, language)
+    card = stage.card
+    rows = shop.corpora.rows(card, "test", language)
+    seed = derive_seed(0, "test", card.name)
+    chosen = [
+        rows[index] for index in sample_test_rows(rows, card, wanted=stage.testing.rows, seed=seed)
+    ]
+    measures = scorer.score(chosen, language)
     return {
-        "score": primary(measures, stage.card.metric),
+        "score": primary(measures, card.metric),
+        "majority_score": majority_score(
+            chosen, card, language=language, n_candidates=scorer.n_candidates
+        ),
+        "collapsed": len(chosen) > 1 and measures[COMMONEST_SHARE] == 1.0,
         "n_examples": len(chosen),
         "measures": dict(measures),
         "wall_s": time.perf_counter() - started,
     }
 
 
-def _scorer(stage: ScoreStage, shop: Workshop) -> ScoreRows:
+def _scorer(stage: ScoreStage, shop: Workshop) -> Scorer:
     """What scores one language's rows with the stage's weights."""
     card, head = stage.card, HEADS[stage.card.head]
     model = encoders.load_model(
@@ -82,11 +104,11 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> ScoreRows:
     )
     if head.score is not None:
         scored = head.score
-        return lambda rows, language: scored(predictor, rows, card, language)
+        return Scorer(lambda rows, language: scored(predictor, rows, card, language))
     if card.head == "sentence-retrieval":
-        return lambda rows, language: score_sentences(predictor, rows, testing=stage.testing)
+        return Scorer(lambda rows, _: score_sentences(predictor, rows, testing=stage.testing))
     pool = Pool(predictor, shop.corpora, card, stage.testing)
-    return lambda rows, language: pool.score(rows)
+    return Scorer(lambda rows, _: pool.score(rows), pool.n_candidates)
 
 
 def failure_record(label: str, error: BaseException) -> dict[str, str]:

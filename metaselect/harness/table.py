@@ -22,8 +22,9 @@ class Tables:
     """What a grid has measured so far.
 
     Attributes:
-        runs: One row a score, with `n_examples`, `english_dev` and `stage`, the key of the scoring
-            that made it, beside the usual columns.
+        runs: One row a score; beside the usual columns `n_examples`, `english_dev`,
+            `majority_score`, `collapsed`, `accuracy` where another metric counts, and `stage`, the
+            key of the scoring that made it.
         trainings: One row a trained task: what its training says of its difficulty, and the
             folder of its curve and of the dynamics of each example.
         timings: Seconds of each language scored here and of each training, which differ every time.
@@ -101,11 +102,24 @@ def _run_rows(
             "source": SOURCE, "n_examples": scored.get("n_examples"),
             "english_dev": trained["english"],
         }  # fmt: skip
+        row |= _floor_columns(scored)
+        if run.metric != "accuracy" and "accuracy" in scored.get("measures", {}):
+            row["accuracy"] = round(scored["measures"]["accuracy"], 6)
         row |= {column: scored[column] for column in scored.get(KNOWN, ())}
         row[STAGE] = stage.key
         time = {**name, "seed": run.seed, "score_s": scored.get("wall_s"),
                 "train_s": trained["wall_s"]}  # fmt: skip
         yield row, time
+
+
+def _floor_columns(scored: Mapping[str, Any]) -> dict[str, Any]:
+    """What a score says of its floor; nothing where it came from a table that did not tell."""
+    if "majority_score" not in scored:
+        return {}
+    return {
+        "majority_score": round(scored["majority_score"], 6),
+        "collapsed": scored["collapsed"],
+    }
 
 
 def _training(stage: ScoreStage, work: WorkFolder) -> Mapping[str, float | None]:

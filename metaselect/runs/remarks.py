@@ -1,9 +1,14 @@
-"""What a sound table of runs still lacks, for training and evaluation to tell much."""
+"""What to know of a sound table of runs: what it still lacks, and rows that tell nothing."""
+
+from collections.abc import Iterable
 
 import pandas as pd
 
+from metaselect.catalogue.languages import find_language
+from metaselect.catalogue.languagetags import varieties
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.console import few
+from metaselect.runs.floors import at_floor
 from metaselect.runs.gains import QUERY
 
 _SETTING = ["study", "encoder", "adaptation"]
@@ -18,7 +23,7 @@ def remarks(runs: pd.DataFrame) -> list[str]:
     """
     if not len(runs):
         return ["no run at all"]
-    found = [*_without_direct(runs), *_seeds(runs)]
+    found = [*_without_direct(runs), *_seeds(runs), *cautions(runs)]
     languages, targets = runs["language"].unique(), runs["target"].unique()
     if len(languages) == 1:
         found.append(f"every run is in {languages[0]}: language features can tell nothing")
@@ -28,6 +33,43 @@ def remarks(runs: pd.DataFrame) -> list[str]:
             f"targets out and needs {_ENOUGH_TARGETS} that share no training data"
         )
     return found
+
+
+def cautions(runs: pd.DataFrame) -> list[str]:
+    """Lines that say which rows of a table are not what they seem: floors and varieties.
+
+    Args:
+        runs: A table from `check_runs`; it may have no rows.
+    """
+    found = []
+    floor = runs[at_floor(runs)]
+    if len(floor):
+        models = len(floor[[*_SETTING, "intermediate", "target", "seed"]].drop_duplicates())
+        found.append(
+            f"{_counted(len(floor), 'score')} of {_counted(models, 'run')} "
+            f"({few(sorted(floor['target'].unique()))}) {'is' if len(floor) == 1 else 'are'} what "
+            "a constant answer gets: there the model learned nothing, and no gain is one"
+        )
+    return found + variety_notes(runs["language"].unique())
+
+
+def variety_notes(codes: Iterable[str]) -> list[str]:
+    """A line that says which language stands for codes of regions and dialects, if there are any.
+
+    Example:
+        >>> variety_notes(["de", "bar-IT"])[0].split(":")[0]
+        '1 language code names a region or a dialect (bar-IT as bar)'
+    """
+    known = {code: find_language(code) for code in varieties(codes)}
+    found = [f"{code} as {language.code}" for code, language in known.items() if language]
+    if not found:
+        return []
+    shown = few(found)
+    verb = "names" if len(found) == 1 else "name"
+    return [
+        f"{_counted(len(found), 'language code')} {verb} a region or a dialect ({shown}): "
+        "features are that language's, queries and scores stay apart"
+    ]
 
 
 def _without_direct(runs: pd.DataFrame) -> list[str]:

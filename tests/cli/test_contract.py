@@ -137,8 +137,9 @@ def test_runs_go_into_the_store_and_out_again(call, runs, runs_file, place, suff
     store = ("--store", "sqlite:///runs.db")
     first = call("runs", "import", runs_file, *store, "--json")
     again = call("runs", "import", runs_file, *store, "--json")
-    assert (first.code, first.json) == (0, {"rows": 90, "already": 0, "errors": []})
-    assert (again.code, again.json) == (0, {"rows": 0, "already": 90, "errors": []})
+    sound = {"errors": [], "warnings": []}
+    assert (first.code, first.json) == (0, {"rows": 90, "already": 0, **sound})
+    assert (again.code, again.json) == (0, {"rows": 0, "already": 90, **sound})
     out = call("runs", "export", f"new.{suffix}", *store, "--json")
     assert (out.code, out.json) == (0, {"rows": 90, "errors": []})
     checked = call("runs", "validate", f"new.{suffix}", "--json")

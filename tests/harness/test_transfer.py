@@ -63,6 +63,14 @@ def test_a_finished_grid_gives_a_table_that_the_runs_reader_accepts(
         "xnli": "accuracy", "udpos": "f1", "xquad": "mean(exact_match,f1)", "tatoeba": "accuracy",
         "xcopa": "accuracy",
     }  # fmt: skip
+    # Three classes in turn, two choices in turn, no question without an answer.
+    floors = table.groupby("target")["majority_score"].agg(["min", "max"])
+    assert floors.loc["xnli"].tolist() == ["0.333333", "0.333333"]
+    assert floors.loc["xcopa"].tolist() == ["0.5", "0.5"]
+    assert floors.loc["xquad"].tolist() == ["0.0", "0.0"]
+    assert floors.loc["tatoeba"].tolist() == ["0.083333", "0.1"]  # pools of 12 and 10 sentences
+    assert set(table["collapsed"]) <= {"True", "False"}
+    assert set(table.loc[table["accuracy"] != "", "target"]) == {"udpos"}
     assert len(lines) == 1 + 2 * (4 + 5)
     assert lines[-1].startswith("19/19 ")
     assert lines[-1].endswith(", 0s left")

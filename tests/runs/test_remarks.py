@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from metaselect.runs.remarks import remarks
+from metaselect.runs.remarks import cautions, remarks, variety_notes
 
 MakeRuns = Callable[..., pd.DataFrame]
 GRID = [
@@ -59,3 +59,21 @@ def test_one_language_and_few_targets_are_told(make_runs: MakeRuns) -> None:
 
 def test_an_empty_table_has_no_run(make_runs: MakeRuns) -> None:
     assert remarks(make_runs(*GRID)[:0]) == ["no run at all"]
+
+
+def test_scores_of_a_constant_answer_are_counted(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID).assign(collapsed=False)
+    runs.loc[(runs["target"] == "xnli") & (runs["intermediate"] == "mnli"), "collapsed"] = True
+    # mnli on xnli: two languages and two seeds, so four scores of two runs.
+    assert cautions(runs) == remarks(runs) == [
+        "4 scores of 2 runs (xnli) are what a constant answer gets: there the model learned "
+        "nothing, and no gain is one"
+    ]  # fmt: skip
+
+
+def test_codes_of_regions_and_dialects_are_told_once_and_counted() -> None:
+    assert variety_notes(["en", "zh-Hant"]) == []
+    assert variety_notes(["bar-IT", "nb-x-north", "bar"]) == [
+        "2 language codes name a region or a dialect (bar-IT as bar, nb-x-north as nb): features "
+        "are that language's, queries and scores stay apart"
+    ]
