@@ -7,7 +7,6 @@ codes in test files may be any that name the language (`swh`, `sw`): they are ma
 
 import gzip
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,10 +16,10 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from metaselect.catalogue.languages import matching_code
-from metaselect.catalogue.tasks import Hub, TaskCard
+from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
-from metaselect.harness.downloads import check_downloads
+from metaselect.harness.hubtables import commit_of, hub_of, hub_table
 from metaselect.harness.rows import Row, read_rows
 from metaselect.harness.sources import HUB, is_url, mirrored
 
@@ -62,20 +61,24 @@ class Corpora:
     def rows(self, card: TaskCard, split: Split, language: str) -> list[Row]:
         """Rows of one split, normalised; the language matters for tests alone.
 
+        Rows without a label are left out of training and validation, and told.
+
         Raises:
             MetaselectError: No such file or split, a broken file, or rows that do not fit.
         """
         where = f"{card.name} {split}" + (f" ({language})" if split == "test" else "")
         if self.folder is not None:
             path = self._file(card, split, language)
-            return read_rows(card, _read_table(path), where=f"{where}, {path.name}")
-        return read_rows(card, _hub_table(card, split, language), where=f"{where} on the hub")
+            table, where = _read_table(path), f"{where}, {path.name}"
+        else:
+            table, where = hub_table(card, split, language), f"{where} on the hub"
+        return read_rows(card, table, where=where, drop_unlabelled=split in ("train", "validation"))
 
     def identity(self, card: TaskCard, split: Split, language: str) -> str:
         """What the rows are: the file's hash, the hub's commit, or `missing`."""
         if self.folder is None:
-            hub = _hub_of(card)
-            return f"{hub.id}@{_hub_commit(hub)}:{hub.config}:{split}:{language}"
+            hub = hub_of(card)
+            return f"{hub.id}@{commit_of(hub.id, hub.revision)}:{hub.config}:{split}:{language}"
         try:
             path = self._file(card, split, language)
         except MetaselectError:
@@ -142,78 +145,3 @@ def _read_table(path: Path) -> Sequence[Mapping[str, Any]]:
 @lru_cache(maxsize=4096)
 def _hash(path: Path, size: int, changed_ns: int) -> str:
     return sha256_of(path)
-
-
-def _hub_of(card: TaskCard) -> Hub:
-    if card.hub is None:
-        raise MetaselectError(f"The card of {card.name} names no data on the hub: use a folder.")
-    return card.hub
-
-
-@lru_cache(maxsize=256)
-def _hub_commit_of(name: str, revision: str | None) -> str:
-    from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return str(HfApi().dataset_info(name, revision=revision).sha)
-    except (HfHubHTTPError, OSError) as error:
-        raise MetaselectError(f"The hub gives no data set {name!r}: {error}") from error
-
-
-def _hub_commit(hub: Hub) -> str:
-    return _hub_commit_of(hub.id, hub.revision)
-
-
-def _hub_table(card: TaskCard, split: Split, language: str) -> Sequence[Mapping[str, Any]]:
-    import datasets
-
-    hub = _hub_of(card)
-    name = "test" if split == "candidates" else getattr(hub, split)
-    if name is None:
-        raise MetaselectError(f"The card of {card.name} names no {split} split on the hub.")
-    code = hub.languages.get(language, language)
-    config = hub.config.format(language=code) if hub.config else None
-    if split == "candidates":
-        config = "candidate_entities"
-    try:
-        table = datasets.load_dataset(hub.id, config, split=name, revision=_hub_commit(hub))
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        check_downloads(hub.id, kind="dataset")  # a broken file is named, and fetched again
-        raise MetaselectError(f"The hub's {hub.id} ({config}, {name}): {error}") from error
-    try:
-        check_downloads(hub.id, kind="dataset")
-    except MetaselectError:
-        for made in {Path(item["filename"]).parent for item in table.cache_files}:
-            shutil.rmtree(made, ignore_errors=True)  # the tables made of the broken file
-        raise
-    if hub.language_column is not None:
-        column = hub.language_column
-        table = table.filter(lambda row: _speaks(str(row[column]), code))
-    return [named_classes(row, table.features, card.labels) for row in table]
-
-
-def _speaks(value: str, code: str) -> bool:
-    return value == code or value.startswith(f"{code}-")
-
-
-def named_classes(
-    row: Mapping[str, Any], features: Mapping[str, Any], labels: Sequence[str]
-) -> Mapping[str, Any]:
-    """Class numbers as the card's labels, by name: another order of classes cannot go unseen.
-
-    Classes whose names are not the card's labels (digits, other words) keep their numbers.
-    """
-    by_name = {label.lower(): label for label in labels}
-    out = dict(row)
-    for column, feature in features.items():
-        names = getattr(getattr(feature, "feature", feature), "names", None)
-        if names is None or not all(str(name).lower() in by_name for name in names):
-            continue
-        known = [by_name[str(name).lower()] for name in names]
-        value = out[column]
-        if isinstance(value, list):
-            out[column] = [known[item] if item >= 0 else item for item in value]
-        elif value is not None and value >= 0:
-            out[column] = known[value]
-    return out

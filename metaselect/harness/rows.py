@@ -5,12 +5,18 @@ columns are all there reads the rows. Labels become indices into the card's labe
 the card does not know is refused, since a silent mix-up of classes looks like a bad encoder.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from metaselect.catalogue.tasks import Head, Layout, TaskCard
 from metaselect.errors import MetaselectError
+
+log = logging.getLogger(__name__)
+
+UNLABELLED = -1
+"""What the hub has for a class that is not known."""
 
 COPA_QUESTIONS = {"cause": "What was the cause of this?", "effect": "What happened as a result?"}
 """How COPA's authors word the two values of its question column (Roemmele et al. 2011)."""
@@ -67,13 +73,17 @@ class Pair:
 Row = Labelled | Choice | Question | Tagged | Pair
 
 
-def read_rows(card: TaskCard, table: Sequence[Mapping[str, Any]], *, where: str) -> list[Row]:
+def read_rows(
+    card: TaskCard, table: Sequence[Mapping[str, Any]], *, where: str, drop_unlabelled: bool
+) -> list[Row]:
     """Normalise raw rows by the first of the card's layouts whose columns are there.
 
     Args:
         card: Names the head, labels and layouts.
         table: Raw rows, column name to value.
         where: Names the file or split in errors.
+        drop_unlabelled: Whether rows with the label -1 are left out, counted in a warning, where
+            others have a label: annotators of SNLI did not agree on all. Else they are refused.
 
     Raises:
         MetaselectError: No rows, no layout fits, or a value that the card does not allow.
@@ -82,13 +92,34 @@ def read_rows(card: TaskCard, table: Sequence[Mapping[str, Any]], *, where: str)
         raise MetaselectError(f"{where} has no rows.")
     layout = _fitting_layout(card, table[0], where)
     read = _READERS[card.head]
+    left_out = _unlabelled(card, layout, table) if drop_unlabelled else frozenset()
+    if left_out:
+        log.warning("%s: %d of %d rows have no label and are left out", where, len(left_out),
+                    len(table))  # fmt: skip
     rows: list[Row] = []
     for index, raw in enumerate(table):
+        if index in left_out:
+            continue
         try:
             rows.append(read(card, layout, raw, index))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MetaselectError(f"{where}, row {index}: {error}.") from error
     return rows
+
+
+def _unlabelled(
+    card: TaskCard, layout: Layout, table: Sequence[Mapping[str, Any]]
+) -> frozenset[int]:
+    """Positions of rows whose class is -1; none where all are: their labels are withheld."""
+    column = layout.label
+    if column is None or card.head not in ("classification", "multiple-choice"):
+        return frozenset()
+    found = [
+        index
+        for index, raw in enumerate(table)
+        if raw.get(column.split(".")[0]) is not None and cell(raw, column) == UNLABELLED
+    ]
+    return frozenset(found) if len(found) < len(table) else frozenset()
 
 
 def _fitting_layout(card: TaskCard, raw: Mapping[str, Any], where: str) -> Layout:
@@ -118,7 +149,7 @@ def _position(value: Any, names: Sequence[str], *names_too: Sequence[str], card:
                 return list(known).index(value)
     elif isinstance(value, int | float) and value == int(value) and 0 <= value < len(names):
         return int(value)
-    hint = " (withheld)" if value == -1 else ""
+    hint = " (withheld)" if value == UNLABELLED else ""
     raise ValueError(
         f"label {value!r}{hint} does not match the labels of {card.name}: {list(names)}"
     )

@@ -13,6 +13,9 @@ from typing import Any, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 COMMIT = "a" * 40
+BRANCH = "refs/convert/parquet"
+CONVERTED = "b" * 40
+"""The commit of that branch."""
 
 
 Fault = Literal["slow", "gone", "reset", "wrong"]
@@ -27,10 +30,14 @@ def serving(
     """Serve repositories (`models/me/tiny`, `datasets/me/xnli`) and note what is asked for.
 
     Args:
-        repositories: Folders by name.
+        repositories: Folders by name; `NAME@refs/convert/parquet` is that branch of one.
         requests: Takes a line a request.
         fault: What goes wrong with a file: it comes late, not at all, half, or with a byte changed.
     """
+
+    def folder_at(name: str, revision: str) -> Path | None:
+        converted = sha_of(revision) == CONVERTED
+        return repositories.get(f"{name}@{BRANCH}" if converted else name)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -84,9 +91,9 @@ def serving(
 
         def describe(self, parts: list[str], query: Mapping[str, list[str]]) -> None:
             name = "/".join(parts[:3])
-            folder = repositories.get(name)
+            folder = folder_at(name, "/".join(parts[4:5] if "tree" in parts else parts[4:]))
             if folder is None:
-                self.refuse("RepoNotFound")
+                self.refuse("RevisionNotFound" if name in repositories else "RepoNotFound")
                 return
             files = sorted(path for path in folder.rglob("*") if path.is_file())
             if len(parts) > 3 and parts[3] == "tree":
@@ -94,8 +101,9 @@ def serving(
                 self.list_tree(folder, "/".join(parts[5:]), recursive)
                 return
             siblings = [{"rfilename": path.relative_to(folder).as_posix()} for path in files]
+            sha = sha_of("/".join(parts[4:]))
             self.send_json(
-                {"id": "/".join(parts[1:3]), "sha": COMMIT, "siblings": siblings, "tags": [],
+                {"id": "/".join(parts[1:3]), "sha": sha, "siblings": siblings, "tags": [],
                  "private": False, "gated": False, "disabled": False, "downloads": 0, "likes": 0}
             )  # fmt: skip
 
@@ -108,7 +116,7 @@ def serving(
             self.send_json([entry(folder, path) for path in found])
 
         def resolve(self, kind: str, parts: list[str], *, with_body: bool) -> None:
-            folder = repositories.get(f"{kind}/{'/'.join(parts[:2])}")
+            folder = folder_at(f"{kind}/{'/'.join(parts[:2])}", parts[3])
             if folder is None:
                 self.refuse("RepoNotFound")
                 return
@@ -120,7 +128,7 @@ def serving(
             data = path.read_bytes()
             self.send_response(200)
             self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("X-Repo-Commit", sha_of(parts[3]))
             self.send_header("Content-Length", str(len(data)))
             self.send_header("Accept-Ranges", "bytes")
             self.end_headers()
@@ -157,6 +165,10 @@ def serving(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def sha_of(revision: str) -> str:
+    return CONVERTED if revision in (BRANCH, CONVERTED) else COMMIT
 
 
 def commit(folder: Path, lines: str) -> None:

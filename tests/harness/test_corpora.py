@@ -12,7 +12,8 @@ import pytest
 from metaselect.catalogue.cardfiles import load_catalogue, parse_cards
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
-from metaselect.harness.corpora import Corpora, named_classes
+from metaselect.harness.corpora import Corpora
+from metaselect.harness.hubtables import named_classes
 from metaselect.harness.rows import Choice, Labelled, Pair, Question, Tagged, read_rows, sentence_at
 from tests.harness.conftest import nli_rows, pair_rows, write_rows
 
@@ -21,7 +22,7 @@ CATALOGUE = load_catalogue(None)
 
 
 def rows_of(name: str, *rows: dict[str, Any]) -> list[Any]:
-    return read_rows(CATALOGUE[name], rows, where="test")
+    return read_rows(CATALOGUE[name], rows, where="test", drop_unlabelled=False)
 
 
 def test_labels_may_be_names_positions_or_booleans() -> None:
@@ -39,6 +40,30 @@ def test_labels_may_be_names_positions_or_booleans() -> None:
 def test_a_label_that_the_card_does_not_know_is_refused(label: Any) -> None:
     with pytest.raises(MetaselectError, match=r"test, row 0: label .* does not match the labels"):
         rows_of("mnli", {"premise": "a", "hypothesis": "b", "label": label})
+
+
+def test_rows_without_a_label_are_left_out_of_training_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rows = [{**row, "label": -1} if i in (1, 4) else row for i, row in enumerate(nli_rows(6))]
+    for name in ("train", "validation", "test.en"):
+        write_rows(tmp_path / "snli" / f"{name}.jsonl", rows)
+    corpora, card = Corpora(tmp_path), CATALOGUE["snli"]
+    assert (
+        len(corpora.rows(card, "train", "en")) == len(corpora.rows(card, "validation", "en")) == 4
+    )
+    assert caplog.messages == [
+        f"snli {split}, {split}.jsonl: 2 of 6 rows have no label and are left out"
+        for split in ("train", "validation")
+    ]
+    with pytest.raises(MetaselectError, match=r"row 1: label -1 \(withheld\) does not match"):
+        corpora.rows(card, "test", "en")
+
+
+def test_training_rows_that_are_all_without_a_label_are_refused(tmp_path: Path) -> None:
+    write_rows(tmp_path / "snli" / "train.jsonl", [{**row, "label": -1} for row in nli_rows(3)])
+    with pytest.raises(MetaselectError, match=r"row 0: label -1 \(withheld\) does not match"):
+        Corpora(tmp_path).rows(CATALOGUE["snli"], "train", "en")
 
 
 def test_choices_come_from_columns_or_lists_and_labels_from_letters() -> None:
