@@ -8,7 +8,7 @@ import numpy as np
 
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.harness.answers import answer_measures, mlqa_language_of
-from metaselect.harness.measures import class_measures, primary, tag_measures
+from metaselect.harness.measures import OUTSIDE, class_measures, primary, tag_measures
 from metaselect.harness.rows import Choice, Labelled, Pair, Question, Row, Tagged
 
 
@@ -17,9 +17,9 @@ def majority_score(
 ) -> float:
     """Score of the best constant answer, by the card's metric, as a fraction.
 
-    The best class (or place among the choices) for all rows; the commonest tag for all words; no
-    answer for all questions, where some have none, else 0; one candidate of the pool (1 divided by
-    its size) for retrieval; 0 for correlations.
+    The best class (or place among the choices) for all rows; no entity at all, or the commonest tag
+    for all words where each has one; no answer for all questions, where some have none, else 0; one
+    candidate of the pool (1 divided by its size) for retrieval; 0 for correlations.
 
     Args:
         rows: The very rows that are scored, at least one.
@@ -33,7 +33,7 @@ def majority_score(
     if card.head in ("classification", "multiple-choice"):
         return _best_class(cast("Sequence[Labelled | Choice]", rows), card)
     if card.head == "tagging":
-        return _commonest_tag(cast("Sequence[Tagged]", rows), card)
+        return _one_tag(cast("Sequence[Tagged]", rows), card)
     if card.head == "extractive-qa":
         return _no_answer(cast("Sequence[Question]", rows), card, language)
     pairs = cast("Sequence[Pair]", rows)
@@ -48,10 +48,11 @@ def _best_class(rows: Sequence[Labelled | Choice], card: TaskCard) -> float:
     )
 
 
-def _commonest_tag(rows: Sequence[Tagged], card: TaskCard) -> float:
+def _one_tag(rows: Sequence[Tagged], card: TaskCard) -> float:
     gold = [[card.labels[tag] for tag in row.tags] for row in rows]
-    commonest = Counter(tag for tags in gold for tag in tags).most_common(1)[0][0]
-    return primary(tag_measures(gold, [[commonest] * len(tags) for tags in gold]), card.metric)
+    counts = Counter(tag for tags in gold for tag in tags)
+    only = OUTSIDE if OUTSIDE in card.labels else counts.most_common(1)[0][0]
+    return primary(tag_measures(gold, [[only] * len(tags) for tags in gold]), card.metric)
 
 
 def _no_answer(rows: Sequence[Question], card: TaskCard, language: str) -> float:

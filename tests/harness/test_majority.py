@@ -59,6 +59,8 @@ def test_part_of_speech_tags_are_all_the_commonest_one() -> None:
 def test_no_entity_at_all_scores_0() -> None:
     outside, person = (CATALOGUE["panx"].labels.index(tag) for tag in ("O", "B-PER"))
     assert score("panx", [Tagged(("a", "b", "c"), (outside, outside, person))]) == 0.0
+    # Also where most words are in entities: the title of an article alone.
+    assert score("panx", [Tagged(("a",), (person,))]) == 0.0
 
 
 def test_saying_nothing_is_right_where_questions_have_no_answer() -> None:
