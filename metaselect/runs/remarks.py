@@ -48,7 +48,7 @@ def cautions(runs: pd.DataFrame) -> list[str]:
         found.append(
             f"{_counted(len(floor), 'score')} of {_counted(models, 'run')} "
             f"({few(sorted(floor['target'].unique()))}) {'is' if len(floor) == 1 else 'are'} what "
-            "a constant answer gets: there the model learned nothing, and no gain is one"
+            "a constant answer gets: they say nothing of the intermediate"
         )
     return found + variety_notes(runs["language"].unique())
 

@@ -1,6 +1,7 @@
 """Every kind of head learns something that it can learn, and scores it by hand-made rules."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 from metaselect.catalogue.cardfiles import load_catalogue
+from metaselect.errors import MetaselectError
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import Encoder, load_tokenizer
 from metaselect.harness.heads.pairs import encode_pairs
@@ -212,6 +214,15 @@ def test_long_contexts_give_overlapping_windows_and_one_of_them_holds_the_answer
     item = int(np.flatnonzero(held)[0])
     start = int(encoded.bounds[item] + encoded.items["start"][item])
     assert context[encoded.tokens["from"][start] : encoded.tokens["to"][start]] == "park"
+
+
+def test_windows_that_a_question_leaves_no_room_are_refused(tokenizer: Any) -> None:
+    row = Question("1", "where is the dog ?", "the dog barks .", ("dog",), (4,))
+    # 16 tokens less 5 of the question and 3 specials leave 8: no more than the stride.
+    tight = Limits(max_length=16, query_length=12, stride=8, max_answer_length=8)
+    with pytest.raises(MetaselectError, match=r"leave 8 for the context .* more than stride = 8"):
+        encode_questions([row], tokenizer, tight)
+    assert len(encode_questions([row], tokenizer, replace(tight, stride=7)).rows) == 1
 
 
 def test_the_best_span_starts_before_it_ends_and_stays_inside_the_context() -> None:

@@ -23,8 +23,9 @@ from metaselect.harness.tokens import Encoded, pack
 CLOSE = 0.1
 """A regression counts as correct within this share of the scale (0.5 of STS's 0 to 5)."""
 
-RATING_DECIMALS = 3
-"""Predicted ratings that agree to these decimals of the scale count as one answer."""
+RATING_DECIMALS = 5
+"""Predicted ratings that agree to these decimals of the scale are one answer: float32 is no finer
+after a network, and a correlation asks for order alone, however close the ratings lie."""
 
 
 def encode_labelled(rows: Sequence[Row], tokenizer: Any, limits: Limits) -> Encoded:

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from metaselect.catalogue.tasks import TaskCard
+from metaselect.errors import MetaselectError
 from metaselect.harness.answers import answer_measures, mlqa_language_of
 from metaselect.harness.heads.base import Head, Outcome
 from metaselect.harness.inference import Predictor, Tensors
@@ -45,12 +46,24 @@ def encode_questions(rows: Sequence[Row], tokenizer: Any, limits: Limits) -> Enc
 
 
 def _windows(questions: Sequence[Question], tokenizer: Any, limits: Limits) -> Any:
-    """Question cut to its own limit, then windows of the context alone."""
+    """Question cut to its own limit, then windows of the context alone.
+
+    Raises:
+        MetaselectError: Beside the longest question a window has no room to move on.
+    """
     ids = tokenizer(
         [row.question.strip() for row in questions],
         add_special_tokens=False, truncation=True, max_length=limits.query_length,
         return_offsets_mapping=True,
     )["offset_mapping"]  # fmt: skip
+    n_special = tokenizer.num_special_tokens_to_add(pair=True)
+    room = limits.max_length - max(map(len, ids)) - n_special
+    if limits.stride >= room:
+        raise MetaselectError(
+            f"Windows of max_length = {limits.max_length} tokens leave {room} for the context "
+            f"beside the longest question, which must be more than stride = {limits.stride}: raise "
+            "max_length, or lower query_length or stride."
+        )
     asked = [
         row.question.strip()[: (offsets[-1][1] if offsets else 0)]
         for row, offsets in zip(questions, ids, strict=True)
