@@ -201,3 +201,32 @@ def test_cells_that_are_no_cells_of_the_grid_are_refused(
 ) -> None:
     with pytest.raises(MetaselectError, match=message):
         read_config(written(tmp_path, f"{GRID}cells = {cells}"))
+
+
+def test_the_gate_of_the_second_study_has_the_grid_s_settings() -> None:
+    # so that what the gate trains is not trained again
+    folder = Path(__file__).parents[1] / "experiments"
+    grid, gate = (
+        resolve_grid(read_config(folder / name), CATALOGUE, base=folder).budgets[0]
+        for name in ("study-2.toml", "study-2-gate.toml")
+    )
+    assert len(grid.targets) == 38
+    assert gate.study == grid.study
+    assert gate.targets == grid.targets
+    assert gate.testing == grid.testing
+    assert gate.intermediates == {"mnli": grid.intermediates["mnli"]}
+
+
+def test_the_second_study_has_thirty_one_clusters_and_scores_no_english() -> None:
+    config = read_config(Path(__file__).parents[1] / "experiments" / "study-2.toml")
+    group = {name: name for name in CATALOGUE}
+    for name, card in CATALOGUE.items():
+        for other in (*card.same_source, *filter(None, [card.train_task])):
+            old, new = group[other], group[name]
+            group = {task: new if place == old else place for task, place in group.items()}
+    assert len({group[name] for name in config.targets}) == 31
+    languages = {name: config.task_testing[name].languages or [] for name in config.targets}
+    for name, codes in languages.items():
+        assert 4 <= len(codes) <= 10
+        assert set(codes) <= set(CATALOGUE[name].languages) - {"en"}
+    assert len({code for codes in languages.values() for code in codes}) == 74

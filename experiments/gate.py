@@ -1,0 +1,93 @@
+"""Which targets pass the gate: the best constant answer against `direct` and after MNLI.
+
+python experiments/gate.py GRID.toml --data DATA [--runs RUNS.csv]
+
+The best constant answer gives one class, one choice or one tag to everything in a language's drawn
+test rows, whichever scores best there by the task's metric; correlations, retrieval and extractive
+answers have none and count 0. A target passes where either run beats the mean over its languages
+by the margin (five points). Without --runs only the constant answers are printed.
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.tasks import TaskCard
+from metaselect.config import TestingPart
+from metaselect.config_file import read_config
+from metaselect.harness.corpora import Corpora
+from metaselect.harness.measures import class_measures, primary, tag_measures
+from metaselect.harness.rows import Choice, Labelled, Row, Tagged
+from metaselect.harness.training import sampled
+from metaselect.runs.exchange import read_runs
+from metaselect.seeding import derive_seed
+
+MARGIN = 0.05
+N_TAGS = 4
+"""Tags tried as constants: the most frequent ones; rarer ones score less."""
+
+
+def constant_score(card: TaskCard, rows: Sequence[Row]) -> float:
+    """The best score that one answer to every row gets."""
+    if card.head in ("classification", "multiple-choice"):
+        gold = np.array([row.label for row in rows if isinstance(row, Labelled | Choice)])
+        answers = range(card.n_choices or len(card.labels))
+        found = [class_measures(gold, np.full(len(gold), answer)) for answer in answers]
+    elif card.head == "tagging":
+        tags = [[card.labels[tag] for tag in row.tags] for row in rows if isinstance(row, Tagged)]
+        frequent = Counter(tag for sentence in tags for tag in sentence).most_common(N_TAGS)
+        spans = any(label.startswith("B-") for label in card.labels)
+        found = [
+            tag_measures(tags, [[tag] * len(sentence) for sentence in tags], spans=spans)
+            for tag, _ in frequent
+        ]
+    else:
+        return 0.0
+    return max(primary(measures, card.metric) for measures in found)
+
+
+def floor_of(card: TaskCard, corpora: Corpora, testing: TestingPart, wanted: int | None) -> float:
+    """Mean over a target's languages of the best constant score on the rows that are drawn."""
+    scores = []
+    for language in testing.languages or corpora.test_languages(card):
+        rows = corpora.rows(card, "test", language)
+        seed = derive_seed(0, "test", card.name)  # the harness's own draw
+        picked = sampled(len(rows), testing.rows or wanted, seed=seed)
+        scores.append(constant_score(card, [rows[index] for index in picked]))
+    return float(np.mean(scores))
+
+
+def line(name: str, floor: float, scores: Sequence[float | None]) -> str:
+    """A target's row of the table; nothing is judged where there are no scores."""
+    known = [score for score in scores if score is not None]
+    passes = ("yes" if max(known) >= floor + MARGIN else "no") if known else ""
+    cells = ["" if score is None else f"{100 * score:.1f}" for score in scores]
+    return f"| {name} | {100 * floor:.1f} | {' | '.join(cells)} | {passes} |"
+
+
+def main() -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("grid", type=Path)
+    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--runs", type=Path)
+    chosen = options.parse_args()
+    grid, catalogue, corpora = read_config(chosen.grid), shipped_catalogue(), Corpora(chosen.data)
+    means: dict[tuple[str, str], float] = {}
+    if chosen.runs is not None:
+        runs = read_runs(chosen.runs)
+        means = runs.groupby(["target", "intermediate"])["score"].mean().to_dict()
+    print("| target | constant | direct | after MNLI | passes |")
+    print("|---|---|---|---|---|")
+    for name in grid.targets:
+        testing = grid.task_testing.get(name, TestingPart())
+        floor = floor_of(catalogue[name], corpora, testing, grid.testing.rows)
+        print(line(name, floor, [means.get((name, first)) for first in ("direct", "mnli")]))
+
+
+if __name__ == "__main__":
+    main()
