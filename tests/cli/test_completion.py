@@ -39,12 +39,12 @@ def test_commands_and_options_are_offered():
 
 
 def test_tasks_are_offered_by_name(tmp_path):
-    assert _offered("metaselect rank --target xn") == ["xnli"]
+    assert _offered("metaselect rank --target xn") == ["xnli", "xnli_native"]
     assert _offered("metaselect rank --candidates mnli,sq")[0].startswith("mnli,sq")
     (tmp_path / "own.toml").write_text(CARD, encoding="utf-8")
     asked = f"metaselect rank --tasks {tmp_path / 'own.toml'} --target zeb"
     assert _offered(asked) == ["zebra"]
-    assert _offered("metaselect rank --tasks none.toml --target xn") == ["xnli"]
+    assert _offered("metaselect rank --tasks none.toml --target xn") == ["xnli", "xnli_native"]
 
 
 def test_languages_are_offered_one_after_another():
