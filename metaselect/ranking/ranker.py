@@ -4,8 +4,7 @@ It starts from a prior score where one is given (pooled history, say) and its tr
 prior misses. It knows nothing of tasks: any table of candidates, gains and queries will do.
 """
 
-from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import lightgbm
 import numpy as np
@@ -14,10 +13,9 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metaselect.ranking.relevance import LABEL_GAIN, centred, grades, usual_spread
+from metaselect.ranking.rankersettings import REGRESSIONS, TreeSizes, check_settings, sizes_for
+from metaselect.ranking.relevance import LABEL_GAIN, Objective, centred, labels, usual_spread
 
-Objective = Literal["lambdarank", "rank_xendcg", "regression"]
-OBJECTIVES: tuple[Objective, ...] = ("lambdarank", "rank_xendcg", "regression")
 Floats = npt.NDArray[np.float64]
 
 
@@ -25,19 +23,31 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
     """Rank candidates within queries by gradient-boosted trees, averaged over a few seeds.
 
     Missing feature values (NaN) are allowed. Gains may be on any scale: they are divided by their
-    usual spread within a query before LightGBM sees them.
+    usual spread within a query before LightGBM sees them. By default only their order within a
+    query counts, with most weight on the top, so that a long tail of bad candidates or a few
+    extreme gains do not matter.
+
+    Three settings follow the size of the table unless they are given. More rows get more trees
+    (4 × the square root of the rows, from 40 to 300) and more rows a leaf (a fortieth of the rows,
+    from 5 to 20). More queries get larger trees (a leaf for every 3 queries and at most one for
+    every 50 rows, from 4 to 16 leaves): the rows of one query are not independent. So 20 queries
+    of 20 candidates get 80 trees of 6 leaves with 10 rows each, and 50 queries of 60 candidates
+    get 219 trees of 16 leaves with 20 rows each.
 
     Args:
-        objective: `rank_xendcg` or `lambdarank` on graded gains, or `regression` on gains centred
-            within their query.
-        n_trees: Boosting rounds; 0 leaves the prior alone.
+        objective: `rank_regression` is least squares on log ranks within queries; `rank_xendcg`
+            and `lambdarank` learn grades; `regression` is least squares on gains centred within
+            their query.
+        n_trees: Boosting rounds; 0 leaves the prior alone, None follows the size of the table.
         learning_rate: Shrinkage of each tree.
-        n_leaves: Leaves of a tree, 2 or more.
-        min_rows: Least rows in a leaf.
+        n_leaves: Leaves of a tree, 2 or more; None follows the size of the table.
+        min_rows: Least rows in a leaf; None follows the size of the table.
         l2: Penalty on leaf values.
         column_share: Share of features that each tree sees.
         row_share: Share of queries' rows that each tree sees.
-        grade_step: Gain worth one grade, in usual spreads.
+        grade_step: Gain worth one grade, in usual spreads; None grades by rank, with 10 for the
+            best of a query, 9 for the second and 0 from the eleventh. Only for `rank_xendcg` and
+            `lambdarank`.
         prior_weight: How much of the prior the trees start from; 0 ignores it.
         n_models: Models averaged, each with its own seed.
         monotone: -1, 0 or 1 for each feature, or None for no constraint.
@@ -45,22 +55,25 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
 
     Attributes:
         boosters_: The fitted LightGBM models.
+        n_trees_: Boosting rounds that were asked of each model.
+        n_leaves_: Most leaves of a tree.
+        min_rows_: Least rows in a leaf.
         spread_: Usual spread of gains within a query: one unit of the models' scores.
         n_features_in_: Columns of X.
     """
 
     def __init__(  # noqa: PLR0913 - scikit-learn keeps every setting an argument
         self,
-        objective: Objective = "rank_xendcg",
+        objective: Objective = "rank_regression",
         *,
-        n_trees: int = 40,
-        learning_rate: float = 0.05,
-        n_leaves: int = 4,
-        min_rows: int = 20,
+        n_trees: "int | None" = None,
+        learning_rate: float = 0.1,
+        n_leaves: "int | None" = None,
+        min_rows: "int | None" = None,
         l2: float = 10.0,
-        column_share: float = 0.5,
+        column_share: float = 0.7,
         row_share: float = 0.7,
-        grade_step: float = 0.5,
+        grade_step: "float | None" = None,
         prior_weight: float = 1.0,
         n_models: int = 3,
         monotone: "list[int] | None" = None,
@@ -104,8 +117,9 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
         features, gains = validate_data(
             self, X, y, dtype=np.float64, ensure_all_finite="allow-nan", y_numeric=True
         )
-        self._check_parameters()
+        check_settings(self.get_params(deep=False))
         codes = _query_codes(group, len(gains))
+        self._resolve(sizes_for(n_rows=len(gains), n_queries=int(codes.max()) + 1))
         order = np.argsort(codes, kind="stable")  # LightGBM wants queries in one piece each
         spread = usual_spread(gains, codes)
         self.spread_ = spread if spread > 0 else 1.0
@@ -114,7 +128,7 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
         data = _TrainingData(features[order], gains[order] / self.spread_, codes[order])
         random = check_random_state(self.random_state)
         seeds = [int(seed) for seed in random.randint(2**31 - 1, size=self.n_models)]
-        learnable = self.n_trees > 0 and spread > 0
+        learnable = self.n_trees_ > 0 and spread > 0
         self.boosters_ = [
             self._boost(data, weights[order], start[order], seed=seed)
             for seed in (seeds if learnable else [])
@@ -159,31 +173,32 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
     def _boost(
         self, data: "_TrainingData", weights: Floats, start: Floats, *, seed: int
     ) -> lightgbm.Booster:
-        label: npt.NDArray[Any]
-        if self.objective == "regression":
-            label, start = centred(data.gains, data.codes), centred(start, data.codes)
-            sizes = None
-        else:
-            label = grades(data.gains, data.codes, step=self.grade_step)
-            sizes = np.bincount(data.codes)
+        is_regression = self.objective in REGRESSIONS
         dataset = lightgbm.Dataset(
             data.features,
-            label,
-            group=sizes,
+            labels(data.gains, data.codes, objective=self.objective, step=self.grade_step),
+            group=None if is_regression else np.bincount(data.codes),
             weight=weights / weights.mean(),
-            init_score=start,
+            init_score=centred(start, data.codes) if is_regression else start,
             params={"max_bin": 63, "verbose": -1, "min_data_in_bin": 1},
         )
-        return lightgbm.train(self._parameters(seed), dataset, num_boost_round=self.n_trees)
+        return lightgbm.train(self._parameters(seed), dataset, num_boost_round=self.n_trees_)
+
+    def _resolve(self, sizes: TreeSizes) -> None:
+        """Keep what was given and take the rest from the size of the table."""
+        self.n_trees_ = sizes.n_trees if self.n_trees is None else self.n_trees
+        self.n_leaves_ = sizes.n_leaves if self.n_leaves is None else self.n_leaves
+        self.min_rows_ = sizes.min_rows if self.min_rows is None else self.min_rows
 
     def _parameters(self, seed: int) -> dict[str, Any]:
         constraint = {} if self.monotone is None else {"monotone_constraints": self.monotone}
+        is_regression = self.objective in REGRESSIONS
         ranking = {"label_gain": LABEL_GAIN, "lambdarank_truncation_level": 5}
         return {
-            "objective": self.objective,
+            "objective": "regression" if is_regression else self.objective,
             "learning_rate": self.learning_rate,
-            "num_leaves": self.n_leaves,
-            "min_data_in_leaf": self.min_rows,
+            "num_leaves": self.n_leaves_,
+            "min_data_in_leaf": self.min_rows_,
             "lambda_l2": self.l2,
             "feature_fraction": self.column_share,
             "bagging_fraction": self.row_share,
@@ -195,28 +210,8 @@ class TaskRanker(BaseEstimator):  # type: ignore[misc]
             "force_row_wise": True,
             "verbose": -1,
             **constraint,
-            **({} if self.objective == "regression" else ranking),
+            **({} if is_regression else ranking),
         }
-
-    def _check_parameters(self) -> None:
-        if self.objective not in OBJECTIVES:
-            raise ValueError(f"objective must be one of {OBJECTIVES}, got {self.objective!r}")
-        whole = {"n_trees": 0, "n_leaves": 2, "min_rows": 1, "n_models": 1}
-        for name, least in whole.items():
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or int(value) < least:
-                raise ValueError(f"{name} must be a whole number from {least}, got {value!r}")
-        for name in ("learning_rate", "grade_step", "column_share", "row_share"):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or not float(value) > 0:
-                raise ValueError(f"{name} must be above 0, got {value!r}")
-        for name in ("column_share", "row_share"):
-            if getattr(self, name) > 1:
-                raise ValueError(f"{name} must be at most 1, got {getattr(self, name)!r}")
-        for name in ("l2", "prior_weight"):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 <= float(value) < np.inf:
-                raise ValueError(f"{name} must be at least 0 and finite, got {value!r}")
 
 
 class _TrainingData:

@@ -1,14 +1,38 @@
-"""Gains as LightGBM's ranking objectives take them: whole grades within each query."""
+"""Gains as LightGBM's objectives take them: grades or scores within each query."""
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
+Objective = Literal["rank_regression", "lambdarank", "rank_xendcg", "regression"]
 
 HIGHEST = 10
 LABEL_GAIN = [2**grade - 1 for grade in range(HIGHEST + 1)]
 """Worth of each grade, as NDCG has it."""
+
+
+def labels(
+    gains: Floats, groups: Codes, *, objective: Objective, step: float | None
+) -> npt.NDArray[np.int64] | Floats:
+    """What the trees of an objective learn, shape (n_rows,).
+
+    Args:
+        gains: In usual spreads, shape (n_rows,).
+        groups: Query of each row as codes from 0, same shape.
+        objective: One of `TaskRanker`'s.
+        step: Gain worth one grade; None grades by rank.
+    """
+    if objective == "rank_regression":
+        return centred(rank_scores(gains, groups), groups)
+    if objective == "regression":
+        return centred(gains, groups)
+    if step is None:
+        return grades_by_rank(gains, groups)
+    return grades(gains, groups, step=step)
 
 
 def grades(gains: Floats, groups: Codes, *, step: float) -> npt.NDArray[np.int64]:
@@ -34,6 +58,40 @@ def grades(gains: Floats, groups: Codes, *, step: float) -> npt.NDArray[np.int64
     return (HIGHEST - np.clip(below, 0, HIGHEST)).astype(np.int64)
 
 
+def grades_by_rank(gains: Floats, groups: Codes) -> npt.NDArray[np.int64]:
+    """HIGHEST for the best of each query, one less for the next, 0 from place HIGHEST + 1.
+
+    Equal gains share the place of the first of them.
+
+    Source:
+        Lin et al. 2019 (LangRank), which trains and measures with the top ten of a query graded.
+
+    Example:
+        >>> grades_by_rank(np.array([0.0, 0.02, 0.02, -0.5]), np.array([0, 0, 0, 0])).tolist()
+        [8, 10, 10, 7]
+    """
+    places = _places(gains, groups, ties="min")
+    return np.clip(HIGHEST + 1 - places, 0, HIGHEST).astype(np.int64)
+
+
+def rank_scores(gains: Floats, groups: Codes) -> Floats:
+    """-log((place - 1/2) / n): the order of a query's gains as numbers, the top spread out most.
+
+    The scores of a query of some size have mean 1 and standard deviation 1, nearly: they are close
+    to Savage's, the expected order statistics of an exponential distribution.
+
+    Args:
+        gains: Shape (n_rows,). Equal gains of a query share their mean place.
+        groups: Query of each row as codes from 0, same shape.
+
+    Example:
+        >>> rank_scores(np.array([0.3, -9.0]), np.array([0, 0])).round(3).tolist()  # log 4, log 4/3
+        [1.386, 0.288]
+    """
+    places = _places(gains, groups, ties="average")
+    return np.asarray(-np.log((places - 0.5) / np.bincount(groups)[groups]), dtype=np.float64)
+
+
 def centred(values: Floats, groups: Codes) -> Floats:
     """Values minus their query's mean."""
     sums = np.bincount(groups, weights=values)
@@ -47,3 +105,9 @@ def usual_spread(gains: Floats, groups: Codes) -> float:
     spreads = np.sqrt(squares / np.maximum(np.bincount(groups), 1))
     spreads = spreads[spreads > 0]
     return float(np.median(spreads)) if len(spreads) else 0.0
+
+
+def _places(gains: Floats, groups: Codes, *, ties: Literal["min", "average"]) -> Floats:
+    """Place of each gain in its query, 1 for the best."""
+    ranked = pd.Series(-gains).groupby(groups).rank(method=ties)
+    return np.asarray(ranked, dtype=np.float64)

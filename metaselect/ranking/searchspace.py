@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from metaselect.features.base import Group
 from metaselect.features.history import EFFECTS, Pooling
 from metaselect.ranking.model import Settings
-from metaselect.ranking.ranker import OBJECTIVES
+from metaselect.ranking.relevance import Objective
 
 DEFAULT_POOLING = Pooling(
     spreads={"popularity": 0.4, "study": 0.3, "kind": 0.3, "kinds": 0.3, "siblings": 0.2}
@@ -19,6 +19,7 @@ DEFAULT_POOLING = Pooling(
 )
 N_TREES = 30
 """Of a model with trees where nobody searched."""
+_OBJECTIVES: tuple[Objective, ...] = ("lambdarank", "rank_xendcg", "regression")
 _SPREAD_RANGE = {
     "popularity": (0.2, 1.0),
     "study": (0.05, 0.6),
@@ -84,7 +85,7 @@ def default_values(groups: Sequence[Group]) -> dict[str, Any]:
 def suggest(trial: Suggests, groups: Sequence[Group]) -> dict[str, Any]:
     """The values of a trial, asked of Optuna."""
     values: dict[str, Any] = {
-        "objective": trial.suggest_categorical("objective", OBJECTIVES),
+        "objective": trial.suggest_categorical("objective", _OBJECTIVES),
         "n_trees": trial.suggest_int("n_trees", 0, 100),
         "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.1, log=True),
         "n_leaves": trial.suggest_int("n_leaves", 2, 8),

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from sklearn.base import RegressorMixin
+from sklearn.base import RegressorMixin, clone
 from sklearn.utils.estimator_checks import check_regressors_train, estimator_checks_generator
 
 import metaselect.ranking
-from metaselect.ranking.ranker import OBJECTIVES, TaskRanker
+from metaselect.ranking.ranker import TaskRanker
+from metaselect.ranking.rankersettings import OBJECTIVES
 
 
 def _checks():
@@ -197,6 +198,53 @@ def test_another_ranking_table_will_do():
     model = TaskRanker(n_trees=60, min_rows=5, random_state=0).fit(table, accuracy, group=query)
     better, worse = model.predict([[0.05, 6.5], [0.95, 3.5]])
     assert better > worse
+
+
+def test_settings_left_open_follow_the_table_and_stay_open():
+    features, gains, group = _world(n_queries=24, n_candidates=25)
+    model = TaskRanker(random_state=0).fit(features, gains, group=group)
+    # 600 rows: 4 x 24.49 = 97 trees, 24 // 3 = 8 leaves, 600 // 40 = 15 rows a leaf
+    assert (model.n_trees_, model.n_leaves_, model.min_rows_) == (97, 8, 15)
+    assert {booster.num_trees() for booster in model.boosters_} == {97}
+    trees = model.boosters_[0].dump_model()["tree_info"]
+    assert max(tree["num_leaves"] for tree in trees) == 8
+    assert (model.n_trees, model.n_leaves, model.min_rows) == (None, None, None)
+    again = clone(model).fit(features[:200], gains[:200], group=group[:200])
+    # 200 rows of 8 queries: 4 x 14.14 = 56 trees, and the least of leaves and rows
+    assert (again.n_trees_, again.n_leaves_, again.min_rows_) == (56, 4, 5)
+
+
+def test_settings_that_are_given_stay_as_given():
+    features, gains, group = _world()
+    model = TaskRanker(n_trees=7, n_leaves=3, min_rows=2, n_models=1, random_state=0)
+    model.fit(features, gains, group=group)
+    assert (model.n_trees_, model.n_leaves_, model.min_rows_) == (7, 3, 2)
+    assert model.boosters_[0].num_trees() == 7
+    trees = model.boosters_[0].dump_model()["tree_info"]
+    assert {tree["num_leaves"] for tree in trees} == {3}
+
+
+def test_a_setting_that_is_given_equals_the_same_setting_left_open():
+    features, gains, group = _world(n_queries=24, n_candidates=25)
+    left_open = TaskRanker(random_state=0).fit(features, gains, group=group)
+    given = TaskRanker(n_trees=97, n_leaves=8, min_rows=15, random_state=0)
+    given.fit(features, gains, group=group)
+    assert given.predict(features).tobytes() == left_open.predict(features).tobytes()
+
+
+@pytest.mark.parametrize("objective", ["rank_regression", "lambdarank", "rank_xendcg"])
+def test_only_the_order_of_gains_counts_by_default(objective):
+    features, gains, group = _world()
+    stretched = -np.exp(-100 * gains)  # the same order with a long tail of bad gains
+    plain, tail = (
+        _small(objective=objective).fit(features, values, group=group)
+        for values in (gains, stretched)
+    )
+    first, second = (
+        [booster.predict(features) for booster in model.boosters_] for model in (plain, tail)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert np.ptp(first[0]) > 0
 
 
 def test_monotone_features_are_kept_monotone():
