@@ -14,7 +14,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.protocols import SHARED_LUCK, OuterFold, outer_folds
 from metaselect.features.table import Unit, prepare, rankable
-from metaselect.runs.gains import query_gains, split_seeds
+from metaselect.runs.gains import candidate_runs, query_gains, split_seeds
 from metaselect.seeding import derive_seed
 
 _PARTITIONS = 10  # of the intermediates: results of one partition hold for that one alone
@@ -90,7 +90,8 @@ def _crossed(
 def has_two_seeds(runs: pd.DataFrame) -> bool:
     """Whether any intermediate has two seeds in one query."""
     cell = ["study", "encoder", "adaptation", "intermediate", "target", "language"]
-    rows = runs[runs["intermediate"] != DIRECT]
+    rows = candidate_runs(runs)
+    rows = rows[rows["intermediate"] != DIRECT]
     return bool((rows.groupby(cell)["seed"].nunique() > 1).any())
 
 

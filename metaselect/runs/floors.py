@@ -15,6 +15,7 @@ LEAST_EQUAL: Final = 3
 """Languages of one run whose scores must be the very same to count as one constant answer's."""
 
 _MODEL = ["study", "encoder", "adaptation", "intermediate", "target", "seed"]
+_QUERY = ["study", "encoder", "adaptation", "target", "language"]
 _ROUNDING = 1e-6  # tables keep six decimals
 _TRUE = ("true", "1", "1.0", "yes")
 
@@ -43,6 +44,32 @@ def at_floor(runs: pd.DataFrame) -> "pd.Series[bool]":
     known = knows_collapse | ~np.isnan(majority)
     found = np.where(known, collapsed | is_majority, _equal_scores(runs))
     return pd.Series(found, index=runs.index, dtype=bool)
+
+
+def raised_to_floor(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs, with scores below the floor of their target and language at the floor.
+
+    The floor is the score of the best constant answer on the rows that were scored
+    (`majority_score`); where a row has none, the best score of the collapsed runs of the same
+    study, encoder, adaptation, target and language. Between scores that a constant answer reaches
+    there is no gain: one below the floor is not worse than one at it.
+
+    Args:
+        runs: A table from `check_runs`.
+
+    Returns:
+        The same rows; the very table where no score is raised.
+    """
+    floor = _numbers(runs)
+    gone = at_floor(runs).to_numpy()
+    if gone.any():
+        reached = runs["score"].where(gone)
+        of_query = reached.groupby([runs[name] for name in _QUERY], sort=False).transform("max")
+        floor = np.where(np.isnan(floor), of_query.to_numpy(dtype=np.float64), floor)
+    below = runs["score"].to_numpy(dtype=np.float64) < floor  # False where there is no floor
+    if not below.any():
+        return runs
+    return runs.assign(score=np.where(below, floor, runs["score"]))
 
 
 def _flags(runs: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

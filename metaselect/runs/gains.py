@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.runs.floors import raised_to_floor
 from metaselect.seeding import derive_seed
 
 QUERY = ("study", "encoder", "adaptation", "target", "language")
@@ -60,6 +61,9 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
     `direct` score beside many of each candidate counts with the candidates' own noise. SEs are at
     least `SE_FLOOR`; the one of `direct` is 0, since its gain is 0 by definition.
 
+    Scores that a constant answer reaches count as that answer's (`runs.floors.raised_to_floor`):
+    between them there is no gain.
+
     A query without `direct` runs has no `direct` row; its gains are scores minus the mean score
     of its candidates, enough for ranking and regret, and their SE is that of the score.
 
@@ -72,7 +76,7 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
         what tells candidates of one query apart), gain, gain_se, n_seeds (behind the gain),
         paired, and absolute (False where there is no `direct` to compare with).
     """
-    return _gains(candidate_runs(runs))
+    return _gains(raised_to_floor(candidate_runs(runs)))
 
 
 def candidate_runs(runs: pd.DataFrame) -> pd.DataFrame:

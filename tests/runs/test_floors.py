@@ -4,11 +4,12 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from metaselect.runs.exchange import read_runs, write_runs
-from metaselect.runs.floors import at_floor
+from metaselect.runs.floors import at_floor, raised_to_floor
 from metaselect.runs.schema import check_runs
 
 MakeRuns = Callable[..., pd.DataFrame]
@@ -88,3 +89,26 @@ def test_empty_cells_say_nothing_and_the_index_is_the_table_s(make_runs: MakeRun
 
 def test_a_table_without_rows_has_none(make_runs: MakeRuns) -> None:
     assert at_floor(in_languages(make_runs, {"sw": 0.5})[:0]).tolist() == []
+
+
+def test_scores_below_the_best_constant_answers_count_as_its() -> None:
+    runs = pd.DataFrame(
+        [
+            ("direct", "de", 0.30, 0.35), ("mnli", "de", 0.33, 0.35), ("rte", "de", 0.40, 0.35),
+            ("direct", "sw", 0.30, np.nan),
+        ],
+        columns=["intermediate", "language", "score", "majority_score"],
+    ).assign(study="s", encoder="e", adaptation="a", target="xnli", seed=0)  # fmt: skip
+    assert raised_to_floor(runs)["score"].tolist() == [0.35, 0.35, 0.40, 0.30]
+
+
+def test_without_majority_scores_collapsed_runs_tell_the_floor() -> None:
+    # one run answers the same in all three languages: what is below its score is no worse
+    rows = [("mnli", code, 0.45) for code in ("de", "sw", "ta")]
+    rows += [("direct", "de", 0.40), ("direct", "sw", 0.50), ("direct", "ta", 0.42)]
+    runs = pd.DataFrame(rows, columns=["intermediate", "language", "score"]).assign(
+        study="s", encoder="e", adaptation="a", target="xnli", seed=0
+    )
+    assert raised_to_floor(runs)["score"].tolist() == [0.45] * 4 + [0.50, 0.45]
+    other = runs.assign(target=["xnli"] * 3 + ["pawsx"] * 3)
+    assert raised_to_floor(other) is other
