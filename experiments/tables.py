@@ -138,11 +138,15 @@ def ladder() -> str:
 
 def steps() -> str:
     """The same steps under the other protocols."""
-    names = [name for name in _QUESTIONS if name not in ("target", "target-among")]
+    names = [
+        name
+        for name in _QUESTIONS
+        if name not in ("target", "target-among") and _has(f"ablation-{name}")
+    ]
     rows = []
     for name in names:
         record = _record(f"ablation-{name}")
-        words = _QUESTIONS[name] if name != "target-apart" else "target, without shared data"
+        words = _QUESTIONS[name]
         regrets = [_regret(record["arms"], arm) for arm in ("size", "history")]
         pairs = (
             ("+difficulty", "history"), ("+language", "history"), ("+both", "history"),
@@ -168,7 +172,10 @@ def definitions() -> str:
 def answer() -> str:
     """What `metaselect reproduce` says at its end."""
     names = ("target", "family", "intermediate", "encoder")
-    kinds = [{name: _record(f"{kind}-{name}") for name in names} for kind in _KINDS]
+    kinds = [
+        {name: _record(f"{kind}-{name}") for name in names if _has(f"{kind}-{name}")}
+        for kind in _KINDS
+    ]
     found = Findings(_record("anatomy"), _record("definitions"), *kinds, skipped={})
     return "".join(f"- {line}\n" for line in question.answer(found))
 
@@ -184,8 +191,13 @@ def _record(name: str) -> dict[str, Any]:
     return found
 
 
+def _has(name: str) -> bool:
+    return (RECORDS / f"{name}.json").is_file()
+
+
 def _regret(rows: Record, name: str) -> str:
-    return f"{rows[name][_MEASURE] * 100:.2f}" if name in rows else _NONE
+    value = rows.get(name, {}).get(_MEASURE)
+    return _NONE if value is None else f"{value * 100:.2f}"
 
 
 def _differences(record: Record, arm: str, against: Mapping[str, str]) -> str:

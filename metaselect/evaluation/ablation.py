@@ -29,6 +29,8 @@ from metaselect.seeding import derive_seed
 
 Progress = Callable[[str], None]
 
+_PARTITIONS = 3  # of the intermediates: arms share partitions, so that fewer tell them apart
+
 LADDER: Mapping[str, tuple[Group, ...]] = {
     "size": ("size",),
     "history": ("size", "history"),
@@ -53,15 +55,21 @@ class Arm:
     shuffled: bool = False
 
 
-def arms() -> list[Arm]:
-    """The ladder, each group alone, each group dropped, and the control."""
+def ladder_arms() -> list[Arm]:
+    """The ladder, and the control."""
     ladder = [Arm(name, groups) for name, groups in LADDER.items()]
+    return [*ladder, Arm(SHUFFLED, DEFAULT_GROUPS, shuffled=True)]
+
+
+def all_arms() -> list[Arm]:
+    """The ladder, each group alone, each group dropped, and the control."""
     alone = [Arm(f"{group} alone", (group,)) for group in DEFAULT_GROUPS]
     dropped = [
         Arm(f"without {group}", tuple(other for other in DEFAULT_GROUPS if other != group))
         for group in DEFAULT_GROUPS
     ]
-    return [*ladder, *alone, *dropped, Arm(SHUFFLED, DEFAULT_GROUPS, shuffled=True)]
+    *ladder, control = ladder_arms()
+    return [*ladder, *alone, *dropped, control]
 
 
 def ablate(
@@ -83,7 +91,9 @@ def ablate(
         MetaselectError: The table has too few units, or no query with two candidates.
     """
     choices = (judging.with_direct,)
-    (scored,) = ablate_choices(runs, catalogue, judging, choices, progress=progress)
+    (scored,) = ablate_choices(
+        runs, catalogue, judging, choices, arms=all_arms(), progress=progress
+    )
     return the_one(scored, judging)
 
 
@@ -93,9 +103,10 @@ def ablate_choices(
     judging: Judging,
     choices: Sequence[bool],
     *,
+    arms: Sequence[Arm],
     progress: Progress | None = None,
 ) -> list[Scored | None]:
-    """As `ablate`, for several values of `with_direct`: the same fits answer them all.
+    """As `ablate`, for some arms and several values of `with_direct`: the same fits serve all.
 
     Returns:
         What came out for each; None where no query leaves a choice.
@@ -104,10 +115,17 @@ def ablate_choices(
         MetaselectError: The table has too few units.
     """
     runs = asked_about(runs, catalogue, judging)
-    plan = plan_folds(runs, catalogue, protocol=judging.protocol, seed=judging.plan.seed)
+    plan = plan_folds(
+        runs,
+        catalogue,
+        protocol=judging.protocol,
+        seed=judging.plan.seed,
+        n_partitions=_PARTITIONS,
+    )
+    plan = replace(plan, crossed=plan.main if plan.main is plan.crossed else ())
     other = shuffled_languages(runs["language"], seed=judging.plan.seed)
     folds = {False: plan.distinct, True: [_shuffled(fold, other) for fold in plan.distinct]}
-    plans = arms()
+    plans = list(arms)
     own = replace(judging, rules=("random",), plan=replace(judging.plan, trees=False))
     jobs = [
         (fold, replace(own, groups=arm.groups)) for arm in plans for fold in folds[arm.shuffled]
@@ -118,16 +136,18 @@ def ablate_choices(
         by_arm.append(list(islice(outcomes, len(plan.distinct))))
         if progress is not None:
             progress(f"{number}/{len(plans)} arms: {arm.name}")
-    found = [_together(by_arm, plan, place, own) for place in range(len(choices))]
+    found = [_together(by_arm, plans, plan, place) for place in range(len(choices))]
     return [item and replace(item, simulated=is_simulated(runs)) for item in found]
 
 
 def _together(
-    outcomes: Sequence[Sequence[Outcome]], plan: FoldPlan, place: int, judging: Judging
+    outcomes: Sequence[Sequence[Outcome]], arms: Sequence[Arm], plan: FoldPlan, place: int
 ) -> Scored | None:
     """One choice of all arms as one result; None where no query leaves it."""
     found = [
-        scored for own in outcomes if (scored := scored_of(own, place, judging, plan)) is not None
+        scored
+        for own in outcomes
+        if (scored := scored_of(own, place, ("random",), plan)) is not None
     ]
     if not found:
         return None
@@ -135,7 +155,7 @@ def _together(
         pd.concat(
             [
                 _named(table, arm.name, first=number == 0)
-                for number, (table, arm) in enumerate(zip(tables, arms(), strict=True))
+                for number, (table, arm) in enumerate(zip(tables, arms, strict=True))
             ],
             ignore_index=True,
         )

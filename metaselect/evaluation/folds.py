@@ -5,7 +5,7 @@ half of the seeds and are scored on the other, both ways round: the gain of a ch
 of the luck that led to it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -17,7 +17,8 @@ from metaselect.features.table import Unit, prepare, rankable
 from metaselect.runs.gains import candidate_runs, query_gains, split_seeds
 from metaselect.seeding import derive_seed
 
-_PARTITIONS = 10  # of the intermediates: results of one partition hold for that one alone
+PARTITIONS = 10
+"""Of the intermediates: results of one partition hold for that one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,14 @@ class FoldPlan:
         return list(self.main) if self.main is self.crossed else [*self.main, *self.crossed]
 
 
-def plan_folds(runs: pd.DataFrame, catalogue: Catalogue, *, protocol: Unit, seed: int) -> FoldPlan:
+def plan_folds(
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    *,
+    protocol: Unit,
+    seed: int,
+    n_partitions: int,
+) -> FoldPlan:
     """The folds of a protocol on a runs table.
 
     `intermediate` averages ten partitions of the intermediates, each with halves of its own.
@@ -50,29 +58,35 @@ def plan_folds(runs: pd.DataFrame, catalogue: Catalogue, *, protocol: Unit, seed
         catalogue: Task cards.
         protocol: What is left out.
         seed: Of partitions and halves.
+        n_partitions: Of the intermediates; other units are left out one at a time.
 
     Raises:
         MetaselectError: Too few units, or nothing to rank.
     """
-    crossed = tuple(_crossed(runs, catalogue, protocol=protocol, seed=seed))
+    partitions = _partitions(protocol, seed, n_partitions)
+    crossed = tuple(_crossed(runs, catalogue, partitions, protocol=protocol))
     if crossed and protocol in SHARED_LUCK:
         return FoldPlan(crossed, crossed)
     rows = rankable(prepare(query_gains(runs), catalogue, unit=protocol))
     main = [
         _named(fold, number)
-        for number, own in _partitions(protocol, seed)
+        for number, own in partitions
         for fold in outer_folds(rows, protocol=protocol, seed=own)
     ]
     return FoldPlan(tuple(_with_direct_runs(main)), crossed)
 
 
 def _crossed(
-    runs: pd.DataFrame, catalogue: Catalogue, *, protocol: Unit, seed: int
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    partitions: Sequence[tuple[int, int]],
+    *,
+    protocol: Unit,
 ) -> Iterator[OuterFold]:
     """Folds that learn from one half of the seeds and score on the other, both ways round."""
     if not has_two_seeds(runs):
         return
-    for number, own in _partitions(protocol, seed):
+    for number, own in partitions:
         halves = [
             prepare(query_gains(half), catalogue, unit=protocol)
             for half in split_seeds(runs, seed=own)
@@ -95,9 +109,9 @@ def has_two_seeds(runs: pd.DataFrame) -> bool:
     return bool((rows.groupby(cell)["seed"].nunique() > 1).any())
 
 
-def _partitions(protocol: Unit, seed: int) -> list[tuple[int, int]]:
+def _partitions(protocol: Unit, seed: int, n_partitions: int) -> list[tuple[int, int]]:
     """Numbers and seeds of the partitions of units; only intermediates are left out in parts."""
-    count = _PARTITIONS if protocol == "intermediate" else 1
+    count = n_partitions if protocol == "intermediate" else 1
     return [
         (number, seed if number == 0 else derive_seed(seed, "partition", str(number)))
         for number in range(count)

@@ -157,14 +157,14 @@ def judged(
 
 
 def scored_of(
-    results: Sequence[Outcome], place: int, judging: Judging, plan: FoldPlan
+    results: Sequence[Outcome], place: int, rules: Sequence[str], plan: FoldPlan
 ) -> Scored | None:
     """One choice of all folds together; None where no query leaves it.
 
     Args:
         results: Main folds first, then those that only cross seeds.
         place: Which choice.
-        judging: How it was judged.
+        rules: Names of the simple rules that were judged.
         plan: The folds.
     """
     n_main, crossed = len(plan.main), plan.main is plan.crossed
@@ -176,7 +176,7 @@ def scored_of(
     beside = [tables[0] for item in results[n_main:] if (tables := item.tables[place]) is not None]
     halves = queries if crossed else pd.concat([queries.iloc[:0], *beside], ignore_index=True)
     offered = set(candidates["intermediate"])
-    named = [name for name in ("mnli", DIRECT) if name in judging.rules]
+    named = [name for name in ("mnli", DIRECT) if name in rules]
     unusable = {
         name: f"no query has {name} among its candidates" for name in named if name not in offered
     }

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.evaluation.folds import plan_folds
+from metaselect.evaluation.folds import PARTITIONS, plan_folds
 from metaselect.evaluation.judging import (
     Judging,
     Scored,
@@ -62,14 +62,20 @@ def evaluate_choices(
         MetaselectError: The table has too few units.
     """
     runs = asked_about(runs, catalogue, judging)
-    plan = plan_folds(runs, catalogue, protocol=judging.protocol, seed=judging.plan.seed)
+    plan = plan_folds(
+        runs,
+        catalogue,
+        protocol=judging.protocol,
+        seed=judging.plan.seed,
+        n_partitions=PARTITIONS,
+    )
     folds = plan.distinct
     outcomes = []
     for outcome in judged([(fold, judging) for fold in folds], catalogue, choices):
         outcomes.append(outcome)
         if progress is not None:
             progress(f"{len(outcomes)}/{len(folds)} folds, {judging.protocol} out")
-    found = [scored_of(outcomes, place, judging, plan) for place in range(len(choices))]
+    found = [scored_of(outcomes, place, judging.rules, plan) for place in range(len(choices))]
     reason = {} if len(plan.crossed) else {"ceiling": _ONE_SEED}
     return [
         item and replace(item, simulated=is_simulated(runs), unusable={**item.unusable, **reason})

@@ -13,7 +13,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.console import points
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.ablation import ablate_choices
+from metaselect.evaluation.ablation import ablate_choices, all_arms, ladder_arms
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.definitions import definitions_record
 from metaselect.evaluation.judging import Judging, no_choice
@@ -65,7 +65,8 @@ def ask(
         runs: A table from `runs.schema.check_runs`.
         catalogue: Cards and measured values.
         judging: Search, groups and rules of every evaluation; its protocol is replaced. Ablations
-            take the default settings, so that arms differ by features alone.
+            take the default settings, so that arms differ by features alone; single groups are
+            taken alone and left out for new targets only.
         protocols: What is left out in turn; those that the table is too small for are skipped.
         progress: Called with a line a step.
 
@@ -92,19 +93,27 @@ def ask(
             try:
                 progress(f"evaluate: {', '.join(choices)}")
                 found = evaluate_choices(runs, catalogue, way, given, progress=progress)
-                progress(f"ablate: {', '.join(choices)}")
-                arms = ablate_choices(runs, catalogue, plain, given, progress=progress)
+                if way.with_same_source:
+                    progress(f"ablate: {', '.join(choices)}")
+                    arms = all_arms() if protocol == "target" else ladder_arms()
+                    steps = ablate_choices(
+                        runs, catalogue, plain, given, arms=arms, progress=progress
+                    )
+                else:
+                    steps = [None] * len(given)
             except MetaselectError as error:
                 skipped |= dict.fromkeys(choices, str(error))
                 continue
             for (name, with_direct), scored, ablated in zip(
-                choices.items(), found, arms, strict=True
+                choices.items(), found, steps, strict=True
             ):
-                if scored is None or ablated is None:
+                if scored is None:
                     skipped[name] = str(no_choice(way))
                     continue
                 evaluations[name] = evaluation_record(scored, replace(way, with_direct=with_direct))
-                ablations[name] = ablation_record(ablated, replace(plain, with_direct=with_direct))
+                if ablated is not None:
+                    own = replace(plain, with_direct=with_direct)
+                    ablations[name] = ablation_record(ablated, own)
     if not evaluations:
         raise MetaselectError(next(iter(skipped.values())))
     return Findings(anatomy, definitions, evaluations, ablations, skipped)

@@ -11,6 +11,7 @@ Source:
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
@@ -67,17 +68,21 @@ class Profiles:
         row, intermediates = pd.factorize(known["intermediate"], sort=True)
         column, targets = pd.factorize(known["target"], sort=True)
         unit, units = pd.factorize(known["held_out"], sort=True)
-        shape = (len(units), len(intermediates), len(targets))
-        sums, counts = np.zeros(shape), np.zeros(shape)
-        np.add.at(sums, (unit, row, column), _standardised(known))
-        np.add.at(counts, (unit, row, column), 1.0)
-        total, number = sums.sum(axis=0), counts.sum(axis=0)
-        gains = {WHOLE: _mean(total, number)}
+        cell, shape = row * len(targets) + column, (len(intermediates), len(targets))
+        gain = known["gain"].to_numpy(dtype=np.float64)
+        query = pd.factorize(known["query"])[0]
+
+        def means(kept: npt.NDArray[np.bool_]) -> Floats:
+            z = _standardised(gain[kept], query[kept])
+            n_cells = shape[0] * shape[1]
+            sums = np.bincount(cell[kept], z, minlength=n_cells)
+            counts = np.bincount(cell[kept], minlength=n_cells)
+            found = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+            return np.asarray(found.reshape(shape), dtype=np.float64)
+
+        gains = {WHOLE: means(np.ones(len(known), dtype=bool))}
         if leave_out:
-            gains |= {
-                str(name): _mean(total - sums[place], number - counts[place])
-                for place, name in enumerate(units)
-            }
+            gains |= {str(name): means(unit != place) for place, name in enumerate(units)}
         names = {str(name) for name in (*intermediates, *targets)}
         sources = {name: catalogue.training_source(name) for name in sorted(names)}
         return cls([str(n) for n in intermediates], [str(n) for n in targets], gains, sources)
@@ -128,16 +133,12 @@ def _correlation(first: Floats, second: Floats) -> float:
     return float(np.clip(one @ other / size, -1, 1)) * n_shared / (n_shared + _PRIOR_SHARED)
 
 
-def _standardised(rows: pd.DataFrame) -> Floats:
+def _standardised(gains: Floats, query: npt.NDArray[np.intp]) -> Floats:
     """Gains minus their query's mean, over its standard deviation; 0 where nothing varies."""
-    by_query = rows.groupby("query")["gain"]
-    spread = by_query.transform("std", ddof=0).to_numpy(dtype=np.float64)
-    away = (rows["gain"] - by_query.transform("mean")).to_numpy(dtype=np.float64)
+    counts = np.maximum(np.bincount(query), 1)
+    away = gains - (np.bincount(query, gains) / counts)[query]
+    spread = np.sqrt(np.bincount(query, away**2) / counts)[query]
     return np.asarray(np.where(spread > 0, away / np.where(spread > 0, spread, 1.0), 0.0))
-
-
-def _mean(sums: Floats, counts: Floats) -> Floats:
-    return np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan)
 
 
 def _values(place: int) -> Values:

@@ -53,6 +53,8 @@ class InnerFolds:
         self.known: dict[str, Floats] = {}
         self.units = self.rows["held_out"].to_numpy(dtype=object)
         self.folds = folds_of(self.units.tolist(), n_folds=n_folds, seed=seed)
+        place = {unit: number for number, fold in enumerate(self.folds) for unit in fold}
+        self.rows["fold"] = [place[unit] for unit in self.units]
         if len(self.folds) < 2:
             raise MetaselectError(
                 "Tuning needs runs of at least two independent units (targets that share no "

@@ -21,10 +21,9 @@ from metaselect.features.registry import features_of
 from metaselect.ranking.composite import Composite
 from metaselect.ranking.linear import LinearGain, fit_linear
 from metaselect.ranking.ranker import TaskRanker
+from metaselect.ranking.relevance import spread_roots
 
 Floats = npt.NDArray[np.float64]
-
-_LEAST_SPREAD = 0.1  # of the usual spread: a query of hardly any spread is not blown up
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +194,8 @@ def _evened(rows: pd.DataFrame) -> pd.DataFrame:
     would decide what is learnt; divided by the whole spread, the noise of targets without any
     effect would count as much as the effects of the others.
     """
-    spreads = rows.groupby("query")["gain"].transform("std").to_numpy(dtype=np.float64)
-    varying = spreads[spreads > 0]
-    if not len(varying):
-        return rows
-    usual = float(np.median(varying))
-    root = np.sqrt(np.clip(np.nan_to_num(spreads, nan=usual), _LEAST_SPREAD * usual, None) / usual)
+    codes = pd.factorize(rows["query"])[0]
+    root = spread_roots(rows["gain"].to_numpy(dtype=np.float64), codes)[codes]
     return rows.assign(**{name: rows[name] / root for name in ("gain", "gain_se", "score_se")})
 
 

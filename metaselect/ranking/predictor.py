@@ -76,7 +76,7 @@ class Predictor:
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
         """What each feature adds to the expected gain, shape (n_rows, n_features)."""
         parts = [
-            model.contributions(rows) * choice.scale.slope
+            model.contributions(rows).mul(choice.scale.slopes(rows), axis="index")
             for model, choice in zip(self.models, self.choices, strict=True)
         ]
         return sum(parts[1:], parts[0]) / len(parts)

@@ -11,6 +11,7 @@ Codes = npt.NDArray[np.intp]
 Objective = Literal["rank_regression", "lambdarank", "rank_xendcg", "regression"]
 
 HIGHEST = 10
+_LEAST_SPREAD = 0.1  # of the usual spread of gains within a query
 LABEL_GAIN = [2**grade - 1 for grade in range(HIGHEST + 1)]
 """Worth of each grade, as NDCG has it."""
 
@@ -111,3 +112,22 @@ def _places(gains: Floats, groups: Codes, *, ties: Literal["min", "average"]) ->
     """Place of each gain in its query, 1 for the best."""
     ranked = pd.Series(-gains).groupby(groups).rank(method=ties)
     return np.asarray(ranked, dtype=np.float64)
+
+
+def spread_roots(gains: Floats, groups: Codes) -> Floats:
+    """Root of each query's spread of gains over the usual one, shape (n_queries,); 1 if unknown.
+
+    A spread below a tenth of the usual one counts as that tenth, so that noise is not blown up.
+
+    Args:
+        gains: Shape (n_rows,).
+        groups: Query of each row as codes from 0, same shape.
+    """
+    counts = np.bincount(groups)
+    squares = np.bincount(groups, weights=centred(gains, groups) ** 2)
+    spreads = np.sqrt(squares / np.maximum(counts - 1, 1))
+    varying = spreads[spreads > 0]
+    if not len(varying):
+        return np.ones(len(counts))
+    relative = np.maximum(spreads / np.median(varying), _LEAST_SPREAD)
+    return np.where(counts > 1, np.sqrt(relative), 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.ranking.relevance import centred
+from metaselect.ranking.relevance import centred, spread_roots
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -24,7 +24,10 @@ _OWN_QUERIES = 1.0  # what is known of targets in general counts as one query of
 
 @dataclass(frozen=True, slots=True)
 class GainScale:
-    """Expected gain = level + slope x score.
+    """Expected gain = level + slope x root x score.
+
+    Scores are learnt from gains over the root of their query's relative spread: the root of a
+    target, where it is known, turns them back.
 
     Attributes:
         slope: Gain for one unit of score, above 0.
@@ -32,16 +35,24 @@ class GainScale:
         untrained_level: The same for tasks without training data, such as retrieval with frozen
             vectors; where no such task was seen, `level`.
         level_by_target: Of targets seen, drawn towards the level of their like.
+        root_by_target: Root of the relative spread of gains on targets seen, drawn towards 1.
     """
 
     slope: float
     level: float
     untrained_level: float
     level_by_target: Mapping[str, float]
+    root_by_target: Mapping[str, float]
 
     def gain(self, scores: Floats, rows: pd.DataFrame) -> Floats:
         """Expected gains of scores, same shape; rows have columns target and untrained."""
-        return self.slope * scores + self.levels(rows)
+        return self.slopes(rows) * scores + self.levels(rows)
+
+    def slopes(self, rows: pd.DataFrame) -> Floats:
+        """Gain for one unit of score of each row's target, shape (n_rows,)."""
+        codes, names = pd.factorize(rows["target"])
+        roots = np.array([self.root_by_target.get(str(name), 1.0) for name in names])
+        return self.slope * roots[codes] if len(names) else np.empty(0)
 
     def levels(self, rows: pd.DataFrame) -> Floats:
         """Level of each row's target, shape (n_rows,)."""
@@ -56,34 +67,41 @@ class GainScale:
     def fit(cls, scores: Floats, rows: pd.DataFrame) -> "GainScale":
         """Learn slope and levels from rows that the scores were not fitted on.
 
-        The slope is least squares within queries on gains over the root of their query's spread,
-        each cluster weighing the same; it never turns the ranking round. Levels are means over
-        queries, then targets, then clusters. Fewer than three rows tell nothing: the score then
-        counts as the gain.
+        The slope is least squares within the rows of a query that one model scored, on gains over
+        their query's root, each cluster weighing the same; it never turns the ranking round.
+        Levels are means over queries, then targets, then clusters. Fewer than three rows tell
+        nothing: the score then counts as the gain.
 
         Args:
             scores: Shape (n_rows,).
-            rows: With columns query, cluster, target, untrained and gain (known).
+            rows: With columns query, cluster, target, untrained, gain (known) and fold: rows of
+                one fold were scored by one model, and scores of two models differ by a constant.
         """
         if len(rows) < 3:
-            return cls(1.0, 0.0, 0.0, {})
+            return cls(1.0, 0.0, 0.0, {}, {})
         gains = rows["gain"].to_numpy(dtype=np.float64)
         query, first = _codes(rows["query"])
         cluster, _ = _codes(rows["cluster"])
-        slope = _slope(scores, gains, query, cluster)
+        model = pd.factorize(rows["fold"])[0]
+        alike = pd.factorize(query * (int(model.max()) + 1) + model)[0]
+        root = spread_roots(gains, query)
+        slope = _slope(scores, gains / root[query], alike, cluster)
         target, names = pd.factorize(rows["target"].iloc[first])
-        by_query = _means(gains - slope * scores, query)
+        n_queries = np.bincount(target)
+        share = n_queries / (n_queries + _OWN_QUERIES)
+        roots = np.exp(share * _means(np.log(root), target))
+        by_query = _means(gains - slope * roots[target][query] * scores, query)
         by_target = _means(by_query, target)
         _, of_target = np.unique(target, return_index=True)
         untrained = rows["untrained"].to_numpy(dtype=bool)[first][of_target]
         own_cluster = cluster[first][of_target]
         level, untrained_level = _levels(by_target, own_cluster, untrained)
         like = np.where(untrained, untrained_level, level)
-        count = np.bincount(target)
-        own = like + count / (count + _OWN_QUERIES) * (by_target - like)
-        return cls(
-            slope, level, untrained_level, dict(zip(map(str, names), own.tolist(), strict=True))
+        own = like + share * (by_target - like)
+        tables = (
+            dict(zip(map(str, names), values.tolist(), strict=True)) for values in (own, roots)
         )
+        return cls(slope, level, untrained_level, *tables)
 
 
 def _levels(by_target: Floats, cluster: Codes, untrained: Flags) -> tuple[float, float]:
@@ -98,14 +116,10 @@ def _levels(by_target: Floats, cluster: Codes, untrained: Flags) -> tuple[float,
     return level or 0.0, found[1] if found[1] is not None else level or 0.0
 
 
-def _slope(scores: Floats, gains: Floats, query: Codes, cluster: Codes) -> float:
-    """Least squares of gains on scores within queries, each cluster weighing the same."""
-    score, gain = centred(scores, query), centred(gains, query)
-    n_rows = np.bincount(query)
-    spread = np.sqrt(np.bincount(query, gain**2) / np.maximum(n_rows - 1, 1))[query]
-    varies = spread > 0
-    weight = np.where(varies, 1.0 / np.where(varies, spread, 1.0), 0.0)
-    weight /= np.maximum(np.bincount(cluster, varies), 1)[cluster]
+def _slope(scores: Floats, gains: Floats, alike: Codes, cluster: Codes) -> float:
+    """Least squares of gains on scores within groups, each cluster weighing the same."""
+    score, gain = centred(scores, alike), centred(gains, alike)
+    weight = 1.0 / np.bincount(cluster)[cluster]
     own = float(weight @ score**2)
     return max(float(weight @ (score * gain)) / own, _LEAST_SLOPE) if own > 0 else 1.0
 

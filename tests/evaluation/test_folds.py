@@ -31,7 +31,7 @@ def _gains_of_seed(runs, seed):
 
 @pytest.mark.parametrize("protocol", ["target", "family", "intermediate"])
 def test_crossed_folds_are_scored_on_seeds_that_nobody_learnt_from(runs, protocol):
-    plan = plan_folds(runs, CATALOGUE, protocol=protocol, seed=0)
+    plan = plan_folds(runs, CATALOGUE, protocol=protocol, seed=0, n_partitions=10)
     assert plan.crossed
     study = "simulated/encoder-base"  # each study has halves of its own
     own = runs[runs["study"] == study]
@@ -48,14 +48,14 @@ def test_crossed_folds_are_scored_on_seeds_that_nobody_learnt_from(runs, protoco
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_where_training_and_test_share_models_every_measure_crosses_seeds(runs, protocol):
-    plan = plan_folds(runs, CATALOGUE, protocol=protocol, seed=0)
+    plan = plan_folds(runs, CATALOGUE, protocol=protocol, seed=0, n_partitions=10)
     shared = protocol in ("family", "intermediate")
     assert (plan.main is plan.crossed) == shared
     assert all(fold.crossed == shared for fold in plan.main)
 
 
 def test_the_ceiling_knows_the_gains_of_the_seeds_learnt_from(runs):
-    plan = plan_folds(runs, CATALOGUE, protocol="target", seed=0)
+    plan = plan_folds(runs, CATALOGUE, protocol="target", seed=0, n_partitions=10)
     for fold in plan.crossed:
         test = fold.test[fold.test["intermediate"] != "direct"]
         assert test["gain_learnt"].notna().all()
@@ -64,7 +64,7 @@ def test_the_ceiling_knows_the_gains_of_the_seeds_learnt_from(runs):
 
 
 def test_ten_partitions_of_the_intermediates_each_test_every_candidate_twice(runs):
-    plan = plan_folds(runs, CATALOGUE, protocol="intermediate", seed=0)
+    plan = plan_folds(runs, CATALOGUE, protocol="intermediate", seed=0, n_partitions=10)
     tested = pd.concat([fold.test.assign(fold=fold.name) for fold in plan.main])
     tested = tested[tested["intermediate"] != "direct"]
     counts = tested.groupby(["query", "intermediate"]).size()
@@ -81,7 +81,7 @@ def test_one_seed_leaves_nothing_to_cross(runs):
     one = runs[runs["seed"] == 0].reset_index(drop=True)
     assert has_two_seeds(runs)
     assert not has_two_seeds(one)
-    plan = plan_folds(one, CATALOGUE, protocol="family", seed=0)
+    plan = plan_folds(one, CATALOGUE, protocol="family", seed=0, n_partitions=10)
     assert plan.crossed == ()
     assert not any(fold.crossed for fold in plan.main)
     assert np.isfinite(plan.main[0].test["gain"]).all()

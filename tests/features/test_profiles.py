@@ -60,6 +60,22 @@ def test_a_row_does_not_see_the_gains_of_its_own_unit_or_target():
     assert profiles.of(own)[0, 0] == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("unit", ["target", "intermediate"])
+def test_no_row_sees_its_own_units_gains_in_any_way(unit):
+    # the gains of a unit times -3: its own rows' values stay, the query's mean and spread included
+    random = np.random.default_rng(5)
+    names = list("abcdef")
+    rows = _rows({(i, t): random.normal() for i in names for t in names if i != t})
+    rows = rows.assign(held_out=rows[unit])
+    turned = rows.assign(gain=rows["gain"].where(rows["held_out"] != "a", -3 * rows["gain"]))
+    own = rows[rows["held_out"] == "a"]
+    first, second = (
+        Profiles.fit(table, Catalogue([]), leave_out=True).of(own) for table in (rows, turned)
+    )
+    assert (~np.isnan(first)).any()
+    np.testing.assert_allclose(first, second)
+
+
 def test_too_few_shared_targets_say_nothing():
     few = {pair: gain for pair, gain in _gains().items() if pair[1] in "pqr"}
     profiles = Profiles.fit(_rows(few), Catalogue([]), leave_out=False)

@@ -16,7 +16,7 @@ def _rows(*queries):
             for gain in gains
         ],
         columns=["query", "cluster", "target", "untrained", "gain"],
-    )
+    ).assign(fold=0)
 
 
 def test_the_slope_is_that_within_queries_whatever_lies_between_them():
@@ -28,12 +28,23 @@ def test_the_slope_is_that_within_queries_whatever_lies_between_them():
     assert scale.level == pytest.approx(-0.2)
 
 
-def test_clusters_weigh_alike_and_wide_queries_do_not_decide():
-    # cluster a: slope .01 in one query; b: slope .03 in one. Weights are 1 / spread of the gains:
-    # spreads .01 / sqrt 2 and .03 / sqrt 2, so (.01 / .01 + .03 / .03) / (1 / .01 + 1 / .03)
-    rows = _rows(("q", "a", "a", False, [0.0, 0.01]), ("r", "b", "b", False, [0.0, 0.03]))
+def test_scores_of_two_models_are_not_compared():
+    # two folds of one query, each with a slope of .02; the second model's scores lie 9 higher
+    rows = _rows(("q", "a", "a", False, [0.00, 0.02, 0.00, 0.02])).assign(fold=[0, 0, 1, 1])
+    assert GainScale.fit(np.array([0.0, 1.0, 9.0, 10.0]), rows).slope == pytest.approx(0.02)
+
+
+def test_clusters_weigh_alike_and_a_wide_target_has_a_root_of_its_own():
+    # spreads of .01 / sqrt 2 and .04 / sqrt 2 with a median of .025 / sqrt 2: relative .4 and 1.6,
+    # roots .632 and 1.265. Gains over roots: slopes .01 / .632 = .01581 and .04 / 1.265 = .03162,
+    # each of one cluster with the same scores: the mean
+    rows = _rows(("q", "a", "a", False, [0.0, 0.01]), ("r", "b", "b", False, [0.0, 0.04]))
     scale = GainScale.fit(np.array([0.0, 1.0, 0.0, 1.0]), rows)
-    assert scale.slope == pytest.approx(2 / (100 + 100 / 3))
+    assert scale.slope == pytest.approx((0.01581 + 0.03162) / 2, rel=1e-3)
+    # one query of a target counts as much as what is known of all: the root of the root
+    assert scale.root_by_target == pytest.approx({"a": 0.4**0.25, "b": 1.6**0.25})
+    asked = pd.DataFrame({"target": ["b", "new"], "untrained": False})
+    assert scale.slopes(asked) == pytest.approx([scale.slope * 1.6**0.25, scale.slope])
 
 
 def test_a_ranking_is_never_turned_round():
@@ -66,4 +77,4 @@ def test_without_untrained_targets_these_have_the_level_of_all():
 def test_too_few_rows_leave_the_score_as_it_is():
     for count in (0, 2):
         rows = _rows(("q", "a", "a", False, [0.5] * count))
-        assert GainScale.fit(np.zeros(count), rows) == GainScale(1.0, 0.0, 0.0, {})
+        assert GainScale.fit(np.zeros(count), rows) == GainScale(1.0, 0.0, 0.0, {}, {})
