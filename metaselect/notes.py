@@ -41,8 +41,7 @@ def target_notes(target: str, seen: Collection[str], catalogue: Catalogue) -> li
     found = []
     if target not in catalogue:
         found.append(f"{target} has no task card: ranked on its runs alone (add one with --tasks)")
-    sources = {catalogue.training_source(name) for name in seen}
-    if catalogue.training_source(target) not in sources:
+    if not any(catalogue.share_training(target, name) for name in seen):
         found.append(f"{target}: no training run on it, judged by other targets")
     return found
 

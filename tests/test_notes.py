@@ -43,6 +43,7 @@ def test_imputed_and_missing_grammar_are_told():
     [
         ("xnli", ["xnli"], []),
         ("xquad", ["mlqa"], []),  # both train on SQuAD
+        ("stsb", ["sts_semeval"], []),  # share data by their cards
         ("xnli", ["xquad"], ["xnli: no training run on it, judged by other targets"]),
         (
             "ours",

@@ -22,13 +22,11 @@ other table is a task:
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from metaselect.catalogue.measured import Measured
+from metaselect.catalogue.sharing import groups
 from metaselect.errors import UnknownName
-
-if TYPE_CHECKING:
-    pass
 
 DIRECT = "direct"
 """The candidate that stands for no intermediate task."""
@@ -263,12 +261,30 @@ class Catalogue(Mapping[str, TaskCard]):
         )
 
     def training_source(self, name: str) -> str:
-        """The task whose English training data a target uses: its cluster in evaluation.
+        """The task whose English training data a target uses.
 
-        Targets without any training data, such as Tatoeba and BUCC, share the cluster of their
-        kind: what moves one moves the other.
+        Targets without any training data, such as Tatoeba and BUCC, have the name of their kind:
+        what moves one moves the other.
         """
         card = self.find(name)
         if card is None:
             return name
         return card.train_task or (card.kind if card.train_size == 0 else name)
+
+    def share_training(self, first: str, second: str) -> bool:
+        """Whether two targets, or what they train on, share data by their cards."""
+        firsts, seconds = ({name, self.training_source(name)} for name in (first, second))
+        return any(self.share_source(one, other) for one in firsts for other in seconds)
+
+    def clusters(self, targets: Iterable[str]) -> dict[str, str]:
+        """Each target's cluster: the targets of a table that share training data.
+
+        They are joined along chains of these targets alone, so that a collection of other data
+        sets joins its parts only where it is a target itself. A cluster has the name of its
+        targets' training source, the first in order of name where they have several.
+        """
+        return {
+            name: min(self.training_source(known) for known in group)
+            for group in groups(targets, self.share_training)
+            for name in group
+        }

@@ -52,7 +52,7 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
     runs = candidate_runs(runs)
     for (study, encoder, adaptation), rows in runs.groupby(["study", "encoder", "adaptation"]):
         gains = seed_gains(rows)
-        clusters = {name: catalogue.training_source(name) for name in gains["target"].unique()}
+        clusters = catalogue.clusters(gains["target"].unique())
         gains = gains.assign(cluster=gains["target"].map(clusters))
         gap = language_gap(gains)
         studies.append(

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.languages import find_language
+from metaselect.catalogue.sharing import groups
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.runs.gains import query_key
@@ -86,20 +87,14 @@ def rankable(rows: pd.DataFrame) -> pd.DataFrame:
 
 def source_groups(names: pd.Series, catalogue: Catalogue) -> dict[str, str]:
     """Each name's group of tasks that share data, named by its first member in order of name."""
-    group: dict[str, str] = {}
-    for name in sorted(set(names)):
-        same = [known for known in group if catalogue.share_source(name, known)]
-        first = min([name, *(group[known] for known in same)])
-        joined = {group[known] for known in same}
-        group = {known: first if of in joined else of for known, of in group.items()}
-        group[name] = first
-    return group
+    found = groups(names, catalogue.share_source)
+    return {name: group[0] for group in found for name in group}
 
 
 def _with_query_keys(rows: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     families = {code: _family(code) for code in rows["language"].unique()}
     targets = rows["target"].unique()
-    clusters = {name: catalogue.training_source(name) for name in targets}
+    clusters = catalogue.clusters(targets)
     untrained = {name: _is_untrained(name, catalogue) for name in targets}
     return rows.assign(
         cluster=_map(rows["target"], clusters),

@@ -91,3 +91,30 @@ def test_a_users_cards_join_the_shipped_ones_and_win(tmp_path):
 def test_a_missing_file_of_cards_is_refused(tmp_path):
     with pytest.raises(MetaselectError, match="Cannot read task cards"):
         load_catalogue(tmp_path / "absent.toml")
+
+
+SHIPPED = load_catalogue(None)
+
+
+def test_clusters_join_targets_that_share_data_along_chains():
+    names = ["xquad", "qnli", "stsb", "sts_semeval", "xnli", "tatoeba", "bucc2018", "nowhere"]
+    expected = {
+        **dict.fromkeys(["xquad", "qnli"], "qnli"),
+        **dict.fromkeys(["stsb", "sts_semeval"], "sts_semeval"),
+        **dict.fromkeys(["tatoeba", "bucc2018"], "sentence-retrieval"),
+        **{"xnli": "mnli", "nowhere": "nowhere"},
+    }
+    assert SHIPPED.clusters(names) == SHIPPED.clusters(names[::-1]) == expected
+
+
+def test_a_collection_joins_its_parts_only_where_it_is_a_target():
+    parts = ["snli", "xnli", "anli_r3"]
+    assert SHIPPED.clusters(parts) == {"snli": "snli", "xnli": "mnli", "anli_r3": "anli_r3"}
+    assert set(SHIPPED.clusters([*parts, "anli_plus"]).values()) == {"anli_plus"}
+
+
+def test_no_two_clusters_share_data():
+    found = SHIPPED.clusters(SHIPPED)
+    for first in SHIPPED:
+        for second in SHIPPED:
+            assert found[first] == found[second] or not SHIPPED.share_source(first, second)
