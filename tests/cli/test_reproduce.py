@@ -8,10 +8,10 @@ SMALL = ("--trials", "1", "--workers", "1", "--protocols", "target")
 def test_reproduce_does_the_whole_job_and_answers_in_three_sentences(call, runs_file, place):
     done = call("reproduce", "--runs", runs_file, "--out", "made", *SMALL)
     assert done.code == 0
-    for folder, kind in (
-        ("predictor", "predictor"), ("evaluation", "findings"), ("report", "report")
+    for folder, kind, schema in (
+        ("predictor", "predictor", 2), ("evaluation", "findings", 2), ("report", "report", 1)
     ):  # fmt: skip
-        read_manifest(place / "made" / folder, kind=kind, schema=1)
+        read_manifest(place / "made" / folder, kind=kind, schema=schema)
     made = {path.stem for path in (place / "made" / "evaluation").glob("*.json")}
     assert {"anatomy", "definitions", "evaluation-target", "ablation-target"} <= made
     page = (place / "made" / "report" / "index.html").read_text(encoding="utf-8")
