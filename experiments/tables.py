@@ -39,8 +39,9 @@ _QUESTIONS = {
 }  # fmt: skip
 _METHODS = {
     "random": "random", "direct": "no intermediate", "size": "largest data",
-    "history": "best on average", "ranker": "ranker", "ceiling": "noise ceiling",
+    "history": "best on average", "ranker": "ranker",
 }  # fmt: skip
+_ON_OTHER_SEEDS = {"random": "random", "ranker": "ranker", "ceiling": "by the runs themselves"}
 _LADDER = (  # words, arm, and what it is compared with
     ("random (exact)", "random", {}),
     ("size", "size", {"random": ""}),
@@ -95,12 +96,13 @@ def protocols() -> str:
     for name, words in _QUESTIONS.items():
         record = _record(f"evaluation-{name}")
         regrets = {method: _regret(record["methods"], method) for method in _METHODS}
-        choices = {method: text for method, text in regrets.items() if method != "ceiling"}
-        best = min((text for text in choices.values() if text != _NONE), key=float)
-        bold = {method: f"**{text}**" for method, text in choices.items() if text == best}
+        best = min((text for text in regrets.values() if text != _NONE), key=float)
+        bold = {method: f"**{text}**" for method, text in regrets.items() if text == best}
         cells = list({**regrets, **bold}.values())
-        rows.append([words, *cells, _told(record, "ranker", "random")])
-    return _table(["left out", *_METHODS.values(), "ranker − random (95 % interval)"], rows)
+        gains = [_crossed(record["methods"], method) for method in _ON_OTHER_SEEDS]
+        rows.append([words, *cells, _told(record, "ranker", "random"), *gains])
+    heads = [f"gain on other seeds: {words}" for words in _ON_OTHER_SEEDS.values()]
+    return _table(["left out", *_METHODS.values(), "ranker − random (95 % interval)", *heads], rows)
 
 
 def shares() -> str:
@@ -128,9 +130,8 @@ def ladder() -> str:
         ]
         rows.append([words, *cells])
     judged = _record("evaluation-target"), _record("evaluation-target-among")
-    for words, method in (("never an intermediate", "direct"), ("noise ceiling", "ceiling")):
-        cells = [_regret(record["methods"], method) for record in judged]
-        rows.append([words, cells[0], "", cells[1], ""])
+    cells = [_regret(record["methods"], "direct") for record in judged]
+    rows.append(["never an intermediate", cells[0], "", cells[1], ""])
     rows.append(["oracle", "0", "", "0", ""])
     before = "against the step before"
     return _table(["", _MEASURE, before, "an intermediate in any case", before], rows)
@@ -189,6 +190,11 @@ TABLES = {
 def _record(name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
     return found
+
+
+def _crossed(rows: Record, name: str) -> str:
+    value = rows.get(name, {}).get("gain_crossed")
+    return _NONE if value is None else _signed(value)
 
 
 def _has(name: str) -> bool:
