@@ -57,8 +57,8 @@ def settings_with_trees(groups: Sequence[Group]) -> Settings:
 
 
 def are_default(settings: Settings) -> bool:
-    """Whether settings are those without a search."""
-    return settings == default_settings(settings.groups)
+    """Whether settings are those without a search, with trees or without."""
+    return settings in (default_settings(settings.groups), settings_with_trees(settings.groups))
 
 
 def default_values(groups: Sequence[Group]) -> dict[str, Any]:

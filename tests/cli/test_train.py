@@ -24,7 +24,7 @@ def test_train_puts_evaluation_and_licence_into_the_card(call, runs_file, place)
     ("trials", "told"),
     [("1", "by the default settings"), ("2", "by the default settings: no others are better")],
 )
-def test_train_tells_which_settings_it_kept(call, runs_file, trials, told):
+def test_train_tells_which_settings_it_kept(call, runs_file, place, trials, told):
     done = call("train", "--runs", runs_file, "--trials", trials, "--out", "made")
     assert done.code == 0
     lines = [line for line in done.out.splitlines() if "on inner folds" in line]
