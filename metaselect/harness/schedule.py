@@ -151,10 +151,17 @@ def _spared(plan: Plan, work: WorkFolder, wanted: set[str], known: Known) -> set
         stage = plan.stages[key]
         if key in asked or (
             isinstance(stage, ScoreStage)
-            and (key in wanted or not (known.has(stage) or work.is_known(key)))
+            and (key in wanted or not _is_taken_over(stage, work, known))
         ):
             asked.update(stage_parents(stage))
     return trainings - asked
+
+
+def _is_taken_over(stage: Stage, work: WorkFolder, known: Known) -> bool:
+    """Whether a table gives a stage; not where it was made here, whatever tables have of it."""
+    if work.is_done(stage.key):
+        return work.is_known(stage.key)
+    return known.has(stage)
 
 
 def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) -> Settled:
