@@ -41,7 +41,9 @@ def test_damaged_files_of_a_grid_are_made_again(
         path = rng.choice(files)
         DAMAGES[damage](path, rng)
         result = run_tiny(config, tmp_path / "out")
-        if result.failures:  # weights are read, and found broken, only when something builds on them
+        if (
+            result.failures
+        ):  # weights are read, and found broken, only when something builds on them
             result = run_tiny(config, tmp_path / "out")
         assert (result.done, result.failed) == (4, 0), path
         assert result.table.read_bytes() == sound, path

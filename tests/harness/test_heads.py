@@ -189,8 +189,8 @@ def test_the_best_english_checkpoint_needs_validation_rows(
         encoder_folder, data_folder, intermediates=["direct"], targets=["udpos"],
         task_training={"udpos": {"checkpoint": "best-english", "validation_rows": 0}},
     )  # fmt: skip
-    result = run_tiny(config, tmp_path / "out")
-    assert any("needs validation rows" in why for why in result.failures.values())
+    with pytest.raises(MetaselectError, match="needs validation_rows above 0"):
+        run_tiny(config, tmp_path / "out")
 
 
 def test_tags_stand_at_the_first_piece_of_each_word(tokenizer: Any) -> None:
