@@ -368,7 +368,7 @@ def test_a_name_that_nothing_knows_is_one_line(refused_line, predictor, argument
 
 
 def _changed_byte(folder):
-    path = sorted(folder.glob("*.txt"))[0]
+    path = folder / "predictor.json"
     data = bytearray(path.read_bytes())
     data[50] ^= 1
     path.write_bytes(data)
