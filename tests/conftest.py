@@ -1,4 +1,4 @@
-"""What several folders of tests share: a store on SQLite, and on PostgreSQL where there is one."""
+"""What several folders of tests share: stores of runs, and a predictor with trees."""
 
 import os
 import uuid
@@ -34,3 +34,18 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'runs.db'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def grown_predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A predictor's folder with trees, not to be changed: of two starts, one has them."""
+    from metaselect.runs.schema import check_runs
+    from metaselect.runs.simulated import simulated_runs
+    from metaselect.selector import TaskSelector
+
+    folder = tmp_path_factory.mktemp("grown") / "predictor"
+    runs = check_runs(simulated_runs(seed=0, noise=0.01), percent=False)
+    kept = runs[runs["target"].isin(["xnli", "xquad", "udpos"])].reset_index(drop=True)
+    selector = TaskSelector(n_trials=2, n_best=2, n_folds=2, chance=None)
+    selector.fit(kept).save_pretrained(folder)
+    return folder

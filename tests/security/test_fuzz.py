@@ -23,7 +23,6 @@ from metaselect.runs.exchange import read_runs, write_runs
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 from metaselect.selector import TaskSelector
-from metaselect.shipped import shipped_predictor
 
 SUFFIXES = ("csv", "jsonl", "parquet", "csv.gz", "jsonl.gz")
 GRID = b"""
@@ -78,6 +77,9 @@ def with_cuts(original: bytes, made: Cuts) -> bytes:
     return original
 
 
+TREES = "target-*-0.txt"
+
+
 def read_or_refused(read: Callable[[Path], object], path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with contextlib.suppress(MetaselectError):
@@ -85,10 +87,10 @@ def read_or_refused(read: Callable[[Path], object], path: Path, content: bytes) 
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the predictor that ships, to be changed and put back."""
+def folder(grown_predictor: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of a predictor with trees, to be changed and put back."""
     path = tmp_path_factory.mktemp("fuzz") / "predictor"
-    shutil.copytree(shipped_predictor(), path)
+    shutil.copytree(grown_predictor, path)
     (path / "measured.csv").write_bytes(MEASURED)
     return path
 
@@ -157,9 +159,10 @@ def sealed_and_read(folder: Path, name: str, content: bytes) -> None:
         (folder / MANIFEST).write_bytes(manifest)
 
 
-@given(name=st.sampled_from(["predictor.json", "target-0-0.txt", "measured.csv"]), made=cuts)
+@given(name=st.sampled_from(["predictor.json", TREES, "measured.csv"]), made=cuts)
 @quick
 def test_a_predictor_with_other_bytes(folder: Path, name: str, made: Cuts) -> None:
+    name = next(folder.glob(name)).name
     with contextlib.suppress(MetaselectError):
         sealed_and_read(folder, name, with_cuts((folder / name).read_bytes(), made))
 
@@ -192,10 +195,11 @@ def test_json_that_python_cannot_hold_is_refused(folder: Path, old: bytes, new: 
 
 
 def test_trees_that_would_end_the_process_are_refused(folder: Path) -> None:
-    content = (folder / "target-0-0.txt").read_bytes()
+    name = next(folder.glob(TREES)).name
+    content = (folder / name).read_bytes()
     at = content.index(b"leaf_value=") + 12
     with pytest.raises(MetaselectError, match="does not hold LightGBM trees: its trees are not"):
-        sealed_and_read(folder, "target-0-0.txt", content[:at] + content[at + 1 :])
+        sealed_and_read(folder, name, content[:at] + content[at + 1 :])
 
 
 words = st.sampled_from(
