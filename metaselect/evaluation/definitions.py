@@ -43,8 +43,8 @@ _CONTRASTED = ("regret@1", "gain@1")
 def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> dict[str, Any]:
     """Each definition as a chooser, against random choice and against size.
 
-    Candidates whose difficulty is unknown count as average ones; a definition that is known for
-    fewer than two candidates of every query is left out. `direct` comes last: none of these
+    Candidates whose difficulty is unknown count as average ones; a definition is left out where no
+    query has two candidates with different known values. `direct` comes last: none of these
     choosers says when to go without.
 
     Args:

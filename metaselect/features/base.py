@@ -58,8 +58,8 @@ class Feature:
         name: Unique, snake_case, with its unit where it has one.
         groups: Groups that it belongs to: a product to both of its factors', a measured feature to
             `measured` too. It goes when any of them goes.
-        keys: Columns that it is a function of, among study, encoder, intermediate, target,
-            language, family.
+        keys: Columns that it is a function of, among those of `features.table.prepare`: study,
+            encoder, intermediate, target, language, their kinds and family, and held_out.
         words: What it says, for reasons shown to people ("training size of the intermediate").
         unit: Unit, or "" for a pure number.
         low, high: Range that values must lie in; infinities where there is none.

@@ -16,7 +16,7 @@ CELL = (*SETTING, "target", "intermediate")
 """The columns that name a cell."""
 
 LANGUAGE = "en"
-"""What a mean over languages stands under, where a language must stand; nothing in use reads it."""
+"""What a mean over languages stands under: a gain's query needs a language."""
 
 
 def cell_gains(runs: pd.DataFrame) -> pd.DataFrame:

@@ -78,7 +78,7 @@ class Wish:
     Attributes:
         tasks: Intermediates, and tasks whose difficulty is asked.
         targets: Targets.
-        languages: Codes; None measures each target in the languages that it has.
+        languages: Codes; a target is measured in those that it has test rows in.
         measures: Names of measures.
     """
 
