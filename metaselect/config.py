@@ -66,6 +66,8 @@ class TrainingPart(_Part):
     lora_rank: int | None = Field(None, ge=1)
     lora_alpha: int | None = Field(None, ge=1)
     freeze_embeddings: bool | None = None
+    freeze_layers: int | None = Field(None, ge=0)
+    dropout: float | None = Field(None, ge=0, lt=1)
     after: list[str] | None = Field(None, min_length=1)
 
     @model_validator(mode="after")

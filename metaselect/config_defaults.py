@@ -17,7 +17,7 @@ _TRAINING: Mapping[str, Any] = {
     "train_rows": None, "validation_rows": 200, "epochs": 3.0, "batch_examples": 32,
     "learning_rate": 3e-5, "warmup": 0.1, "weight_decay": 0.01, "clip_norm": 1.0,
     "checkpoint": "last", "n_snapshots": 5, "temperature": 0.05, "lora_rank": 8, "lora_alpha": 16,
-    "freeze_embeddings": False,
+    "freeze_embeddings": False, "freeze_layers": 0, "dropout": None,
 }  # fmt: skip
 """XTREME's and jiant's reference settings (lengths, epochs, batch, rate, warm-up, clip)."""
 
@@ -74,10 +74,10 @@ def _check_names(config: GridConfig, catalogue: Catalogue) -> None:
 
 
 def resolve_machine(config: GridConfig) -> Machine:
-    """Where to run; `auto` is the GPU if there is one, in bfloat16; a CPU counts in float32.
+    """Where to run; `auto` is the GPU if there is one.
 
-    On a CPU bfloat16 must be asked for: it doubles the speed of one with its instructions, and is
-    three times slower on one without.
+    Precision `auto` is bfloat16 on a GPU and on a CPU with instructions for it (AMX or AVX-512),
+    where it doubles the speed or more; on any other CPU it is three times slower than float32.
     """
     import torch
 
@@ -85,12 +85,21 @@ def resolve_machine(config: GridConfig) -> Machine:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     precision: Precision = "float32"
-    if config.precision == "bfloat16" or (config.precision == "auto" and device != "cpu"):
+    fast = device != "cpu" or cpu_multiplies_bfloat16()
+    if config.precision == "bfloat16" or (config.precision == "auto" and fast):
         precision = "bfloat16"
     return Machine(
         device=device, threads=config.threads, inference_tokens=config.inference_tokens,
         compile=config.compile, precision=precision,
     )  # fmt: skip
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Whether this CPU has instructions for products of bfloat16 matrices."""
+    import torch
+
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
 
 
 def _budgets(config: GridConfig, catalogue: Catalogue) -> list[Budget]:

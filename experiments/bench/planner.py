@@ -38,7 +38,7 @@ RECIPE = Recipe(
     train_rows=10_000, validation_rows=200, steps=None, epochs=3.0, batch_tokens=None,
     batch_examples=32, learning_rate=3e-5, warmup=0.1, weight_decay=0.01, clip_norm=1.0,
     checkpoint="last", n_snapshots=1, temperature=0.05, lora_rank=8, lora_alpha=16,
-    freeze_embeddings=False,
+    freeze_embeddings=False, freeze_layers=0, dropout=None,
 )  # fmt: skip
 
 

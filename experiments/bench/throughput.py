@@ -116,7 +116,7 @@ def make_arms(
         limits=limits, train_rows=None, validation_rows=0, steps=None, epochs=1.0,
         batch_tokens=batch_tokens, batch_examples=None, learning_rate=3e-5, warmup=0.1,
         weight_decay=0.01, clip_norm=1.0, checkpoint="last", n_snapshots=1, temperature=0.05,
-        lora_rank=8, lora_alpha=16, freeze_embeddings=False,
+        lora_rank=8, lora_alpha=16, freeze_embeddings=False, freeze_layers=0, dropout=None,
     )  # fmt: skip
     machine = Machine(
         device=arguments.device,

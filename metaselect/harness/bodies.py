@@ -1,10 +1,11 @@
 """A model's weights: its body and heads, on disk and back, frozen, shared or with LoRA."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from metaselect.errors import MetaselectError, MissingExtra
@@ -24,6 +25,25 @@ def freeze_embeddings(model: torch.nn.Module) -> None:
     body.get_input_embeddings().weight.requires_grad_(False)
 
 
+def freeze_layers(model: torch.nn.Module, n_layers: int) -> None:
+    """Keep all embeddings and the first layers as they are while the rest trains.
+
+    Raises:
+        MetaselectError: The encoder has no such list of layers, or too few of them.
+    """
+    body: Any = body_of(model)
+    layers = getattr(getattr(body, "encoder", None), "layer", None)
+    embeddings = getattr(body, "embeddings", None)
+    if layers is None or embeddings is None:
+        raise MetaselectError("freeze_layers works on BERT's and RoBERTa's kind of encoder alone.")
+    if n_layers >= len(layers):
+        raise MetaselectError(
+            f"freeze_layers = {n_layers} leaves nothing to train of {len(layers)} layers."
+        )
+    for module in (embeddings, *layers[:n_layers]):
+        module.requires_grad_(False)
+
+
 def share_body(first: torch.nn.Module, other: torch.nn.Module) -> None:
     """Give the other model the first one's body, so that both train it.
 
@@ -36,11 +56,35 @@ def share_body(first: torch.nn.Module, other: torch.nn.Module) -> None:
         setattr(theirs, name, module)
 
 
-def save_weights(model: torch.nn.Module, path: Path) -> None:
-    """Write all of a model's weights whole, as safetensors."""
-    state = {name: value.detach().cpu().contiguous() for name, value in _own_state(model).items()}
+def save_weights(
+    model: torch.nn.Module, path: Path, *, left_out: Collection[str], matrices: torch.dtype
+) -> None:
+    """Write a model's weights as safetensors.
+
+    Args:
+        model: Body and head.
+        path: Where to.
+        left_out: Names of weights that are the pretrained encoder's own.
+        matrices: Type that matrices are kept in; vectors stay as they are.
+    """
+    state = {
+        name: value.detach().cpu().to(matrices if value.ndim > 1 else value.dtype).contiguous()
+        for name, value in _own_state(model).items()
+        if name not in left_out
+    }
     with replacing(path) as temp:
         save_file(state, str(temp))
+
+
+def frozen_names(model: torch.nn.Module) -> frozenset[str]:
+    """Names of the weights that do not train."""
+    return frozenset(name for name, value in model.named_parameters() if not value.requires_grad)
+
+
+def names_in(path: Path) -> frozenset[str]:
+    """Names of the weights that a file holds."""
+    with safe_open(str(path), framework="pt") as file:
+        return frozenset(file.keys())
 
 
 def load_body(model: torch.nn.Module, path: Path) -> None:
@@ -52,12 +96,14 @@ def load_body(model: torch.nn.Module, path: Path) -> None:
     shared = {name: value for name, value in state.items() if name in own}
     if not shared or any(value.shape != own[name].shape for name, value in shared.items()):
         raise MetaselectError(f"{path} holds weights of another encoder.")
-    body.load_state_dict({**own, **shared})
+    body.load_state_dict(shared, strict=False)
 
 
 def load_all(model: torch.nn.Module, path: Path) -> None:
-    """Take over every weight of a stage: the body and its head."""
-    model.load_state_dict({**_own_state(model), **load_file(str(path))})
+    """Take over every weight of a stage's file: the body and its head."""
+    found = model.load_state_dict(load_file(str(path)), strict=False)
+    if found.unexpected_keys:
+        raise MetaselectError(f"{path} holds weights of another model.")
 
 
 def with_lora(model: torch.nn.Module, *, rank: int, alpha: int) -> Any:

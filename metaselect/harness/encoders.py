@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import transformers
@@ -13,7 +13,11 @@ import transformers
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
 from metaselect.harness.downloads import check_downloads
+from metaselect.harness.recipe import Machine
 from metaselect.harness.sources import is_url, mirrored
+
+Attention = Literal["eager"] | None
+"""How attention is computed; None is the library's choice."""
 
 _IDENTITY_FILES = (".json", ".safetensors", ".model", ".txt")  # what changes an encoder's output
 
@@ -72,7 +76,13 @@ def load_tokenizer(encoder: Encoder) -> Any:
 
 
 def load_model(
-    encoder: Encoder, *, auto_class: str, n_labels: int | None, seed: int
+    encoder: Encoder,
+    *,
+    auto_class: str,
+    n_labels: int | None,
+    seed: int,
+    attention: Attention = None,
+    dropout: float | None = None,
 ) -> torch.nn.Module:
     """The encoder with a library head on it, in float32, with head weights fixed by the seed.
 
@@ -81,6 +91,8 @@ def load_model(
         auto_class: `AutoModelFor...`, or `AutoModel` for no head.
         n_labels: Outputs of the head; None where the class fixes them.
         seed: Fixes the new weights; also the body's, for an encoder with random weights.
+        attention: Implementation of attention; None leaves it to the library.
+        dropout: Of hidden states and attention; None keeps the encoder's own.
     """
     config = transformers.AutoConfig.from_pretrained(
         place_of(encoder), revision=encoder.revision or "main"
@@ -88,20 +100,31 @@ def load_model(
     _cut_layers(config, encoder)
     if n_labels is not None:
         config.num_labels = n_labels
+    if dropout is not None:
+        config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
     library_class = getattr(transformers, auto_class)
     with _quiet():
         torch.manual_seed(seed)
         if encoder.random_weights:
-            return library_class.from_config(config, dtype=torch.float32)  # type: ignore[no-any-return]
+            return library_class.from_config(  # type: ignore[no-any-return]
+                config, dtype=torch.float32, attn_implementation=attention
+            )
         with _checked(encoder):
             model: torch.nn.Module = library_class.from_pretrained(
                 place_of(encoder),
                 revision=encoder.revision or "main",
                 config=config,
                 dtype=torch.float32,
+                attn_implementation=attention,
                 use_safetensors=True,
             )
     return model
+
+
+def attention_for(machine: Machine) -> Attention:
+    """Plain attention for bfloat16 on a CPU, where the fused kernel's backward pass is slower."""
+    slow = machine.device == "cpu" and machine.precision == "bfloat16"
+    return "eager" if slow else None
 
 
 @contextmanager

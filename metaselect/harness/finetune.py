@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from metaselect.errors import MetaselectError
-from metaselect.harness.batching import training_batches
+from metaselect.harness.batching import epoch_batches, training_batches
 from metaselect.harness.dynamics import DynamicsLog
 from metaselect.harness.heads.base import Head, Outcome
 from metaselect.harness.inference import autocast, padded_batch, to_tensors
@@ -76,17 +76,29 @@ class Hooks:
 
 
 def step_count(encoded: Sequence[Encoded], recipe: Recipe) -> int:
-    """Steps of a training: as told, or the epochs' worth of tokens or examples."""
-    if recipe.steps is not None:
-        return recipe.steps
-    if recipe.epochs is None:
+    """Steps of a training: as told, or as many as its tasks take for their epochs."""
+    return sum(leg_steps(encoded, recipe))
+
+
+def leg_steps(encoded: Sequence[Encoded], recipe: Recipe) -> list[int]:
+    """Steps of each task: its own epochs, or its share of the steps told, by batches an epoch."""
+    per_epoch = [_epoch_steps(item, recipe) for item in encoded]
+    if recipe.epochs is not None:
+        return [max(1, round(recipe.epochs * steps)) for steps in per_epoch]
+    if recipe.steps is None:
         raise ValueError("need steps or epochs")
-    if recipe.batch_tokens is not None:
-        size = sum(int((item.lengths * item.width).sum()) for item in encoded)
-        per_epoch = size / recipe.batch_tokens
-    else:
-        per_epoch = sum(len(item) for item in encoded) / (recipe.batch_examples or 1)
-    return max(1, round(recipe.epochs * per_epoch))
+    ends = np.round(recipe.steps * np.cumsum(per_epoch) / sum(per_epoch)).astype(int)
+    return [int(steps) for steps in np.diff(ends, prepend=0)]
+
+
+def _epoch_steps(encoded: Encoded, recipe: Recipe) -> float:
+    """Batches of an epoch; where tokens are counted, with the padding that they take."""
+    if recipe.batch_tokens is None:
+        return len(encoded) / (recipe.batch_examples or 1)
+    return len(epoch_batches(
+        encoded.lengths * encoded.width, batch_tokens=recipe.batch_tokens,
+        batch_examples=None, rng=np.random.default_rng(0),
+    ))  # fmt: skip
 
 
 def finetune(
@@ -111,7 +123,8 @@ def finetune(
     Raises:
         TrainingFailed: A loss that is not finite, or no memory for a single example.
     """
-    n_steps = step_count([leg.encoded for leg in legs], recipe)
+    steps = leg_steps([leg.encoded for leg in legs], recipe)
+    n_steps = sum(steps)
     parameters = trainable([leg.model for leg in legs])
     optimizer, schedule = make_optimizer(parameters, recipe, n_steps)
     snapshots = Snapshots(
@@ -120,11 +133,10 @@ def finetune(
     )  # fmt: skip
     stepper = _Stepper(legs, recipe, tokenizer, machine)
     torch.manual_seed(seed)
-    batches = _batches(legs, recipe, np.random.default_rng(seed))
+    batches = _batches(legs, steps, recipe, np.random.default_rng(seed))
     for leg in legs:
         leg.model.train()
-    for step in range(n_steps):
-        which, index = next(batches)
+    for step, (which, index) in enumerate(batches):
         optimizer.zero_grad(set_to_none=True)
         stepper.backward(which, index)
         torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
@@ -218,23 +230,17 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _batches(
-    legs: Sequence[Leg], recipe: Recipe, rng: np.random.Generator
+    legs: Sequence[Leg], steps: Sequence[int], recipe: Recipe, rng: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Endless (leg, items); a leg's turn comes as often as it has tokens."""
-    streams = []
-    sizes = []
-    for leg in legs:
-        lengths = leg.encoded.lengths * leg.encoded.width
-        sizes.append(float(lengths.sum()))
-        streams.append(
-            training_batches(
-                lengths,
-                batch_tokens=recipe.batch_tokens,
-                batch_examples=recipe.batch_examples,
-                rng=np.random.default_rng(rng.integers(2**63)),
-            )
+    """(leg, items) of each step: every leg as often as told, in random order."""
+    streams = [
+        training_batches(
+            leg.encoded.lengths * leg.encoded.width,
+            batch_tokens=recipe.batch_tokens,
+            batch_examples=recipe.batch_examples,
+            rng=np.random.default_rng(rng.integers(2**63)),
         )
-    share = np.array(sizes) / sum(sizes)
-    while True:
-        which = int(rng.choice(len(legs), p=share)) if len(legs) > 1 else 0
-        yield which, next(streams[which])
+        for leg in legs
+    ]
+    for which in rng.permutation(np.repeat(np.arange(len(legs)), steps)):
+        yield int(which), next(streams[which])

@@ -52,6 +52,9 @@ class Recipe:
         lora_alpha: Scale of LoRA's update.
         freeze_embeddings: Whether the word embeddings keep their pretrained values; words of
             languages that the English rows lack stay aligned with those that they have.
+        freeze_layers: The first layers that keep their pretrained values, and with them all
+            embeddings; 0 trains every layer.
+        dropout: Of hidden states and attention; None keeps the encoder's own.
     """
 
     limits: Limits
@@ -71,6 +74,8 @@ class Recipe:
     lora_rank: int
     lora_alpha: int
     freeze_embeddings: bool
+    freeze_layers: int
+    dropout: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

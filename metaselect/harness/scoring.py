@@ -91,7 +91,8 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> Scorer:
     """What scores one language's rows with the stage's weights."""
     card, head = stage.card, HEADS[stage.card.head]
     model = encoders.load_model(
-        stage.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
+        stage.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0,
+        attention=encoders.attention_for(shop.machine),
     )
     if stage.parent is not None:
         load = bodies.load_all if head.score is not None else bodies.load_body

@@ -17,7 +17,7 @@ from metaselect.harness.corpora import Corpora, Split
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.recipe import Adaptation, Recipe, Testing, as_json
 
-STAGE_SCHEMA = 1
+STAGE_SCHEMA = 2
 """Raise it with any change that moves a result, so that old stages are not taken for new ones."""
 
 SCORING_SCHEMA = 1

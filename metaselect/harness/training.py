@@ -116,12 +116,16 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
             auto_class=head.auto_class,
             n_labels=label_count(head, card),
             seed=derive_seed(stage.seed, "head", card.name),
+            attention=encoders.attention_for(shop.machine),
+            dropout=stage.recipe.dropout,
         )
         if stage.parent is not None:
             load = bodies.load_all if stage.teaching.keep_head else bodies.load_body
             load(model, shop.work.checked_weights(stage.parent))
         if stage.recipe.freeze_embeddings:
             bodies.freeze_embeddings(model)
+        if stage.recipe.freeze_layers:
+            bodies.freeze_layers(model, stage.recipe.freeze_layers)
         if legs:
             bodies.share_body(legs[0].model, model)
         legs.append(Leg(model, head, training_rows(stage, card, shop, tokenizer)))
@@ -214,6 +218,16 @@ def _choose_by(english: float | None) -> float:
     return english
 
 
+def _pretrained(stage: TrainStage, shop: Workshop, model: torch.nn.Module) -> frozenset[str]:
+    """Names of the weights that neither this stage nor one before it has trained."""
+    if stage.teaching.adaptation == "lora":
+        return frozenset()
+    frozen = bodies.frozen_names(model)
+    if stage.parent is None:
+        return frozen
+    return frozen - bodies.names_in(shop.work.weights(stage.parent))
+
+
 def _save(
     stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: Training
 ) -> dict[str, dict[str, float]]:
@@ -222,7 +236,12 @@ def _save(
     Returns:
         Means of the dynamics by task.
     """
-    bodies.save_weights(legs[0].model, shop.work.weights(stage.key))
+    bodies.save_weights(
+        legs[0].model,
+        shop.work.weights(stage.key),
+        left_out=_pretrained(stage, shop, legs[0].model),
+        matrices=torch.bfloat16 if shop.machine.precision == "bfloat16" else torch.float32,
+    )
     means: dict[str, dict[str, float]] = {}
     for card, leg, log in zip(stage.cards, legs, training.logs, strict=True):
         found = log.summary(leg.encoded.rows)

@@ -28,6 +28,7 @@ def tiny_config(encoder: Path, data: Path | str, **changes: Any) -> GridConfig:
         "targets": ["xnli", "udpos"],
         "seeds": [0],
         "device": "cpu",
+        "precision": "float32",
         "training": TRAINING,
         "testing": TESTING,
     }

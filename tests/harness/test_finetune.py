@@ -21,7 +21,7 @@ RECIPE = Recipe(
     limits=LIMITS, train_rows=None, validation_rows=0, steps=6, epochs=None, batch_tokens=None,
     batch_examples=4, learning_rate=0.1, warmup=0.0, weight_decay=0.0, clip_norm=10.0,
     checkpoint="last", n_snapshots=3, temperature=1.0, lora_rank=1, lora_alpha=1,
-    freeze_embeddings=False,
+    freeze_embeddings=False, freeze_layers=0, dropout=None,
 )  # fmt: skip
 MACHINE = Machine(device="cpu", threads=1, inference_tokens=64, compile=False, precision="float32")
 TOKENIZER = type("Tokenizer", (), {"pad_token_id": 0})()

@@ -86,7 +86,7 @@ class Bench:
             limits=self.limits(card), train_rows=N_ROWS, validation_rows=0, steps=None, epochs=2.0,
             batch_tokens=None, batch_examples=16, learning_rate=1e-4, warmup=0.1,
             weight_decay=0.01, clip_norm=1.0, checkpoint="last", n_snapshots=1, temperature=0.05,
-            lora_rank=8, lora_alpha=16, freeze_embeddings=True,
+            lora_rank=8, lora_alpha=16, freeze_embeddings=True, freeze_layers=0, dropout=None,
         )  # fmt: skip
         teaching = Teaching(
             adaptation="finetune", recipe=recipe, seed=0, pair_questions=False, keep_head=False
