@@ -22,7 +22,7 @@ from metaselect.config_file import read_config
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.measures import class_measures, primary, tag_measures
 from metaselect.harness.rows import Choice, Labelled, Row, Tagged
-from metaselect.harness.training import sampled
+from metaselect.harness.sampling import sample_test_rows
 from metaselect.runs.exchange import read_runs
 from metaselect.seeding import derive_seed
 
@@ -40,10 +40,8 @@ def constant_score(card: TaskCard, rows: Sequence[Row]) -> float:
     elif card.head == "tagging":
         tags = [[card.labels[tag] for tag in row.tags] for row in rows if isinstance(row, Tagged)]
         frequent = Counter(tag for sentence in tags for tag in sentence).most_common(N_TAGS)
-        spans = any(label.startswith("B-") for label in card.labels)
         found = [
-            tag_measures(tags, [[tag] * len(sentence) for sentence in tags], spans=spans)
-            for tag, _ in frequent
+            tag_measures(tags, [[tag] * len(sentence) for sentence in tags]) for tag, _ in frequent
         ]
     else:
         return 0.0
@@ -56,7 +54,7 @@ def floor_of(card: TaskCard, corpora: Corpora, testing: TestingPart, wanted: int
     for language in testing.languages or corpora.test_languages(card):
         rows = corpora.rows(card, "test", language)
         seed = derive_seed(0, "test", card.name)  # the harness's own draw
-        picked = sampled(len(rows), testing.rows or wanted, seed=seed)
+        picked = sample_test_rows(rows, card, wanted=testing.rows or wanted, seed=seed)
         scores.append(constant_score(card, [rows[index] for index in picked]))
     return float(np.mean(scores))
 

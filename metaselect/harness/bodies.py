@@ -1,5 +1,6 @@
 """A model's weights: its body and heads, on disk and back, frozen, shared or with LoRA."""
 
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from metaselect.errors import MetaselectError, MissingExtra
 from metaselect.files import replacing
+
+_LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 
 
 def body_of(model: torch.nn.Module) -> torch.nn.Module:
@@ -85,6 +88,14 @@ def names_in(path: Path) -> frozenset[str]:
     """Names of the weights that a file holds."""
     with safe_open(str(path), framework="pt") as file:
         return frozenset(file.keys())
+
+
+def n_left_out(path: Path) -> int:
+    """Leading layers that a file of weights leaves to the pretrained encoder, embeddings too."""
+    names = names_in(path)
+    layers = [int(found[1]) for name in names if (found := _LAYER.search(name))]
+    has_embeddings = any("embeddings." in name for name in names)
+    return 0 if has_embeddings or not layers else min(layers)
 
 
 def load_body(model: torch.nn.Module, path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 
 from metaselect.errors import MetaselectError
 from metaselect.harness import bodies, encoders
+from metaselect.harness.frozen import remember_frozen
 from metaselect.harness.heads.base import label_count
 from metaselect.harness.heads.registry import HEADS
 from metaselect.harness.inference import Predictor
@@ -91,12 +92,18 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> Scorer:
     """What scores one language's rows with the stage's weights."""
     card, head = stage.card, HEADS[stage.card.head]
     model = encoders.load_model(
-        stage.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0,
+        stage.encoder,
+        auto_class=head.auto_class,
+        n_labels=label_count(head, card),
+        seed=0,
         attention=encoders.attention_for(shop.machine),
     )
     if stage.parent is not None:
         load = bodies.load_all if head.score is not None else bodies.load_body
-        load(model, shop.work.checked_weights(stage.parent))
+        weights = shop.work.checked_weights(stage.parent)
+        load(model, weights)
+        if head.score is not None:
+            remember_frozen(model, stage.encoder, bodies.n_left_out(weights), shop.machine)
     predictor = Predictor(
         model.to(shop.machine.device),
         encoders.load_tokenizer(stage.encoder),

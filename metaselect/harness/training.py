@@ -15,6 +15,7 @@ from metaselect.harness import bodies, encoders
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.dynamics import dynamics_means, save_dynamics
 from metaselect.harness.finetune import Hooks, Leg, Training, finetune, step_count
+from metaselect.harness.frozen import remember_frozen
 from metaselect.harness.heads.base import Head, label_count
 from metaselect.harness.heads.pairs import DUAL
 from metaselect.harness.heads.registry import HEADS
@@ -126,6 +127,8 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
             bodies.freeze_embeddings(model)
         if stage.recipe.freeze_layers:
             bodies.freeze_layers(model, stage.recipe.freeze_layers)
+            n_kept = _n_pretrained(stage, shop, stage.recipe.freeze_layers)
+            remember_frozen(model, stage.encoder, n_kept, shop.machine)
         if legs:
             bodies.share_body(legs[0].model, model)
         legs.append(Leg(model, head, training_rows(stage, card, shop, tokenizer)))
@@ -137,6 +140,14 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
         for leg in legs:
             leg.model.compile(dynamic=True)
     return legs
+
+
+def _n_pretrained(stage: TrainStage, shop: Workshop, n_frozen: int) -> int:
+    """Frozen layers that a worker can remember: none where a stage before has trained one."""
+    if stage.parent is None:
+        return n_frozen
+    n_kept = bodies.n_left_out(shop.work.weights(stage.parent))
+    return n_frozen if n_kept >= n_frozen else 0
 
 
 def _adapted(stage: TrainStage, legs: Sequence[Leg]) -> list[Leg]:
