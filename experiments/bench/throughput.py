@@ -7,10 +7,12 @@ AdamW, clipped at 1) and mean tokens a step go through three arms, in turns: our
 as it comes (random batches, padded to the batch's longest); the Trainer grouping by length. A round
 trains each arm on the same examples; the first round warms up and is not counted. On a CPU the
 rates are of the process's CPU time, with one thread, since that does not change when others use the
-machine; wall times stand beside. The model keeps its dropout.
+machine; wall times stand beside. Beside each rate stand the floating-point operations a second
+that it makes, and their share of those of a bare product of matrices as large as the model's.
 
-On a GPU, `--shape xlmr-large --length 128` takes an XLM-R-large made from its config with random
-weights and texts of one length, and adds the share of the measured matrix-product rate.
+`--dropout 0` and `--freeze-layers 6` are settings of a grid; the Trainer gets the same dropout and
+no frozen layers, which it would run each time. On a GPU, `--shape xlmr-large --length 128` takes
+an XLM-R-large made from its config with random weights and texts of one length.
 """
 
 import argparse
@@ -30,10 +32,12 @@ import transformers
 from transformers import Trainer, TrainingArguments
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.harness import encoders
+from metaselect.config_defaults import cpu_multiplies_bfloat16
+from metaselect.harness import bodies, encoders
 from metaselect.harness.corpora import Corpora
 from metaselect.harness.encoders import Encoder
 from metaselect.harness.finetune import Hooks, Leg, finetune
+from metaselect.harness.frozen import remember_frozen
 from metaselect.harness.heads.base import Head, label_count
 from metaselect.harness.heads.registry import HEADS
 from metaselect.harness.recipe import Limits, Machine, Recipe
@@ -64,13 +68,16 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--precision", choices=["float32", "bfloat16"],
-        help="of both libraries; float32 on a CPU, bfloat16 elsewhere",
+        help="of both libraries; bfloat16 where the device multiplies it",
     )  # fmt: skip
     parser.add_argument("--shape", choices=["encoder", "xlmr-large"], default="encoder")
     parser.add_argument("--length", type=int, help="texts of this one length (synthetic)")
+    parser.add_argument("--dropout", type=float, help="the encoder's own where left out")
+    parser.add_argument("--freeze-layers", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.precision is None:
-        arguments.precision = "float32" if arguments.device == "cpu" else "bfloat16"
+        fast = arguments.device != "cpu" or cpu_multiplies_bfloat16()
+        arguments.precision = "bfloat16" if fast else "float32"
     return arguments
 
 
@@ -89,45 +96,50 @@ def measure(task: str, arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.length:
         encoded = one_length(encoded, arguments.length)
 
-    def model() -> torch.nn.Module:
+    machine = Machine(
+        device=arguments.device, threads=arguments.threads, inference_tokens=8192, compile=False,
+        precision=arguments.precision,
+    )  # fmt: skip
+
+    def model(*, ours: bool = False) -> torch.nn.Module:
         if arguments.shape == "xlmr-large":
             return xlmr_large(head, label_count(head, card), len(tokenizer))
-        return encoders.load_model(
-            encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
-        )
+        made = encoders.load_model(
+            encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0,
+            attention=encoders.attention_for(machine) if ours else None, dropout=arguments.dropout,
+        )  # fmt: skip
+        if ours and arguments.freeze_layers:
+            bodies.freeze_layers(made, arguments.freeze_layers)
+            remember_frozen(made, encoder, arguments.freeze_layers, machine)
+        return made
 
-    arms = make_arms(head, encoded, tokenizer, limits, model, arguments)
+    arms = make_arms(head, encoded, tokenizer, machine, model, arguments)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in arms}
     for round_number in range(arguments.rounds + 1):
         for name, arm in arms.items():
             taken = arm()
             if round_number:
                 times[name].append(taken)
-    return summary(task, encoded, times, arguments)
+    return summary(task, encoded, times, model().config, arguments)
 
 
 def make_arms(
-    head: Head, encoded: Encoded, tokenizer: Any, limits: Limits,
-    model: Callable[[], torch.nn.Module], arguments: argparse.Namespace,
+    head: Head, encoded: Encoded, tokenizer: Any, machine: Machine,
+    model: Callable[..., torch.nn.Module], arguments: argparse.Namespace,
 ) -> dict[str, Callable[[], tuple[float, float]]]:  # fmt: skip
     """Each arm trains one pass over the rows and returns wall and CPU seconds."""
     batch_tokens = int(arguments.examples * encoded.lengths.mean())
+    limits = Limits(max_length=512, query_length=64, stride=128, max_answer_length=30)
     recipe = Recipe(
         limits=limits, train_rows=None, validation_rows=0, steps=None, epochs=1.0,
         batch_tokens=batch_tokens, batch_examples=None, learning_rate=3e-5, warmup=0.1,
         weight_decay=0.01, clip_norm=1.0, checkpoint="last", n_snapshots=1, temperature=0.05,
-        lora_rank=8, lora_alpha=16, freeze_embeddings=False, freeze_layers=0, dropout=None,
+        lora_rank=8, lora_alpha=16, freeze_embeddings=False,
+        freeze_layers=arguments.freeze_layers, dropout=arguments.dropout,
     )  # fmt: skip
-    machine = Machine(
-        device=arguments.device,
-        threads=arguments.threads,
-        inference_tokens=8192,
-        compile=False,
-        precision=arguments.precision,
-    )
 
     def ours() -> tuple[float, float]:
-        leg = Leg(model().to(arguments.device), head, encoded)
+        leg = Leg(model(ours=True).to(arguments.device), head, encoded)
         steps: list[tuple[float, float]] = [clock(arguments.device)]
         finetune(
             [leg], replace(recipe, steps=n_steps(encoded, recipe), epochs=None),
@@ -229,10 +241,10 @@ def xlmr_large(head: Head, n_labels: int | None, n_tokens: int) -> torch.nn.Modu
 
 
 def summary(
-    task: str, encoded: Encoded, times: dict[str, list[tuple[float, float]]],
+    task: str, encoded: Encoded, times: dict[str, list[tuple[float, float]]], config: Any,
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:  # fmt: skip
-    """Median examples a second by arm, and ours against each."""
+    """Median examples a second by arm, ours against each, and how much of the device that is."""
     which = 1 if arguments.device == "cpu" else 0
     rate = {
         name: len(encoded) / statistics.median(taken[which] for taken in found)
@@ -249,24 +261,42 @@ def summary(
         },
         "wall_s": {name: [round(t[0], 1) for t in found] for name, found in times.items()},
     }
-    if arguments.device != "cpu":
-        out["matmul_share"] = matmul_share(rate["ours"], float(encoded.lengths.mean()), arguments)
+    length = float(encoded.lengths.mean())
+    bare = matmul_rate(config, int(arguments.examples * length), arguments)
+    made = {
+        name: value * operations(config, length, arguments.freeze_layers if name == "ours" else 0)
+        for name, value in rate.items()
+    }
+    out["tflop_per_s"] = {name: round(value / 1e12, 3) for name, value in made.items()}
+    out["matmul_tflop_per_s"] = round(bare / 1e12, 3)
+    out["matmul_share"] = {name: round(value / bare, 3) for name, value in made.items()}
     return out
 
 
-def matmul_share(examples_per_s: float, length: float, arguments: argparse.Namespace) -> float:
-    """Floating-point rate of training (6 a weight and token, 12 an attention score) over bf16's."""
-    layers, hidden, inner = (24, 1024, 4096) if arguments.shape == "xlmr-large" else (6, 384, 1536)
-    weights = layers * (4 * hidden**2 + 2 * hidden * inner)
-    per_example = length * (6 * weights + 12 * layers * hidden * length)
-    size = 8192
-    left = torch.randn(size, size, device=arguments.device, dtype=torch.bfloat16)
-    for repeat in range(30):
+def operations(config: Any, length: float, n_frozen: int) -> float:
+    """Floating-point operations of training on an example, without those of frozen layers.
+
+    Six a weight and token, twelve an attention score and dimension (Narayanan et al. 2021).
+    """
+    layers, hidden = config.num_hidden_layers - n_frozen, config.hidden_size
+    weights = layers * (4 * hidden**2 + 2 * hidden * config.intermediate_size)
+    return length * (6 * weights + 12 * layers * hidden * length)
+
+
+def matmul_rate(config: Any, n_tokens: int, arguments: argparse.Namespace) -> float:
+    """Operations a second of a bare product as large as the model's largest."""
+    dtype = getattr(torch, arguments.precision)
+    left = torch.randn(n_tokens, config.hidden_size, device=arguments.device, dtype=dtype)
+    right = torch.randn(
+        config.hidden_size, config.intermediate_size, device=arguments.device, dtype=dtype
+    )
+    for repeat in range(60):
         if repeat == 10:
             started = clock(arguments.device)
-        left @ left
-    rate = 20 * 2 * size**3 / since(started, arguments.device)[0]
-    return round(examples_per_s * per_example / rate, 3)
+        left @ right
+    which = 1 if arguments.device == "cpu" else 0
+    n_operations = 2 * n_tokens * config.hidden_size * config.intermediate_size
+    return 50 * n_operations / since(started, arguments.device)[which]
 
 
 def clock(device: str) -> tuple[float, float]:
