@@ -19,10 +19,10 @@ from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.config import TestingPart
 from metaselect.config_file import read_config
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.measures import class_measures, primary, tag_measures
-from metaselect.harness.rows import Choice, Labelled, Row, Tagged
-from metaselect.harness.sampling import sample_test_rows
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.data.rows import Labelled, MultipleChoice, Row, Tagged
+from metaselect.harness.data.sampling import sample_test_rows
+from metaselect.harness.score.metrics import class_measures, primary, tag_measures
 from metaselect.runs.exchange import read_runs
 from metaselect.seeding import derive_seed
 
@@ -34,7 +34,7 @@ N_TAGS = 4
 def constant_score(card: TaskCard, rows: Sequence[Row]) -> float:
     """The best score that one answer to every row gets."""
     if card.head in ("classification", "multiple-choice"):
-        gold = np.array([row.label for row in rows if isinstance(row, Labelled | Choice)])
+        gold = np.array([row.label for row in rows if isinstance(row, Labelled | MultipleChoice)])
         answers = range(card.n_choices or len(card.labels))
         found = [class_measures(gold, np.full(len(gold), answer)) for answer in answers]
     elif card.head == "tagging":

@@ -31,8 +31,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.harness.data.sources import HUB
 from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
-from metaselect.harness.sources import HUB
 from metaselect.runs.numbers import SEED_LIMIT
 
 ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))

@@ -7,10 +7,10 @@ from typing import Any
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, Head
 from metaselect.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.errors import MetaselectError, UnknownName
-from metaselect.harness.encoders import Encoder
-from metaselect.harness.grid import Budget, Grid
+from metaselect.harness.data.sources import absolute_if_folder
+from metaselect.harness.grid.plan import Budget, Grid
 from metaselect.harness.recipe import Limits, Machine, Precision, Recipe, Testing
-from metaselect.harness.sources import absolute_if_folder
+from metaselect.harness.train.encoders import Encoder
 
 _TRAINING: Mapping[str, Any] = {
     "max_length": 128, "query_length": 96, "stride": 64, "max_answer_length": 30,

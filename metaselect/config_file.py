@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from metaselect.config import BudgetPart, EncoderPart, GridConfig, TestingPart, TrainingPart
 from metaselect.errors import MetaselectError
-from metaselect.harness.sources import absolute, absolute_if_folder
+from metaselect.harness.data.sources import absolute, absolute_if_folder
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "encoders": EncoderPart,

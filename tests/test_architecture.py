@@ -47,7 +47,7 @@ OWNERS = {  # library: modules that may import it, by prefix
         "metaselect.runs.migrations",
     ),
     "alembic": ("metaselect.runs.migrations",),
-    "fsspec": ("metaselect.harness.sources",),
+    "fsspec": ("metaselect.harness.data.sources",),
     "ray": ("metaselect.cluster",),
     "pydantic": ("metaselect.config", "metaselect.catalogue."),
 }
@@ -60,8 +60,8 @@ NOT_OWNED = {  # exceptions, each a question that no owner answers yet
 TO_A_TEMPORARY_PATH = {  # writers given a path by `files.replacing`, which puts it in place
     "metaselect.catalogue.language_facts": {"write_text"},
     "metaselect.catalogue.uriel": {"open ['xb']", "savez"},
-    "metaselect.harness.dynamics": {"open ['xb']", "savez_compressed"},
-    "metaselect.harness.tokens": {"open ['xb']", "savez"},
+    "metaselect.harness.train.dynamics": {"open ['xb']", "savez_compressed"},
+    "metaselect.harness.data.tokens": {"open ['xb']", "savez"},
     "metaselect.runs.exchange": {"open ['xb']", "to_csv"},
 }
 LONGEST = 350

@@ -20,16 +20,23 @@ from typing import Any
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
-from metaselect.harness.encoders import Encoder
-from metaselect.harness.executors import Finished
-from metaselect.harness.grid import Budget, Grid, Plan, plan_grid, scored_languages, stage_parents
-from metaselect.harness.known import Known
+from metaselect.harness.grid.executors import Finished
+from metaselect.harness.grid.known import Known
+from metaselect.harness.grid.plan import (
+    Budget,
+    Grid,
+    Plan,
+    plan_grid,
+    scored_languages,
+    stage_parents,
+)
+from metaselect.harness.grid.runner import Place, work_off
+from metaselect.harness.grid.schedule import Schedule, pending_stages
+from metaselect.harness.grid.stages import Naming, ScoreStage, Stage, TrainStage
+from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Limits, Machine, Recipe, Testing
-from metaselect.harness.schedule import Schedule, pending_stages
-from metaselect.harness.stages import Naming, ScoreStage, Stage, TrainStage
-from metaselect.harness.training import Workshop
-from metaselect.harness.transfer import Place, work_off
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.train.encoders import Encoder
+from metaselect.harness.train.training import Workshop
 
 TRAINING_S = {"intermediate": 600.0, "target": 300.0}  # of one GPU share, for the simulated clock
 SCORING_S = 2.0  # a language

@@ -18,8 +18,8 @@ from pathlib import Path
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.harness.corpora import Corpora, Split
-from metaselect.harness.rows import Choice, Labelled, Pair, Question, Row, Tagged
+from metaselect.harness.data.corpora import Corpora, Split
+from metaselect.harness.data.rows import Labelled, MultipleChoice, Pair, Question, Row, Tagged
 
 MIN_WORDS = 5
 SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -33,7 +33,7 @@ def texts_of(row: Row) -> tuple[str, ...]:
     match row:
         case Labelled():
             return row.texts
-        case Choice():
+        case MultipleChoice():
             return (row.text, *row.choices)
         case Question():
             return (row.question, row.context)

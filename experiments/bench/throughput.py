@@ -33,15 +33,15 @@ from transformers import Trainer, TrainingArguments
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.config_defaults import cpu_multiplies_bfloat16
-from metaselect.harness import bodies, encoders
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.encoders import Encoder
-from metaselect.harness.finetune import Hooks, Leg, finetune
-from metaselect.harness.frozen import remember_frozen
-from metaselect.harness.heads.base import Head, label_count
-from metaselect.harness.heads.registry import HEADS
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.data.tokens import Encoded
 from metaselect.harness.recipe import Limits, Machine, Recipe
-from metaselect.harness.tokens import Encoded
+from metaselect.harness.train import bodies, encoders
+from metaselect.harness.train.encoders import Encoder
+from metaselect.harness.train.finetune import Hooks, Leg, finetune
+from metaselect.harness.train.frozen import remember_frozen
+from metaselect.harness.train.heads.base import Head, label_count
+from metaselect.harness.train.heads.registry import HEADS
 
 TASKS = {"classification": "mnli", "tagging": "udpos", "qa": "squad"}
 LENGTHS = {"classification": 128, "tagging": 128, "qa": 384}
@@ -159,7 +159,7 @@ def make_arms(
 
 def n_steps(encoded: Encoded, recipe: Recipe) -> int:
     """Steps of exactly one pass: the number of batches that our bucketing cuts."""
-    from metaselect.harness.batching import epoch_batches
+    from metaselect.harness.data.batching import epoch_batches
 
     batches = epoch_batches(
         encoded.lengths, batch_tokens=recipe.batch_tokens, batch_examples=None,

@@ -129,11 +129,11 @@ def _bench(data: str, encoder: str, catalogue: "Catalogue", *, precision: str,
            n_layers: int | None) -> "Bench":  # fmt: skip
     from metaselect.catalogue.cache import cache_folder
     from metaselect.features.measured.bench import Bench
-    from metaselect.harness.corpora import Corpora
-    from metaselect.harness.encoders import Encoder
+    from metaselect.harness.data.corpora import Corpora
+    from metaselect.harness.data.sources import absolute_if_folder
+    from metaselect.harness.grid.workfolder import WorkFolder
     from metaselect.harness.recipe import Machine
-    from metaselect.harness.sources import absolute_if_folder
-    from metaselect.harness.workfolder import WorkFolder
+    from metaselect.harness.train.encoders import Encoder
 
     if precision not in ("float32", "bfloat16"):
         raise MetaselectError(f"--precision {precision}: say float32 or bfloat16.")

@@ -84,7 +84,7 @@ def toml_text(values: Mapping[str, Any]) -> str:
 
 def _settings_of(config: "GridConfig", setting: "Setting", base: Path) -> dict[str, Any]:
     """What a config says of one protocol, its folders by whole paths."""
-    from metaselect.harness.sources import HUB, absolute, absolute_if_folder
+    from metaselect.harness.data.sources import HUB, absolute, absolute_if_folder
 
     values = config.model_dump(exclude_unset=True)
     names = {f"{config.study}/{part.name}": part.name for part in config.budgets} or {

@@ -13,7 +13,7 @@ from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
     from metaselect.config import GridConfig
-    from metaselect.harness.session import OpenGrid
+    from metaselect.harness.grid.session import OpenGrid
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The grid.")]
 Out = Annotated[
@@ -109,9 +109,9 @@ def _open(read: "GridConfig", base: Path, tasks: Path | None, where: dict[str, A
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
         from metaselect.config_defaults import resolve_grid, resolve_machine
-        from metaselect.harness.corpora import Corpora
-        from metaselect.harness.session import open_grid
-        from metaselect.harness.transfer import Place
+        from metaselect.harness.data.corpora import Corpora
+        from metaselect.harness.grid.runner import Place
+        from metaselect.harness.grid.session import open_grid
     except ImportError as error:
         raise MissingExtra("Running a grid", "harness") from error
 

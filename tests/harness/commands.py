@@ -25,8 +25,8 @@ if __name__ == "__main__":
 
 
 ALWAYS = """
-from metaselect.harness import transfer
-transfer.TABLE_EVERY_S = transfer._RARELY = 0
+from metaselect.harness.grid import runner
+runner.TABLE_EVERY_S = runner._RARELY = 0
 """
 """Write the runs table, and feed the store, after every stage."""
 

@@ -7,9 +7,9 @@ from typing import Any
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.config import GridConfig
 from metaselect.config_defaults import resolve_grid, resolve_machine
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.session import OpenGrid, open_grid
-from metaselect.harness.transfer import GridResult, Place
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.runner import GridResult, Place
+from metaselect.harness.grid.session import OpenGrid, open_grid
 
 TRAINING = {
     "batch_examples": 8, "learning_rate": 1e-3, "steps": 4, "max_length": 32, "stride": 8,

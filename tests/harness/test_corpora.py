@@ -15,11 +15,11 @@ import pytest
 from metaselect.catalogue.cardfiles import load_catalogue, parse_cards
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.hubtables import named_classes
-from metaselect.harness.rows import (
-    Choice,
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.data.hubtables import named_classes
+from metaselect.harness.data.rows import (
     Labelled,
+    MultipleChoice,
     Pair,
     Question,
     Row,
@@ -80,11 +80,13 @@ def test_training_rows_that_are_all_without_a_label_are_refused(tmp_path: Path) 
 
 def test_choices_come_from_columns_or_lists_and_labels_from_letters() -> None:
     copa = {"premise": "p", "choice1": "x", "choice2": "y", "question": "effect", "label": 1}
-    assert rows_of("copa", copa) == [Choice("p What happened as a result?", ("x", "y"), 1)]
+    assert rows_of("copa", copa) == [MultipleChoice("p What happened as a result?", ("x", "y"), 1)]
     swag = {"ctx": "c", "endings": ["a", "b", "c", "d"], "label": "3"}
-    assert rows_of("hellaswag", swag) == [Choice("c", ("a", "b", "c", "d"), 3)]
+    assert rows_of("hellaswag", swag) == [MultipleChoice("c", ("a", "b", "c", "d"), 3)]
     nested = {"question": "q", "choices": {"label": ["A", "B"], "text": ["x", "y"]}}
-    assert rows_of("commonsenseqa", {**nested, "answerKey": "B"}) == [Choice("q", ("x", "y"), 1)]
+    assert rows_of("commonsenseqa", {**nested, "answerKey": "B"}) == [
+        MultipleChoice("q", ("x", "y"), 1)
+    ]
 
 
 def test_questions_tags_and_pairs_keep_what_scoring_needs() -> None:
@@ -228,7 +230,7 @@ def test_a_task_without_a_place_on_the_hub_says_that_a_folder_is_needed() -> Non
 
 PACK_TASKS = sorted(path.parent.name for path in PACK.glob("*/meta.json"))
 ROW_OF_HEAD = {
-    "classification": Labelled, "regression": Labelled, "multiple-choice": Choice,
+    "classification": Labelled, "regression": Labelled, "multiple-choice": MultipleChoice,
     "extractive-qa": Question, "tagging": Tagged, "sentence-retrieval": Pair,
     "answer-retrieval": Pair,
 }  # fmt: skip
@@ -255,7 +257,7 @@ def fits(card: TaskCard, row: Row) -> bool:
             return all(row.texts) and row.label in range(len(card.labels))
         case Labelled():
             return all(row.texts) and math.isfinite(row.label)
-        case Choice():
+        case MultipleChoice():
             return len(row.choices) == card.n_choices and row.label in range(len(row.choices))
         case Tagged():
             return len(row.tokens) == len(row.tags) > 0

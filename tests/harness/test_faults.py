@@ -26,7 +26,7 @@ import sqlalchemy as sa
 from metaselect.about import About
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST, read_manifest
-from metaselect.harness import transfer
+from metaselect.harness.grid import runner
 from metaselect.runs.exchange import read_runs, write_runs
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
@@ -397,8 +397,8 @@ def test_a_grid_whose_database_goes_and_comes_back(
     count = tally["database gone, grid under way"]
     proxy, through, store = cuttable
     config = tiny_config(encoder_folder, data_folder, targets=["udpos", "xnli", "tatoeba"])
-    monkeypatch.setattr(transfer, "TABLE_EVERY_S", 0.0)
-    monkeypatch.setattr(transfer, "_RARELY", 0)
+    monkeypatch.setattr(runner, "TABLE_EVERY_S", 0.0)
+    monkeypatch.setattr(runner, "_RARELY", 0)
     lines: list[str] = []
 
     def report(line: str) -> None:

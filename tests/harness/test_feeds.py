@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from metaselect.errors import MetaselectError
-from metaselect.harness import transfer
-from metaselect.harness.feeds import StoreFeed
+from metaselect.harness.grid import runner
+from metaselect.harness.grid.feeds import StoreFeed
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import COLUMNS, check_runs
 from metaselect.runs.store import RunsStore
@@ -76,8 +76,8 @@ def test_a_grid_goes_on_while_its_store_is_away(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'runs.db'}"
     config = tiny_config(encoder_folder, data_folder, intermediates=["direct", "copa"])
-    monkeypatch.setattr(transfer, "TABLE_EVERY_S", 0.0)
-    monkeypatch.setattr(transfer, "_RARELY", 0)
+    monkeypatch.setattr(runner, "TABLE_EVERY_S", 0.0)
+    monkeypatch.setattr(runner, "_RARELY", 0)
     real, calls = RunsStore.add, []
 
     def away_at_first(store: RunsStore, runs: pd.DataFrame) -> object:

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from metaselect.harness.dynamics import DynamicsLog
-from metaselect.harness.finetune import Hooks, Interrupted, Leg, TrainingFailed, finetune
-from metaselect.harness.heads.base import Head, Outcome
-from metaselect.harness.inference import Tensors
+from metaselect.harness.data.tokens import Encoded, collate, pack
 from metaselect.harness.recipe import Limits, Machine, Recipe
-from metaselect.harness.snapshots import Snapshots
-from metaselect.harness.tokens import Encoded, collate, pack
-from metaselect.harness.training import sampled
+from metaselect.harness.train.dynamics import DynamicsLog
+from metaselect.harness.train.finetune import Hooks, Interrupted, Leg, TrainingFailed, finetune
+from metaselect.harness.train.heads.base import BatchResult, Head
+from metaselect.harness.train.inference import Tensors
+from metaselect.harness.train.snapshots import Snapshots
+from metaselect.harness.train.training import sampled
 
 LIMITS = Limits(max_length=16, query_length=8, stride=4, max_answer_length=4)
 RECIPE = Recipe(
@@ -44,11 +44,11 @@ class Counter(torch.nn.Module):
         return (ids == 1).sum(1, keepdim=True) * self.weight
 
 
-def train(model: Any, batch: Tensors, *, temperature: float) -> Outcome:
+def train(model: Any, batch: Tensors, *, temperature: float) -> BatchResult:
     logits = model(batch.inputs["input_ids"])
     losses = torch.nn.functional.cross_entropy(logits, batch.items["label"], reduction="none")
     right = logits.argmax(-1) == batch.items["label"]
-    return Outcome(losses.sum(), torch.exp(-losses.detach()), right)
+    return BatchResult(losses.sum(), torch.exp(-losses.detach()), right)
 
 
 HEAD = Head("", None, None, train, None)  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_an_example_that_does_not_fit_alone_is_a_failed_run() -> None:
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
-    def broken(model: Any, batch: Tensors, *, temperature: float) -> Outcome:
+    def broken(model: Any, batch: Tensors, *, temperature: float) -> BatchResult:
         raise RuntimeError("shapes differ")
 
     head = replace(HEAD, train=broken)

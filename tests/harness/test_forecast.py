@@ -13,14 +13,14 @@ import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.config_defaults import resolve_grid
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.executors import Finished
-from metaselect.harness.forecast import Forecast, kind_of, padded_tokens
-from metaselect.harness.grid import Plan, plan_grid
-from metaselect.harness.progress import Progress
-from metaselect.harness.schedule import Schedule
-from metaselect.harness.stages import Naming, ScoreStage, Stage, TrainStage
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.executors import Finished
+from metaselect.harness.grid.forecast import Forecast, kind_of, padded_tokens
+from metaselect.harness.grid.plan import GridPlan, plan_grid
+from metaselect.harness.grid.progress import Progress
+from metaselect.harness.grid.schedule import Schedule
+from metaselect.harness.grid.stages import Naming, ScoreStage, Stage, TrainStage
+from metaselect.harness.grid.workfolder import WorkFolder
 from tests.harness.grids import tiny_config
 
 LENGTHS = {"mnli": 40, "squad": 170, "qqp": 30, "copa": 25, "boolq": 120, "udpos": 20, "cb": 70}
@@ -29,7 +29,7 @@ N_WORKERS = 2
 
 
 @pytest.fixture(params=["short stages first", "long stages first"])
-def plan(request: pytest.FixtureRequest, encoder_folder: Path, tmp_path: Path) -> Plan:
+def plan(request: pytest.FixtureRequest, encoder_folder: Path, tmp_path: Path) -> GridPlan:
     """Six intermediates of very unequal size, five targets, two seeds: what a study is made of."""
     longest = ["squad", "boolq", "mnli", "qqp", "cb", "copa"]
     is_long = request.param == "long stages first"
@@ -63,7 +63,7 @@ def true_seconds(stage: Stage) -> float:
 class Simulation:
     """A grid carried out on a clock of its own; yields what its progress says after each stage."""
 
-    plan: Plan
+    plan: GridPlan
     work: WorkFolder
     probed_s: dict[str, float]
     now: float = 0.0
@@ -97,7 +97,7 @@ class Simulation:
 
 @pytest.mark.parametrize("probed", [False, True])
 def test_the_whole_time_told_after_a_few_stages_is_near_the_truth_and_does_not_jump(
-    probed: bool, plan: Plan, tmp_path: Path
+    probed: bool, plan: GridPlan, tmp_path: Path
 ) -> None:
     # a probe on a busy machine: all stages at half the speed that they will have
     probe = {key: 2 * true_seconds(stage) for key, stage in plan.stages.items()} if probed else {}
@@ -115,14 +115,14 @@ def test_the_whole_time_told_after_a_few_stages_is_near_the_truth_and_does_not_j
     assert told[-1][1] == pytest.approx(0.0, abs=1e-6)
 
 
-def two_kinds(plan: Plan) -> tuple[TrainStage, TrainStage]:
+def two_kinds(plan: GridPlan) -> tuple[TrainStage, TrainStage]:
     """Trainings of mnli and of copa, straight from the encoder."""
     first = {stage.label: stage for stage in plan.stages.values() if isinstance(stage, TrainStage)}
     return first["mnli"], first["copa"]
 
 
 def test_a_kind_that_was_seen_takes_its_mean_and_others_their_size_at_its_speed(
-    plan: Plan,
+    plan: GridPlan,
 ) -> None:
     mnli, copa = two_kinds(plan)
     # 2 epochs of 4,000 rows of up to 128 tokens; of COPA's 400 rows, each with 2 choices
@@ -142,7 +142,7 @@ def test_a_kind_that_was_seen_takes_its_mean_and_others_their_size_at_its_speed(
 
 
 def test_what_a_stage_under_way_promises_counts_until_one_of_its_kind_has_ended(
-    plan: Plan,
+    plan: GridPlan,
 ) -> None:
     mnli, copa = two_kinds(plan)
     forecast = Forecast([mnli, copa, copa], {})
@@ -155,7 +155,7 @@ def test_what_a_stage_under_way_promises_counts_until_one_of_its_kind_has_ended(
     assert forecast.seconds_of(copa) == 10.0
 
 
-def test_the_seed_and_the_stage_before_make_no_other_kind(plan: Plan) -> None:
+def test_the_seed_and_the_stage_before_make_no_other_kind(plan: GridPlan) -> None:
     kinds = {kind_of(stage) for stage in plan.stages.values()}
     # trained: 6 intermediates and 4 targets (Tatoeba is not trained); scored: 5 targets
     assert len(kinds) == 6 + 4 + 5

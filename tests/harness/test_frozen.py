@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from metaselect.harness import bodies, encoders, frozen
-from metaselect.harness.encoders import Encoder
-from metaselect.harness.frozen import remember_frozen
 from metaselect.harness.recipe import Machine
+from metaselect.harness.train import bodies, encoders, frozen
+from metaselect.harness.train.encoders import Encoder
+from metaselect.harness.train.frozen import remember_frozen
 from tests.harness.grids import run_tiny, tiny_config
 
 MACHINE = Machine(device="cpu", threads=1, inference_tokens=64, compile=False, precision="float32")
@@ -82,8 +82,8 @@ def test_a_grid_scores_alike_whether_frozen_layers_are_remembered_or_run_each_ti
     encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remembered = table_of(encoder_folder, data_folder, tmp_path / "one", freeze_layers=1)
-    monkeypatch.setattr("metaselect.harness.training.remember_frozen", lambda *_: None)
-    monkeypatch.setattr("metaselect.harness.scoring.remember_frozen", lambda *_: None)
+    monkeypatch.setattr("metaselect.harness.train.training.remember_frozen", lambda *_: None)
+    monkeypatch.setattr("metaselect.harness.score.scoring.remember_frozen", lambda *_: None)
     run_each_time = table_of(encoder_folder, data_folder, tmp_path / "two", freeze_layers=1)
     pd.testing.assert_frame_equal(remembered, run_each_time, atol=1e-5)
 
@@ -92,7 +92,7 @@ def test_weights_hold_what_a_grid_has_trained_and_no_more(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
     kept = []
-    drop = "metaselect.harness.workfolder.WorkFolder.drop_weights"
+    drop = "metaselect.harness.grid.workfolder.WorkFolder.drop_weights"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(drop, lambda self, key: None)
         table_of(encoder_folder, data_folder, tmp_path / "frozen", freeze_layers=1)

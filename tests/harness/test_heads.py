@@ -11,14 +11,14 @@ import torch
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.encoders import Encoder, load_tokenizer
-from metaselect.harness.heads.pairs import encode_pairs
-from metaselect.harness.heads.sequence import encode_choices
-from metaselect.harness.heads.spans import best_span, encode_questions
-from metaselect.harness.heads.tagging import encode_tagged
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.data.rows import MultipleChoice, Pair, Question, Tagged
 from metaselect.harness.recipe import Limits
-from metaselect.harness.rows import Choice, Pair, Question, Tagged
+from metaselect.harness.train.encoders import Encoder, load_tokenizer
+from metaselect.harness.train.heads.pairs import encode_pairs
+from metaselect.harness.train.heads.sequence import encode_choices
+from metaselect.harness.train.heads.spans import best_span, encode_questions
+from metaselect.harness.train.heads.tagging import encode_tagged
 from tests.harness.conftest import qa_rows, sentences, translated, write_rows
 from tests.harness.grids import run_tiny, tiny_config
 
@@ -236,7 +236,10 @@ def test_the_best_span_starts_before_it_ends_and_stays_inside_the_context() -> N
 
 
 def test_choices_of_one_question_stay_together(tokenizer: Any) -> None:
-    rows = [Choice("the cat .", ("the cat", "the dog is red"), 1), Choice("a", ("b", "c"), 0)]
+    rows = [
+        MultipleChoice("the cat .", ("the cat", "the dog is red"), 1),
+        MultipleChoice("a", ("b", "c"), 0),
+    ]
     encoded = encode_choices(rows, tokenizer, LIMITS)
     assert (len(encoded), encoded.width) == (2, 2)
     assert encoded.items["label"].tolist() == [1, 0]
@@ -245,9 +248,9 @@ def test_choices_of_one_question_stay_together(tokenizer: Any) -> None:
 
 
 def test_equal_answers_in_a_batch_do_not_count_against_each_other(tokenizer: Any) -> None:
-    from metaselect.harness.heads.pairs import train_pairs
-    from metaselect.harness.inference import to_tensors
-    from metaselect.harness.tokens import collate
+    from metaselect.harness.data.tokens import collate
+    from metaselect.harness.train.heads.pairs import train_pairs
+    from metaselect.harness.train.inference import to_tensors
 
     rows = [Pair("where", "the park .", "1"), Pair("who", "the park .", "2")]
     encoded = encode_pairs(rows, tokenizer, LIMITS)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from metaselect.config import GridConfig
-from metaselect.harness.stages import stage_key
+from metaselect.harness.grid.stages import stage_key
 from tests.harness.commands import COMMAND
 from tests.harness.conftest import nli_rows
 from tests.harness.grids import tiny_config, toml_of

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.harness.hubtables import split_files
+from metaselect.harness.data.hubtables import split_files
 from tests.harness.hub_server import COMMIT, CONVERTED, serving
 from tests.harness.test_hub import write_parquet
 
@@ -34,7 +34,7 @@ READ = """
 import json, sys
 from metaselect.catalogue.cardfiles import parse_cards
 from metaselect.errors import MetaselectError
-from metaselect.harness.corpora import Corpora
+from metaselect.harness.data.corpora import Corpora
 
 (card,) = parse_cards(open("card.toml").read(), where="card.toml")
 for split, language in json.loads(sys.argv[1]):

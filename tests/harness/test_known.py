@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 
 from metaselect.config import GridConfig
 from metaselect.errors import MetaselectError
-from metaselect.harness.grid import Plan
-from metaselect.harness.known import read_known, take_over
-from metaselect.harness.session import OpenGrid
-from metaselect.harness.stages import ScoreStage, TrainStage
-from metaselect.harness.table import collect_tables
-from metaselect.harness.transfer import GridResult
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.grid.known import read_known, take_over
+from metaselect.harness.grid.plan import GridPlan
+from metaselect.harness.grid.runner import GridResult
+from metaselect.harness.grid.session import OpenGrid
+from metaselect.harness.grid.stages import ScoreStage, TrainStage
+from metaselect.harness.grid.table import collect_tables
+from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.runs.exchange import read_runs
 from tests.harness.grids import tiny_config, tiny_grid, toml_of
 from tests.harness.test_command import APP
@@ -203,7 +203,7 @@ def test_keys_and_words_that_look_like_numbers_stay_what_they_are(
     plan = opened(config, tmp_path / "out").plan
     run, key = plan.runs[0], "1234567890123456789012e3"
     stage = replace(plan.stages[run.score_key], key=key)
-    single = Plan((replace(run, score_key=key),), {key: stage})
+    single = GridPlan((replace(run, score_key=key),), {key: stage})
     table = pd.read_csv(unbroken.table, dtype=str, keep_default_na=False)
     table = table[table["stage"] == run.score_key].assign(stage=key, note="1e999", flag="True")
     table.to_csv(tmp_path / "odd.csv", index=False)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.harness.majority import majority_score
-from metaselect.harness.rows import Choice, Labelled, Pair, Question, Row, Tagged
+from metaselect.harness.data.rows import Labelled, MultipleChoice, Pair, Question, Row, Tagged
+from metaselect.harness.score.majority import majority_score
 
 CATALOGUE = load_catalogue(None)
 
@@ -43,7 +43,7 @@ def test_correlations_of_a_constant_are_0() -> None:
 
 
 def test_a_choice_s_constant_is_the_commonest_place() -> None:
-    rows: list[Row] = [Choice("q", ("a", "b", "c"), label) for label in (1, 1, 0, 2)]
+    rows: list[Row] = [MultipleChoice("q", ("a", "b", "c"), label) for label in (1, 1, 0, 2)]
     assert score("cosmosqa", rows) == pytest.approx(1 / 2)
 
 

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 
 from metaselect.config import GridConfig
-from metaselect.harness.executors import Finished, GpuMemory
-from metaselect.harness.on_ray import GpuShares
-from metaselect.harness.transfer import GridResult
+from metaselect.harness.grid.executors import Finished, GpuMemory
+from metaselect.harness.grid.on_ray import GpuShares
+from metaselect.harness.grid.runner import GridResult
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import COLUMNS, RUN_KEY, check_runs
 from metaselect.runs.store import RunsStore

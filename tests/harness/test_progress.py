@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.harness import heartbeat, transfer
-from metaselect.harness.executors import Finished
-from metaselect.harness.heartbeat import Beat, Heartbeat, read_beat, repeating
-from metaselect.harness.progress import Progress
-from metaselect.harness.stages import ScoreStage, TrainStage
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.grid import heartbeat, runner
+from metaselect.harness.grid.executors import Finished
+from metaselect.harness.grid.heartbeat import Beat, Heartbeat, read_beat, repeating
+from metaselect.harness.grid.progress import Progress
+from metaselect.harness.grid.stages import ScoreStage, TrainStage
+from metaselect.harness.grid.workfolder import WorkFolder
 from tests.harness.commands import start
 from tests.harness.grids import tiny_config, tiny_grid
 
@@ -121,16 +121,16 @@ def test_something_is_called_again_and_again_beside_a_block() -> None:
 
 
 WATCH = """
-from metaselect.harness import heartbeat, transfer
+from metaselect.harness.grid import heartbeat, runner
 heartbeat.EVERY_S = 0.1
-transfer.WATCH_EVERY_S = 0.2
+runner.WATCH_EVERY_S = 0.2
 """
 
 
 def test_without_a_terminal_the_log_tells_of_the_stage_under_way(
     encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert transfer.WATCH_EVERY_S == 60.0
+    assert runner.WATCH_EVERY_S == 60.0
     monkeypatch.setattr("tests.harness.commands.ALWAYS", WATCH)
     config = tiny_config(
         encoder_folder, data_folder, intermediates=["direct"], targets=["udpos"],

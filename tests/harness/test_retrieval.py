@@ -6,12 +6,12 @@ import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.harness import recipe
-from metaselect.harness.corpora import Corpora
-from metaselect.harness.encoders import Encoder, load_model, load_tokenizer
-from metaselect.harness.inference import Predictor
-from metaselect.harness.measures import COMMONEST_SHARE
+from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.recipe import Limits, Machine
-from metaselect.harness.retrieval import Pool
+from metaselect.harness.score.metrics import COMMONEST_SHARE
+from metaselect.harness.score.retrieval import Pool
+from metaselect.harness.train.encoders import Encoder, load_model, load_tokenizer
+from metaselect.harness.train.inference import InferenceModel
 from tests.harness.conftest import write_rows
 
 LIMITS = Limits(max_length=32, query_length=12, stride=8, max_answer_length=8)
@@ -24,16 +24,16 @@ MACHINE = Machine(
 
 
 @pytest.fixture(scope="module")
-def predictor(encoder_folder: Path) -> Predictor:
+def predictor(encoder_folder: Path) -> InferenceModel:
     encoder = Encoder(
         name="tiny", path=str(encoder_folder), revision=None, n_layers=None, random_weights=False
     )
     model = load_model(encoder, auto_class="AutoModel", n_labels=None, seed=0)
-    return Predictor(model, load_tokenizer(encoder), LIMITS, MACHINE)
+    return InferenceModel(model, load_tokenizer(encoder), LIMITS, MACHINE)
 
 
 def test_a_right_answer_never_counts_as_wrong_for_being_another_row_s_too(
-    predictor: Predictor, tmp_path: Path
+    predictor: InferenceModel, tmp_path: Path
 ) -> None:
     card = load_catalogue(None)["lareqa_xquad_r"]
     sentence = "the cat sings in the park ."

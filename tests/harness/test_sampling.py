@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.harness.rows import Choice, Labelled, Pair, Question, Row, Tagged
-from metaselect.harness.sampling import proportional, sample_test_rows
+from metaselect.harness.data.rows import Labelled, MultipleChoice, Pair, Question, Row, Tagged
+from metaselect.harness.data.sampling import proportional, sample_test_rows
 
 CATALOGUE = load_catalogue(None)
 
@@ -22,7 +22,7 @@ def test_classes_keep_their_shares() -> None:
 
 
 def test_the_place_of_the_right_choice_keeps_its_share() -> None:
-    rows: list[Row] = [Choice(str(i), ("a", "b"), i % 4 // 3) for i in range(40)]
+    rows: list[Row] = [MultipleChoice(str(i), ("a", "b"), i % 4 // 3) for i in range(40)]
     assert Counter(row.label for row in picked(rows, "xcopa", 8)) == {0: 6, 1: 2}
 
 

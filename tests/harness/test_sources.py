@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from metaselect.errors import MetaselectError
-from metaselect.harness import sources
-from metaselect.harness.sources import (
+from metaselect.harness.data import sources
+from metaselect.harness.data.sources import (
     absolute,
     absolute_if_folder,
     is_url,

@@ -8,17 +8,17 @@ from typing import Any
 import torch
 
 from metaselect.catalogue.tasks import Catalogue, TaskCard
-from metaselect.harness import bodies, encoders
-from metaselect.harness.corpora import Corpora, Split
-from metaselect.harness.encoders import Encoder
-from metaselect.harness.heads.base import label_count
-from metaselect.harness.heads.registry import HEADS
-from metaselect.harness.inference import Predictor
+from metaselect.harness.data.corpora import Corpora, Split
+from metaselect.harness.data.rows import Row
+from metaselect.harness.grid.stages import Naming, Teaching, TrainStage
+from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Limits, Machine, Recipe
-from metaselect.harness.rows import Row
-from metaselect.harness.stages import Naming, Teaching, TrainStage
-from metaselect.harness.training import Workshop, run_training, sampled
-from metaselect.harness.workfolder import WorkFolder
+from metaselect.harness.train import bodies, encoders
+from metaselect.harness.train.encoders import Encoder
+from metaselect.harness.train.heads.base import label_count
+from metaselect.harness.train.heads.registry import HEADS
+from metaselect.harness.train.inference import InferenceModel
+from metaselect.harness.train.training import Workshop, run_training, sampled
 from metaselect.seeding import derive_seed
 
 N_ROWS = 1000
@@ -114,9 +114,9 @@ class Bench:
             run_training(stage, shop, on_step=lambda done, n_steps: None)
         return stage
 
-    def predictor(self, model: torch.nn.Module, card: TaskCard) -> Predictor:
+    def predictor(self, model: torch.nn.Module, card: TaskCard) -> InferenceModel:
         """A model ready to run on a card's rows."""
-        return Predictor(
+        return InferenceModel(
             model.to(self.machine.device), tokenizer_of(self.encoder), self.limits(card),
             self.machine,
         )  # fmt: skip

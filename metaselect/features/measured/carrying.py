@@ -21,7 +21,7 @@ from metaselect.features.measured import learning, spoken, surprise, transfer
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
-from metaselect.harness.workers import follow_parent
+from metaselect.harness.grid.workers import follow_parent
 
 Progress = Callable[[str], None]
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 from metaselect.features.measured import spoken
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.records import BY_NAME, MEASURES, Of
-from metaselect.harness import encoders
-from metaselect.harness.corpora import Split
-from metaselect.harness.heads.registry import HEADS
-from metaselect.harness.stages import stage_key
+from metaselect.harness.data.corpora import Split
+from metaselect.harness.grid.stages import stage_key
+from metaselect.harness.train import encoders
+from metaselect.harness.train.heads.registry import HEADS
 
 CODE_VERSION = 2
 """Raise it with any change that moves a measured value, so that old ones are not taken for new."""

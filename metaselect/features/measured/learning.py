@@ -13,10 +13,10 @@ import torch
 
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.features.measured.bench import N_ROWS, Bench
-from metaselect.harness.heads.registry import HEADS
-from metaselect.harness.inference import Tensors
-from metaselect.harness.rows import Choice, Labelled, Question, Row, Tagged
-from metaselect.harness.tokens import Encoded
+from metaselect.harness.data.rows import Labelled, MultipleChoice, Question, Row, Tagged
+from metaselect.harness.data.tokens import Encoded
+from metaselect.harness.train.heads.registry import HEADS
+from metaselect.harness.train.inference import Tensors
 from metaselect.seeding import derive_seed
 
 
@@ -86,8 +86,8 @@ def class_labels(rows: Sequence[Row]) -> np.ndarray | None:
     """The label of every row, or of every word of it; None where labels are no classes."""
     if isinstance(rows[0], Tagged):
         labels = [tag for row in rows if isinstance(row, Tagged) for tag in row.tags]
-    elif isinstance(rows[0], Labelled | Choice):
-        labels = [int(row.label) for row in rows if isinstance(row, Labelled | Choice)]
+    elif isinstance(rows[0], Labelled | MultipleChoice):
+        labels = [int(row.label) for row in rows if isinstance(row, Labelled | MultipleChoice)]
     else:
         return None
     return np.array(labels)
@@ -104,7 +104,7 @@ def shuffled_words(row: Row, *, seed: int) -> Row:
     match row:
         case Labelled():
             return replace(row, texts=tuple(mixed(text) for text in row.texts))
-        case Choice():
+        case MultipleChoice():
             return replace(row, text=mixed(row.text), choices=tuple(map(mixed, row.choices)))
         case Question():
             return replace(row, question=mixed(row.question))

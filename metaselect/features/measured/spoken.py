@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from metaselect.errors import MetaselectError
 from metaselect.features.measured.bench import N_SAMPLE, N_TEXTS, Bench, texts_of, tokenizer_of
-from metaselect.harness.heads.registry import HEADS
-from metaselect.harness.heads.sequence import logits_of
-from metaselect.harness.inference import Tensors
-from metaselect.harness.retrieval import embed_texts
-from metaselect.harness.rows import Pair, Tagged
+from metaselect.harness.data.rows import Pair, Tagged
+from metaselect.harness.score.retrieval import embed_texts
+from metaselect.harness.train.heads.registry import HEADS
+from metaselect.harness.train.heads.sequence import logits_of
+from metaselect.harness.train.inference import Tensors
 from metaselect.seeding import derive_seed
 
 PAIRS = "tatoeba"

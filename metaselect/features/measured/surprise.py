@@ -8,8 +8,8 @@ import transformers
 from torch.nn import functional
 
 from metaselect.features.measured.bench import Bench, texts_of, tokenizer_of
-from metaselect.harness.encoders import place_of
-from metaselect.harness.heads.pairs import encode_texts
+from metaselect.harness.train.encoders import place_of
+from metaselect.harness.train.heads.pairs import encode_texts
 from metaselect.seeding import derive_seed
 
 _N_TEXTS = 64

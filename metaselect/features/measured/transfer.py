@@ -15,9 +15,9 @@ from metaselect.features.measured.learning import class_labels
 from metaselect.features.measured.posteriors import leep, nleep
 from metaselect.features.measured.spoken import task_counts
 from metaselect.features.measured.vectors import Vectors, labelled_vectors, source_classes
-from metaselect.harness.heads.registry import HEADS
-from metaselect.harness.inference import autocast, padded_batch, to_tensors
-from metaselect.harness.retrieval import embed_texts
+from metaselect.harness.score.retrieval import embed_texts
+from metaselect.harness.train.heads.registry import HEADS
+from metaselect.harness.train.inference import autocast, padded_batch, to_tensors
 
 _N_FISHER = 128  # rows whose gradients make a task's embedding
 _N_WORDS = 5000

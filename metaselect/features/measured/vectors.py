@@ -8,9 +8,9 @@ import torch
 
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.features.measured.bench import N_SAMPLE, Bench
-from metaselect.harness.heads.registry import HEADS
-from metaselect.harness.inference import Forward, Tensors
-from metaselect.harness.tokens import Batch
+from metaselect.harness.data.tokens import Batch
+from metaselect.harness.train.heads.registry import HEADS
+from metaselect.harness.train.inference import Forward, Tensors
 from metaselect.seeding import derive_seed
 
 _N_MOST = 1500  # labelled items kept: tokens of tagged or questioned texts are many

@@ -13,10 +13,10 @@ __all__ = ["data_folder", "encoder_folder"]
 @pytest.fixture
 def bench(encoder_folder: Path, data_folder: Path, tmp_path: Path):
     from metaselect.features.measured.bench import Bench
-    from metaselect.harness.corpora import Corpora
-    from metaselect.harness.encoders import Encoder
+    from metaselect.harness.data.corpora import Corpora
+    from metaselect.harness.grid.workfolder import WorkFolder
     from metaselect.harness.recipe import Machine
-    from metaselect.harness.workfolder import WorkFolder
+    from metaselect.harness.train.encoders import Encoder
 
     return Bench(
         corpora=Corpora(data_folder),

@@ -12,8 +12,8 @@ from metaselect.features.measured.carrying import carry_out
 from metaselect.features.measured.jobs import NAMES, Wish, cost_of, measures_of, plan_jobs
 from metaselect.features.measured.records import BY_NAME, MEASURES
 from metaselect.features.measured.vectors import labelled_vectors, source_classes
-from metaselect.harness.rows import Choice, Labelled, Question, Tagged
-from metaselect.harness.tokens import pack
+from metaselect.harness.data.rows import Labelled, MultipleChoice, Question, Tagged
+from metaselect.harness.data.tokens import pack
 
 ALL = tuple(name for names in NAMES.values() for name in names)
 WISH = Wish(
@@ -144,7 +144,7 @@ class TestShuffledWords:
         asked = learning.shuffled_words(question, seed=0)
         assert asked.context == "a b"
         assert asked.question != words
-        choice = learning.shuffled_words(Choice(words, (words, "x"), 0), seed=0)
+        choice = learning.shuffled_words(MultipleChoice(words, (words, "x"), 0), seed=0)
         assert choice.choices[1] == "x"
         assert choice.label == 0
 
@@ -207,7 +207,7 @@ class TestSpoken:
         assert found["unknown_share"] == pytest.approx(2 / 6)  # la, xyz
 
     def test_pairs_are_those_that_scorings_draw_last(self, bench, monkeypatch) -> None:
-        from metaselect.harness.training import sampled
+        from metaselect.harness.train.training import sampled
         from metaselect.seeding import derive_seed
 
         monkeypatch.setattr(spoken, "N_TEXTS", 4)
@@ -242,7 +242,7 @@ def test_a_fisher_diagonal_is_a_sum_of_squares_of_the_body(bench) -> None:
 
 def test_texts_of_rows_hold_all_that_they_say() -> None:
     rows = [
-        Labelled(("a", "b"), 0), Choice("c", ("d", "e"), 0), Question("k", "f", "g", (), ()),
-        Tagged(("h", "i"), (0, 0)),
+        Labelled(("a", "b"), 0), MultipleChoice("c", ("d", "e"), 0),
+        Question("k", "f", "g", (), ()), Tagged(("h", "i"), (0, 0)),
     ]  # fmt: skip
     assert texts_of(rows) == ["a b", "c d e", "f g", "h i"]

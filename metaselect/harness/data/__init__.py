@@ -1,0 +1,1 @@
+"""Data of tasks: where they come from, their rows, tokens and batches."""

@@ -1,0 +1,1 @@
+"""A grid of runs: its stages, who carries them out, and what is kept."""

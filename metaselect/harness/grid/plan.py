@@ -1,0 +1,247 @@
+"""A grid of runs as a plan of stages: what is shared happens once.
+
+I intermediates and T targets take I + (I + 1) * T trainings a seed, not 2 * I * T: each
+intermediate is trained once and each target once from it and once directly; fewer where targets
+share their English training data, and none for targets that are scored without training.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.stages import (
+    UNTRAINED,
+    ExtraSteps,
+    Naming,
+    ScoreStage,
+    Stage,
+    Teaching,
+    TrainStage,
+)
+from metaselect.harness.recipe import Adaptation, Recipe, Testing
+from metaselect.harness.train.encoders import Encoder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How every stage of a study trains and tests.
+
+    Attributes:
+        study: Name of the protocol, as in runs tables.
+        intermediates: Recipe by intermediate.
+        targets: Recipe by target.
+        testing: Testing by target.
+        equal_steps: The intermediate whose steps the control `direct+` takes besides the target's;
+            None where the grid has no such control.
+        preliminaries: Tasks that a target trains on before its own, keeping a head of the same
+            kind: XTREME-R's XCOPA trains on SocialIQA, then COPA.
+    """
+
+    study: str
+    intermediates: Mapping[str, Recipe]
+    targets: Mapping[str, Recipe]
+    testing: Mapping[str, Testing]
+    preliminaries: Mapping[str, tuple[str, ...]]
+    equal_steps: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """What is crossed with what.
+
+    Attributes:
+        encoders, adaptations, intermediates, targets, seeds, budgets: The axes. An intermediate
+            is `direct`, the control `direct+`, a task, or several tasks joined by `+`.
+        cells: Pairs of intermediate and target that alone are run; None runs the whole cross.
+    """
+
+    encoders: tuple[Encoder, ...]
+    adaptations: tuple[Adaptation, ...]
+    intermediates: tuple[str, ...]
+    targets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: tuple[tuple[str, str], ...] | None
+    budgets: tuple[Budget, ...]
+
+    def targets_of(self, intermediate: str) -> tuple[str, ...]:
+        """The targets that an intermediate is run on."""
+        if self.cells is None:
+            return self.targets
+        return tuple(target for target in self.targets if (intermediate, target) in self.cells)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One cell of the grid and the scoring that gives its rows.
+
+    Attributes:
+        study, encoder, adaptation, intermediate, target, metric, seed: As in runs tables.
+        score_key: Its scoring stage.
+    """
+
+    study: str
+    encoder: str
+    adaptation: str
+    intermediate: str
+    target: str
+    metric: str
+    seed: int
+    score_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class GridPlan:
+    """Runs and their stages, each stage after the one that it builds on.
+
+    Attributes:
+        runs: Cells of the grid.
+        stages: Stages by key, depth first, so that few weights are needed at a time.
+    """
+
+    runs: tuple[Run, ...]
+    stages: Mapping[str, Stage]
+
+    @property
+    def n_trainings(self) -> int:
+        """Trainings in all."""
+        return sum(isinstance(stage, TrainStage) for stage in self.stages.values())
+
+    @property
+    def n_scorings(self) -> int:
+        """Scorings in all."""
+        return len(self.stages) - self.n_trainings
+
+
+def plan_grid(grid: Grid, naming: Naming) -> GridPlan:
+    """Name every stage of the grid; nothing is trained or loaded yet.
+
+    Raises:
+        MetaselectError: An unknown task, an encoder that is not there, a target without data.
+    """
+    runs: list[Run] = []
+    stages: dict[str, Stage] = {}
+    for cell in _cells(grid):
+        targets = cell.targets(grid, naming.catalogue)
+        before = cell.before(naming) if targets else []
+        stages |= {stage.key: stage for stage in before}
+        for target in targets:
+            found = cell.target_stages(target, before, naming)
+            for stage in found:
+                stages.setdefault(stage.key, stage)
+            runs.append(cell.run(target, naming.catalogue[target], found[-1]))
+    return GridPlan(tuple(runs), stages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    """One intermediate under one seed, encoder, adaptation and budget; targets share it."""
+
+    budget: Budget
+    encoder: Encoder
+    adaptation: Adaptation
+    intermediate: str
+    seed: int
+
+    def targets(self, grid: Grid, catalogue: Catalogue) -> list[str]:
+        """The cell's targets; training longer is nothing to those that are not trained."""
+        return [
+            name
+            for name in grid.targets_of(self.intermediate)
+            if self.intermediate != DIRECT_PLUS or catalogue[name].head not in UNTRAINED
+        ]
+
+    def before(self, naming: Naming) -> list[TrainStage]:
+        """The intermediate's training, if there is one."""
+        if self.intermediate in (DIRECT, DIRECT_PLUS):
+            return []
+        names = task_names(self.intermediate, naming.catalogue)
+        recipe = self.budget.intermediates[self.intermediate]
+        return [naming.train_stage(names, start=self.encoder, teaching=self._teaching(recipe))]
+
+    def target_stages(
+        self, target: str, before: Sequence[TrainStage], naming: Naming
+    ) -> tuple[Stage, ...]:
+        """The target's trainings after those before, if it has any, and its scoring."""
+        card = naming.catalogue[target]
+        start: Encoder | TrainStage = next(iter(before), self.encoder)
+        trained: list[TrainStage] = []
+        curriculum = self._curriculum(target, naming)
+        for place, name in enumerate(curriculum, start=1):
+            source = naming.catalogue[name]
+            teaching = self._teaching(
+                self.budget.targets[target],
+                pair_questions=source.head == "extractive-qa" and card.head != source.head,
+                keep_head=bool(trained) and trained[-1].cards[0].head == source.head,
+            )
+            extra = self._extra(naming) if place == len(curriculum) else None
+            start = naming.train_stage([name], start=start, teaching=teaching, extra=extra)
+            trained.append(start)
+        score = naming.score_stage(target, start=start, testing=self.budget.testing[target])
+        return (*trained, score)
+
+    def _curriculum(self, target: str, naming: Naming) -> list[str]:
+        """Tasks that a target is trained on in turn: those set before it, then its own."""
+        card = naming.catalogue[target]
+        if card.head in UNTRAINED:
+            return []
+        return [
+            *self.budget.preliminaries.get(target, ()),
+            training_card(card, naming.catalogue, naming.corpora).name,
+        ]
+
+    def _extra(self, naming: Naming) -> ExtraSteps | None:
+        """The steps of the intermediate that the control is to match."""
+        name = self.budget.equal_steps
+        if self.intermediate != DIRECT_PLUS or name is None:
+            return None
+        cards = tuple(naming.catalogue[part] for part in task_names(name, naming.catalogue))
+        return ExtraSteps(cards=cards, recipe=self.budget.intermediates[name])
+
+    def _teaching(
+        self, recipe: Recipe, *, pair_questions: bool = False, keep_head: bool = False
+    ) -> Teaching:
+        return Teaching(
+            adaptation=self.adaptation, recipe=recipe, seed=self.seed,
+            pair_questions=pair_questions, keep_head=keep_head,
+        )  # fmt: skip
+
+    def run(self, target: str, card: TaskCard, score: Stage) -> Run:
+        return Run(
+            study=self.budget.study, encoder=self.encoder.name, adaptation=self.adaptation,
+            intermediate=self.intermediate, target=target, metric=card.metric, seed=self.seed,
+            score_key=score.key,
+        )  # fmt: skip
+
+
+def _cells(grid: Grid) -> Iterator[_Cell]:
+    axes = product(grid.seeds, grid.budgets, grid.encoders, grid.adaptations, grid.intermediates)
+    for seed, budget, encoder, adaptation, intermediate in axes:
+        yield _Cell(
+            budget=budget, encoder=encoder, adaptation=adaptation, intermediate=intermediate,
+            seed=seed,
+        )  # fmt: skip
+
+
+def training_card(card: TaskCard, catalogue: Catalogue, corpora: Corpora) -> TaskCard:
+    """The card whose English rows a target trains on: its `train_task`'s where those are there."""
+    if card.train_task is None:
+        return card
+    source = catalogue[card.train_task]
+    return source if corpora.has(source, "train", "en") else card
+
+
+def task_names(intermediate: str, catalogue: Catalogue) -> list[str]:
+    """Tasks that an intermediate trains on at once."""
+    return [intermediate] if intermediate in catalogue else intermediate.split("+")
+
+
+def stage_parents(stage: Stage) -> tuple[str, ...]:
+    """Keys of the stages whose weights a stage needs."""
+    return () if stage.parent is None else (stage.parent,)
+
+
+def scored_languages(stage: Stage) -> int:
+    """Languages of a scoring; 0 for a training."""
+    return len(stage.languages) if isinstance(stage, ScoreStage) else 0

@@ -1,0 +1,167 @@
+"""A grid with its plan and its place: what the command line and a notebook both call."""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.files import library_versions, write_json
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.checks import check_grid, grid_warnings
+from metaselect.harness.grid.known import Known, read_known
+from metaselect.harness.grid.plan import Grid, GridPlan, plan_grid
+from metaselect.harness.grid.probe import estimate
+from metaselect.harness.grid.progress import short_time
+from metaselect.harness.grid.runner import GridResult, Place, run_grid
+from metaselect.harness.grid.schedule import pending_stages
+from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, TrainStage
+from metaselect.harness.grid.table import check_covers
+from metaselect.harness.grid.workfolder import WorkFolder
+from metaselect.harness.recipe import Machine, as_json
+from metaselect.harness.train.training import Workshop
+
+_VERSIONED = ("torch", "transformers", "tokenizers", "datasets")
+_SHOWN = 40  # stages of a plan printed for people
+
+
+@dataclass(frozen=True, slots=True)
+class OpenGrid:
+    """A planned grid.
+
+    Attributes:
+        grid: The axes, resolved.
+        plan: Its stages.
+        shop: Data, work folder, machine.
+        place: Where results go.
+        hashes: What the data and the encoders are, by name.
+        known: What runs tables have of the plan already.
+    """
+
+    grid: Grid
+    plan: GridPlan
+    shop: Workshop
+    place: Place
+    hashes: Mapping[str, Mapping[str, str]]
+    known: Known
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the grid lacks without being wrong."""
+        return grid_warnings(self.grid)
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether any runs table was looked at for what is known."""
+        return bool(_known_places(self.place))
+
+    def counts(self) -> dict[str, int]:
+        """Stages in the plan and of those the ones still to do."""
+        return {
+            "trainings": self.plan.n_trainings,
+            "scorings": self.plan.n_scorings,
+            "pending": len(pending_stages(self.plan, self.shop, self.known)),
+        }
+
+    def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
+        """Seconds that the rest takes by a probe, and what it is; nothing is trained for good.
+
+        Args:
+            report: Takes a line before each training that is probed.
+        """
+        pending = pending_stages(self.plan, self.shop, self.known)
+        found = estimate(pending, self.shop, report)
+        self.shop.work.keep_probe(found.seconds)
+        stages = [
+            {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
+            for stage in pending
+        ]
+        seconds = round(found.total_s(self.place.n_workers), 1)
+        return {"planned": len(self.plan.runs), "seconds": seconds, "stages": stages}
+
+    def describe(self, seconds: float) -> str:
+        """The plan for people."""
+        lines = [f"{len(self.plan.runs)} runs: {self.plan.n_trainings} trainings and "
+                 f"{self.plan.n_scorings} scorings"]  # fmt: skip
+        pending = pending_stages(self.plan, self.shop, self.known)
+        for stage in pending[:_SHOWN]:
+            kind = "train" if isinstance(stage, TrainStage) else "score"
+            lines.append(f"  {stage.key}  {kind}  {stage.label}")
+        if len(pending) > _SHOWN:
+            lines.append(f"  ... and {len(pending) - _SHOWN} more (all of them with --json)")
+        lines.append(f"about {short_time(seconds)} with {self.place.n_workers} worker(s)")
+        return "\n".join(lines)
+
+    def run(
+        self, report: Callable[[str], None], watch: Callable[[str], None] | None = None
+    ) -> GridResult:
+        """Do what is missing.
+
+        Args:
+            report: Takes a line as each stage ends.
+            watch: Takes lines about the stages under way, every minute; None does without.
+
+        Raises:
+            MetaselectError: The results folder has runs that are not this grid's.
+        """
+        check_covers(self.plan, self.place.out / "runs.csv")
+        self.place.out.mkdir(parents=True, exist_ok=True)
+        settings = as_json(self.grid)
+        text = json.dumps(settings, sort_keys=True)
+        versions = {name: metadata.version(name) for name in _VERSIONED}
+        write_json(
+            self.place.out / "grid.json",
+            {
+                "grid": settings,
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+                "stage_schema": STAGE_SCHEMA,
+                "hashes": {name: dict(found) for name, found in self.hashes.items()},
+                "machine": as_json(self.shop.machine),
+                "hardware": hardware(self.shop.machine.device),
+                "versions": {**library_versions(), **versions},
+            },
+        )
+        return run_grid(
+            self.plan, self.shop, self.place, known=self.known, report=report, watch=watch
+        )
+
+
+def open_grid(
+    grid: Grid, catalogue: Catalogue, corpora: Corpora, *, machine: Machine, place: Place
+) -> OpenGrid:
+    """GridPlan a grid; nothing is trained yet.
+
+    Raises:
+        MetaselectError: Data that are not there, all of them; an encoder that is not there; a known
+            table that cannot be read.
+    """
+    check_grid(grid, catalogue, corpora)
+    naming = Naming(corpora, catalogue)
+    plan = plan_grid(grid, naming)
+    shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
+    known = read_known(_known_places(place), plan)
+    return OpenGrid(grid, plan, shop, place, naming.hashes(), known)
+
+
+def _known_places(place: Place) -> list[Path]:
+    """Tables that were named, and the folder's own where its work folder is gone."""
+    lost = not (place.out / "work" / "stages").is_dir() and (place.out / "runs.csv").is_file()
+    return [*place.known, *([place.out] if lost else [])]
+
+
+def hardware(device: str) -> dict[str, str | int]:
+    """What carries a grid out: processor, cores at hand, and the GPU if it runs on one."""
+    import torch
+
+    found: dict[str, str | int] = {
+        "processor": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
+        "cores": os.cpu_count() or 1,
+    }
+    if device.startswith("cuda"):
+        found["gpu"] = torch.cuda.get_device_name(device)
+    return found

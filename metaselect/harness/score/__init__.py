@@ -1,0 +1,1 @@
+"""Scoring: answers, tags, classes and retrieval against what is right."""

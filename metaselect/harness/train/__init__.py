@@ -1,0 +1,1 @@
+"""Training: encoders, heads, the loop, and what it leaves."""
