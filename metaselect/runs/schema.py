@@ -182,7 +182,8 @@ def _check_scores(
     """Scores as fractions, NaN where a cell is not a finite number."""
     scores = fractions(cells)
     if percent:
-        scores = np.round(scores / 100, 12)
+        with np.errstate(over="ignore"):  # 1e298 is out of range, as infinity is
+            scores = np.round(scores / 100, 12)
     low = np.zeros(len(scores))
     if metrics is not None:
         found, names = pd.factorize(metrics)

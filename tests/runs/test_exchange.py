@@ -103,7 +103,7 @@ def test_percent_is_told_to_the_reader(tmp_path: Path) -> None:
         ("a.csv", (HEADER + '"' + LINE).encode(), "1 cells"),
         ("a.csv", (HEADER + LINE).replace(",", ";").encode(), "study: no such column"),
         ("a.csv.gz", (HEADER + LINE).encode(), "Not a gzipped file"),
-        ("a.csv.gz", gzip.compress((HEADER + LINE).encode())[:40], "end-of-stream"),
+        ("a.csv.gz", gzip.compress((HEADER + LINE).encode(), mtime=0)[:40], "end-of-stream"),
         ("a.jsonl", b"", "is empty"),
         ("a.jsonl", b'{"study": 1}\n{"study":\n[]\n', "(?s)line 2: Expecting.*line 3: .*list"),
         ("a.jsonl", b'{"seed": 1, "seed": 2}', "a key stands twice"),

@@ -172,6 +172,7 @@ def test_percent_scores_become_the_fraction_that_people_mean(make_runs: MakeRuns
     table = make_runs(("direct", 0, 56.7), ("mnli", 0, 0.5), ("rte", 0, 100))
     assert check_runs(table, percent=True)["score"].tolist() == [0.567, 0.005, 1.0]
     assert faults_of(make_runs(("mnli", 0, 100.5)), percent=True) == {(1, "score")}
+    assert faults_of(make_runs(("mnli", 0, 1e298)), percent=True) == {(1, "score")}
 
 
 def test_fractions_called_percent_are_refused(make_runs: MakeRuns) -> None:
