@@ -10,7 +10,6 @@ from metaselect.about import About
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.cluster import ExecutorName
 from metaselect.errors import MetaselectError
 from metaselect.features.base import DEFAULT_GROUPS, Group
 from metaselect.features.table import Unit, candidate_rows, prepare, rankable
@@ -22,6 +21,7 @@ from metaselect.notes import (
     measured_notes,
     target_notes,
 )
+from metaselect.parallel import ExecutorName
 from metaselect.pretrained import Commit, local_folder, refuse_pickles, uploaded
 from metaselect.ranking.predictor import Predictor
 from metaselect.reasons import reasons_for

@@ -17,7 +17,7 @@ MODULES = {
 TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
 
 LAYERS = (  # each imports from itself and from those before it
-    ("errors", "seeding", "files", "console", "cluster"),
+    ("errors", "seeding", "files", "console", "parallel"),
     ("catalogue",),
     ("runs",),
     ("harness",),
@@ -48,7 +48,7 @@ OWNERS = {  # library: modules that may import it, by prefix
     ),
     "alembic": ("metaselect.runs.migrations",),
     "fsspec": ("metaselect.harness.data.sources",),
-    "ray": ("metaselect.cluster",),
+    "ray": ("metaselect.parallel",),
     "pydantic": ("metaselect.config", "metaselect.catalogue."),
 }
 

@@ -9,10 +9,10 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.cluster import ExecutorName
 from metaselect.console import points, print_json, print_table, say, share
 from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.narrowing import narrowed
+from metaselect.parallel import ExecutorName
 
 _SEEDS = {
     "other seeds": "\nMethods learn from one half of the seeds and are scored on the other.",

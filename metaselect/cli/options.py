@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from metaselect.cluster import ExecutorName
+from metaselect.parallel import ExecutorName
 
 Runs = Annotated[
     Path | None,

@@ -13,13 +13,13 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import FoldPlan
 from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.protocols import OuterFold, without_same_source
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
+from metaselect.parallel import ExecutorName, carried, cluster
 from metaselect.ranking.baselines import RULES
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.predictor import Predictor

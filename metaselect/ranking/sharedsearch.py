@@ -15,9 +15,9 @@ import joblib
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.cluster import carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
+from metaselect.parallel import carried, cluster
 from metaselect.ranking.tuning import Plan, try_settings
 
 

@@ -19,8 +19,8 @@ from optuna.storages.journal import JournalFileBackend
 from scipy import stats
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.cluster import ExecutorName
 from metaselect.features.base import Group
+from metaselect.parallel import ExecutorName
 from metaselect.ranking.innerfolds import InnerFolds
 from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.model import GainModel, Settings

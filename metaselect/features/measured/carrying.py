@@ -15,13 +15,13 @@ from typing import Any
 import torch
 
 from metaselect.catalogue.measured import Value
-from metaselect.cluster import ExecutorName, carried, cluster
 from metaselect.errors import MetaselectError
 from metaselect.features.measured import learning, spoken, surprise, transfer
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
 from metaselect.harness.grid.workers import follow_parent
+from metaselect.parallel import ExecutorName, carried, cluster
 
 Progress = Callable[[str], None]
 

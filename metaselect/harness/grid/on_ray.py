@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from metaselect.cluster import MAX_RETRIES, asked, beside_me, cluster
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
 from metaselect.harness.data.corpora import Corpora
@@ -25,6 +24,7 @@ from metaselect.harness.grid.plan import stage_parents
 from metaselect.harness.grid.stages import ScoreStage, Stage
 from metaselect.harness.train.encoders import place_of
 from metaselect.harness.train.training import Workshop
+from metaselect.parallel import MAX_RETRIES, asked, beside_me, cluster
 
 _CONTEXT_BYTES = 600_000_000  # what CUDA itself takes of a GPU, a process
 _SPARE = 1.1

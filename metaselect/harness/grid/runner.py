@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from metaselect.cluster import ExecutorName
 from metaselect.files import write_json, write_text
 from metaselect.harness.grid.executors import Executor, Finished, InProcess, stopping_on_interrupt
 from metaselect.harness.grid.feeds import StoreFeed
@@ -32,6 +31,7 @@ from metaselect.harness.grid.workers import Workers
 from metaselect.harness.grid.workfolder import exclusive
 from metaselect.harness.recipe import TrackerName
 from metaselect.harness.train.training import Workshop
+from metaselect.parallel import ExecutorName
 
 TABLE_EVERY_S = 60.0
 """Seconds between rewrites of the runs table while a grid runs, at least."""

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from metaselect.cluster import cluster
+from metaselect.parallel import cluster
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A Ray cluster: joining it, and carrying functions to its nodes.
+"""Work in parallel on a Ray cluster: joining one, and running functions on its nodes.
 
 Ray's own conventions say which cluster: `RAY_ADDRESS`, else the one that this machine is part of,
 else one of this machine alone, which ends with the command. Nodes need the same metaselect.
