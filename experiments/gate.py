@@ -17,8 +17,7 @@ import numpy as np
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import TaskCard
-from metaselect.config import TestingPart
-from metaselect.config_file import read_config
+from metaselect.harness.config import TestingPart, read_config
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.data.rows import Labelled, MultipleChoice, Row, Tagged
 from metaselect.harness.data.sampling import sample_test_rows

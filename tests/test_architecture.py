@@ -29,7 +29,7 @@ LAYERS = (  # each imports from itself and from those before it
         *("card", "hub", "stored", "selector", "planning", "diagnosis"),
     ),
     ("report",),
-    ("config", "config_file", "config_defaults", "cli", "__main__"),
+    ("cli", "__main__"),
 )
 LAYER_OF = {part: number for number, parts in enumerate(LAYERS) for part in parts}
 
@@ -49,13 +49,12 @@ OWNERS = {  # library: modules that may import it, by prefix
     "alembic": ("metaselect.runs.migrations",),
     "fsspec": ("metaselect.harness.data.sources",),
     "ray": ("metaselect.parallel",),
-    "pydantic": ("metaselect.config", "metaselect.catalogue."),
+    "pydantic": ("metaselect.harness.config", "metaselect.catalogue."),
 }
 
 MAY_WRITE = "metaselect.files"
 NOT_OWNED = {  # exceptions, each a question that no owner answers yet
     ("metaselect.cli.train", "sqlalchemy"),  # reads the storage's URL
-    ("metaselect.config_defaults", "torch"),  # asks whether there is a GPU
 }
 TO_A_TEMPORARY_PATH = {  # writers given a path by `files.replacing`, which puts it in place
     "metaselect.catalogue.language_facts": {"write_text"},

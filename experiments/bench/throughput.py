@@ -32,9 +32,9 @@ import transformers
 from transformers import Trainer, TrainingArguments
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config_defaults import cpu_multiplies_bfloat16
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.data.tokens import Encoded
+from metaselect.harness.defaults import cpu_multiplies_bfloat16
 from metaselect.harness.recipe import Limits, Machine, Recipe
 from metaselect.harness.train import bodies, encoders
 from metaselect.harness.train.encoders import Encoder

@@ -38,9 +38,9 @@ with atheris.instrument_imports(include=["metaselect", "tomllib", "json"]):
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.catalogue.measured import read_measured
     from metaselect.cli import main as command_line
-    from metaselect.config_file import read_config
     from metaselect.errors import MetaselectError
     from metaselect.files import MANIFEST, sha256_of
+    from metaselect.harness.config import read_config
     from metaselect.runs.exchange import read_runs, write_runs
     from metaselect.selector import TaskSelector
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.catalogue.tasks import Catalogue
-    from metaselect.config import GridConfig
+    from metaselect.harness.config import GridConfig
     from metaselect.planning.costs import Costs
     from metaselect.planning.grids import Grid
     from metaselect.planning.plan import Plan
@@ -81,7 +81,7 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     metaselect plan --runs mine.csv --budget 24 --config mine.toml --out plan.toml
     """
     from metaselect.catalogue.cardfiles import load_catalogue
-    from metaselect.config_file import read_config
+    from metaselect.harness.config import read_config
     from metaselect.planning.grids import grid_of, setting_of
     from metaselect.planning.plan import Terms, make_plan
 
@@ -168,7 +168,7 @@ def _seeds(own: "pd.DataFrame", config: "GridConfig | None", asked: int | None) 
 
 def _write(out: Path, plan: "Plan", grid: "Grid", origin: "_Origin", seeds: list[int]) -> list[str]:
     """Write the grid for `metaselect run`; what its user should know."""
-    from metaselect.config_file import check_config
+    from metaselect.harness.config import check_config
 
     values = planned_grid(
         grid.setting,

@@ -10,7 +10,7 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
-    from metaselect.config import GridConfig
+    from metaselect.harness.config import GridConfig
     from metaselect.planning.grids import Setting
 
 Cell = tuple[str, str]

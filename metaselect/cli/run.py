@@ -12,7 +12,7 @@ from metaselect.console import say, warn
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from metaselect.config import GridConfig
+    from metaselect.harness.config import GridConfig
     from metaselect.harness.grid.session import OpenGrid
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The grid.")]
@@ -65,7 +65,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect run grid.toml --dry-run
     """
-    from metaselect.config_file import override, read_config
+    from metaselect.harness.config import override, read_config
 
     if store is not None:
         from metaselect.runs.engines import check_url
@@ -108,8 +108,8 @@ def _open(read: "GridConfig", base: Path, tasks: Path | None, where: dict[str, A
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
-        from metaselect.config_defaults import resolve_grid, resolve_machine
         from metaselect.harness.data.corpora import Corpora
+        from metaselect.harness.defaults import resolve_grid, resolve_machine
         from metaselect.harness.grid.runner import Place
         from metaselect.harness.grid.session import open_grid
     except ImportError as error:

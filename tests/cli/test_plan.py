@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metaselect.config_file import read_config
+from metaselect.harness.config import read_config
 
 KEYS = {"intermediate", "target", "hours", "expected_reduction", "gain", "gain_sd"}
 WHOLE = {

@@ -19,7 +19,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metaselect.config_file import read_config
+from metaselect.harness.config import read_config
 from tests.cli.command_lines import check_command_line
 from tests.cli.conftest import call_main
 

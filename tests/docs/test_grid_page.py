@@ -7,8 +7,7 @@ import tomllib
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config import GridConfig, TestingPart, TrainingPart
-from metaselect.config_file import check_config
+from metaselect.harness.config import GridConfig, TestingPart, TrainingPart, check_config
 from tests.docs.pages import DOCS, blocks_of
 
 PAGE = "reference/grid.md"
@@ -50,7 +49,7 @@ def test_the_file_has_the_defaults_of_the_page():
 
 def test_training_and_testing_have_the_defaults_of_the_page():
     pytest.importorskip("torch")
-    from metaselect.config_defaults import resolve_grid
+    from metaselect.harness.defaults import resolve_grid
 
     plain = {
         "study": "s", "data": "d", "encoders": [{"name": "e", "path": "p"}], "seeds": [0],

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from metaselect.config import GridConfig
+from metaselect.harness.config import GridConfig
 from tests.harness.grids import toml_of
 
 COMMAND = """

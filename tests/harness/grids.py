@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config import GridConfig
-from metaselect.config_defaults import resolve_grid, resolve_machine
+from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.defaults import resolve_grid, resolve_machine
 from metaselect.harness.grid.runner import GridResult, Place
 from metaselect.harness.grid.session import OpenGrid, open_grid
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from metaselect.config_file import check_config
 from metaselect.errors import MetaselectError
+from metaselect.harness.config import check_config
 from metaselect.harness.grid.checks import grid_warnings
 from tests.harness.grids import tiny_config, tiny_grid, toml_of
 from tests.harness.test_command import APP

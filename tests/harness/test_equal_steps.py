@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.config import GridConfig
-from metaselect.config_file import check_config
 from metaselect.errors import MetaselectError
+from metaselect.harness.config import GridConfig, check_config
 from metaselect.harness.grid.stages import TrainStage
 from metaselect.runs.exchange import read_runs
 from tests.harness.grids import tiny_config, tiny_grid

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config_defaults import resolve_grid
 from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.defaults import resolve_grid
 from metaselect.harness.grid.executors import Finished
 from metaselect.harness.grid.forecast import Forecast, kind_of, padded_tokens
 from metaselect.harness.grid.plan import GridPlan, plan_grid

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from metaselect.config import GridConfig
+from metaselect.harness.config import GridConfig
 from metaselect.harness.grid.stages import stage_key
 from tests.harness.commands import COMMAND
 from tests.harness.conftest import nli_rows

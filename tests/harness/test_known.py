@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from metaselect.config import GridConfig
 from metaselect.errors import MetaselectError
+from metaselect.harness.config import GridConfig
 from metaselect.harness.grid.known import read_known, take_over
 from metaselect.harness.grid.plan import GridPlan
 from metaselect.harness.grid.runner import GridResult

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from metaselect.config import GridConfig
+from metaselect.harness.config import GridConfig
 from metaselect.harness.grid.executors import Finished, GpuMemory
 from metaselect.harness.grid.on_ray import GpuShares
 from metaselect.harness.grid.runner import GridResult

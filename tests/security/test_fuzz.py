@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.measured import read_measured
 from metaselect.cli import main
-from metaselect.config_file import read_config
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST, sha256_of
+from metaselect.harness.config import read_config
 from metaselect.runs.exchange import read_runs, write_runs
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
-from metaselect.config_defaults import resolve_grid, resolve_machine
-from metaselect.config_file import check_config, override, read_config
 from metaselect.errors import MetaselectError
+from metaselect.harness.config import check_config, override, read_config
+from metaselect.harness.defaults import resolve_grid, resolve_machine
 
 CATALOGUE = load_catalogue(None)
 GRID = """
@@ -205,7 +205,7 @@ def test_cells_that_are_no_cells_of_the_grid_are_refused(
 
 def test_the_gate_of_the_second_study_has_the_grid_s_settings() -> None:
     # so that what the gate trains is not trained again
-    folder = Path(__file__).parents[1] / "experiments"
+    folder = Path(__file__).parents[2] / "experiments"
     grid, gate = (
         resolve_grid(read_config(folder / name), CATALOGUE, base=folder).budgets[0]
         for name in ("study-2.toml", "study-2-gate.toml")
@@ -218,7 +218,7 @@ def test_the_gate_of_the_second_study_has_the_grid_s_settings() -> None:
 
 
 def test_the_second_study_has_thirty_one_clusters_and_scores_no_english() -> None:
-    config = read_config(Path(__file__).parents[1] / "experiments" / "study-2.toml")
+    config = read_config(Path(__file__).parents[2] / "experiments" / "study-2.toml")
     group = {name: name for name in CATALOGUE}
     for name, card in CATALOGUE.items():
         for other in (*card.same_source, *filter(None, [card.train_task])):

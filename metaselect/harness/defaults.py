@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, Head
-from metaselect.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.errors import MetaselectError, UnknownName
+from metaselect.harness.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.harness.data.sources import absolute_if_folder
 from metaselect.harness.grid.plan import Budget, Grid
 from metaselect.harness.recipe import Limits, Machine, Precision, Recipe, Testing
@@ -31,7 +31,6 @@ _LENGTHS_BY_HEAD: Mapping[Head, Mapping[str, int]] = {
     "answer-retrieval": {"max_length": 256},
     "entity-retrieval": {"max_length": 64, "query_length": 64},
 }
-
 
 _NO_TASK = (DIRECT, DIRECT_PLUS)
 
