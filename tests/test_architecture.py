@@ -26,7 +26,7 @@ LAYERS = (  # each imports from itself and from those before it
     ("evaluation",),
     (
         *("pretrained", "notes", "objectives", "reasons", "shipped", "training", "about", "seen"),
-        *("card", "hub", "stored", "selector", "planning", "diagnosis"),
+        *("card", "hub", "stored", "selector", "planning"),
     ),
     ("report",),
     ("cli", "__main__"),

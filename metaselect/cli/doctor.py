@@ -16,16 +16,16 @@ def doctor_command(store: Store = DEFAULT_STORE, as_json: options.Json = False) 
 
     Example: metaselect doctor --json
     """
-    from metaselect.diagnosis.findings import diagnose, healthy
+    from metaselect.cli.diagnosis import diagnose, healthy
 
-    findings = diagnose(store=store)
-    well = healthy(findings)
+    checks = diagnose(store=store)
+    well = healthy(checks)
     if as_json:
-        print_json({"healthy": well, "findings": [asdict(finding) for finding in findings]})
+        print_json({"healthy": well, "findings": [asdict(check) for check in checks]})
     else:
         heads = ["state", "area", "name", "found", "what to do"]
-        rows = [[item.state, item.area, item.name, item.found, item.advice] for item in findings]
-        n_broken = sum(item.state == "broken" for item in findings)
-        print_table(f"{len(findings)} things looked at, {n_broken} broken", heads, rows)
+        rows = [[item.state, item.area, item.name, item.found, item.advice] for item in checks]
+        n_broken = sum(item.state == "broken" for item in checks)
+        print_table(f"{len(checks)} things looked at, {n_broken} broken", heads, rows)
     if not well:
         raise typer.Exit(1)

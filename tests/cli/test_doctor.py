@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.diagnosis.findings import Finding, healthy
-from metaselect.diagnosis.libraries import check_gpu, check_libraries, check_python
-from metaselect.diagnosis.places import check_caches, check_disk
-from metaselect.diagnosis.reach import check_hub, check_predictor, check_store
+from metaselect.cli.diagnosis import (
+    Check,
+    check_caches,
+    check_disk,
+    check_gpu,
+    check_hub,
+    check_libraries,
+    check_predictor,
+    check_python,
+    check_store,
+    healthy,
+)
 from metaselect.shipped import shipped_runs
 from tests.harness.hub_server import serving
 
@@ -67,9 +75,9 @@ def test_a_missing_gpu_or_framework_is_no_fault():
 
 
 def test_only_what_is_broken_is_unhealthy():
-    fine = [Finding("a", "b", "ok", "c"), Finding("a", "b", "missing", "c", "d")]
+    fine = [Check("a", "b", "ok", "c"), Check("a", "b", "missing", "c", "d")]
     assert healthy(fine)
-    assert not healthy([*fine, Finding("a", "b", "broken", "c", "d")])
+    assert not healthy([*fine, Check("a", "b", "broken", "c", "d")])
 
 
 def test_a_store_is_missing_then_there_with_its_rows(call, runs_file, place, monkeypatch):

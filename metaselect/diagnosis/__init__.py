@@ -1,1 +1,0 @@
-"""What works on this computer, what is missing, and what is broken."""
