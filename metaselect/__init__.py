@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from metaselect.runs.exchange import read_runs as read_runs
-    from metaselect.selector import TaskSelector as TaskSelector
+    from metaselect.selector.selector import TaskSelector as TaskSelector
 
 __all__ = ["TaskSelector", "read_runs"]
 
@@ -18,7 +18,7 @@ __all__ = ["TaskSelector", "read_runs"]
 def __getattr__(name: str) -> Any:
     """Import what users name only when they name it: the command line starts without pandas."""
     if name == "TaskSelector":
-        from metaselect.selector import TaskSelector
+        from metaselect.selector.selector import TaskSelector
 
         return TaskSelector
     if name == "read_runs":

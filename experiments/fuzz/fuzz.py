@@ -45,7 +45,7 @@ with atheris.instrument_imports(include=["metaselect", "tomllib", "json"]):
     from metaselect.selector import TaskSelector
 
 from metaselect.runs.simulated import simulated_runs
-from metaselect.shipped import shipped_predictor
+from metaselect.selector.shipped import shipped_predictor
 
 TARGETS = ("runs", "cards", "config", "predictor", "measured", "arguments")
 SUFFIXES = ("csv", "jsonl", "parquet", "csv.gz", "jsonl.gz")

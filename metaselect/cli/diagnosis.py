@@ -225,8 +225,8 @@ def check_store(url: str) -> Check:
 
 def check_predictor() -> Check:
     """Whether the predictor that ships can be read, with every hash as it was made."""
-    from metaselect.selector import TaskSelector
-    from metaselect.shipped import shipped_predictor
+    from metaselect.selector.selector import TaskSelector
+    from metaselect.selector.shipped import shipped_predictor
 
     try:
         folder = shipped_predictor()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from metaselect.console import few, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import kind_of
-from metaselect.shipped import SIMULATED_WARNING, shipped_measured, shipped_runs
+from metaselect.selector.shipped import shipped_measured, shipped_runs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.features.base import Group
+
+_SIMULATED_RUNS = (
+    "simulated runs: nothing here was measured. Give your own with --runs (see the README)."
+)
 
 
 def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "pd.DataFrame":
@@ -53,7 +57,7 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     from metaselect.runs.remarks import variety_notes
     from metaselect.runs.simulated import is_simulated
 
-    found = [SIMULATED_WARNING] if is_simulated(table) else []
+    found = [_SIMULATED_RUNS] if is_simulated(table) else []
     names = {*table["intermediate"], *table["target"]} - {DIRECT, DIRECT_PLUS}
     without = sorted(name for name in names if name not in catalogue)
     if without:

@@ -11,7 +11,7 @@ from metaselect.cli import options
 from metaselect.cli.inputs import check_out
 from metaselect.console import print_json
 from metaselect.errors import MetaselectError
-from metaselect.shipped import RUNS_KIND, RUNS_TABLE
+from metaselect.selector.shipped import RUNS_KIND, RUNS_TABLE
 
 if TYPE_CHECKING:
     import pandas as pd

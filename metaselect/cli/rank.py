@@ -17,8 +17,8 @@ from metaselect.errors import MetaselectError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from metaselect.objectives import Objective
-    from metaselect.seen import MeasuredGain
+    from metaselect.selector.combine import Objective
+    from metaselect.selector.measured_gains import MeasuredGain
 
     Measured = dict[tuple[str, str], MeasuredGain]
 
@@ -70,10 +70,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     metaselect rank --target udpos --language sw,ta,qu --objective worst
     """
     from metaselect.catalogue.cardfiles import load_catalogue
-    from metaselect.notes import choice_notes
-    from metaselect.seen import measured_gains
-    from metaselect.selector import TaskSelector
-    from metaselect.shipped import shipped_predictor
+    from metaselect.selector.measured_gains import measured_gains
+    from metaselect.selector.selector import TaskSelector
+    from metaselect.selector.shipped import shipped_predictor
+    from metaselect.selector.warnings import ranking_warnings
 
     goal = _objective(objective)
     folder = str(shipped_predictor()) if predictor is None else predictor
@@ -87,7 +87,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     table = selector.rank(target=target, languages=codes, candidates=names, study=study)
     notes = [
         *selector.warnings(target=target, languages=codes, candidates=names, study=study),
-        *choice_notes(table, target, selector.catalogue, level=selector.level),
+        *ranking_warnings(table, target, selector.catalogue, level=selector.level),
     ]
     warn(notes)
     seen: Measured | None = None
@@ -105,7 +105,7 @@ def _objective(name: str) -> "Objective":
     from typing import get_args
 
     from metaselect.errors import UnknownChoice
-    from metaselect.objectives import Objective
+    from metaselect.selector.combine import Objective
 
     for known in get_args(Objective):
         if name == known:
@@ -120,7 +120,7 @@ def _record(
     top: int | None,
     seen: "Measured | None" = None,
 ) -> dict[str, Any]:
-    from metaselect.objectives import combined
+    from metaselect.selector.combine import combine_languages
 
     codes = list(dict.fromkeys(table["language"]))
     by_language = {code: _entries(table[table["language"] == code], top) for code in codes}
@@ -132,7 +132,7 @@ def _record(
     if len(codes) == 1:
         one = {"target": target, "language": codes[0], "ranking": by_language[codes[0]]}
         return {**one, **_control(seen, codes)}
-    ranking = _entries(combined(table, objective=objective), top)
+    ranking = _entries(combine_languages(table, objective=objective), top)
     return {
         "target": target,
         "languages": codes,

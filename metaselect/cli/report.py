@@ -52,8 +52,8 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import read_records
     from metaselect.report.figures import write_figures
     from metaselect.report.page import ReportContent, seal, write_report
-    from metaselect.selector import TaskSelector
-    from metaselect.shipped import shipped_evaluation, shipped_predictor
+    from metaselect.selector.selector import TaskSelector
+    from metaselect.selector.shipped import shipped_evaluation, shipped_predictor
 
     if runs is None and predictor is None and not evaluation and not ablation:
         evaluation = ablation = [shipped_evaluation()]

@@ -46,11 +46,11 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect reproduce --out reproduced
     """
-    from metaselect.about import About, judged
     from metaselect.cli.records import FINDINGS
     from metaselect.evaluation.question import answer, ask
     from metaselect.report.page import ReportContent, write_report
-    from metaselect.selector import TaskSelector
+    from metaselect.selector.provenance import Provenance, summarise_evaluation
+    from metaselect.selector.selector import TaskSelector
 
     units = _protocols(protocols)
     for kind in ("predictor", "report"):
@@ -67,7 +67,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     findings = ask(table, catalogue, judging, protocols=units, progress=say)
     save_findings(out / "evaluation", findings, table)
     evaluations = tuple(findings.evaluations.values())
-    selector.about = About(judged=tuple(map(judged, evaluations)))
+    selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
     selector.save_pretrained(out / "predictor")
     say("3/3 rank and report")
     content = ReportContent(table, selector, evaluations, tuple(findings.ablations.values()))

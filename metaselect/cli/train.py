@@ -14,8 +14,8 @@ from metaselect.errors import MetaselectError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from metaselect.about import About
     from metaselect.ranking.predictor import Predictor
+    from metaselect.selector.provenance import Provenance
 
 _CONNECT_S = 10  # a server that takes longer is not there
 
@@ -57,21 +57,21 @@ def train_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect train --runs mine.csv --out my-predictor
     """
-    from metaselect.selector import TaskSelector
-    from metaselect.stored import KIND
+    from metaselect.selector.io import KIND
+    from metaselect.selector.selector import TaskSelector
 
     check_out(out, kind=KIND)
     chosen = groups_from(groups)
     check_storage(storage)
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    about = _about(licence, evaluation or [], table)
+    provenance = _provenance(licence, evaluation or [], table)
     selector = TaskSelector(
         n_trials=trials, groups=chosen, level=level, random_state=seed, storage=storage,
         catalogue=catalogue,
     )  # fmt: skip
     selector.fit(table, progress=say, workers=workers, executor=executor)
-    selector.about = about
+    selector.provenance = provenance
     selector.save_pretrained(out)
     best = {
         unit: {"loss": predictor.choices[0].loss, **predictor.choices[0].settings.ranker}
@@ -103,15 +103,15 @@ def _kept(predictor: "Predictor") -> str:
     return "by the default settings: no others are better beyond luck"
 
 
-def _about(licence: str | None, folders: list[Path], runs: "pd.DataFrame") -> "About":
+def _provenance(licence: str | None, folders: list[Path], runs: "pd.DataFrame") -> "Provenance":
     """What the card tells besides the training: evaluations must be of these very runs.
 
     Raises:
         MetaselectError: A folder is no evaluation, or one of other runs.
     """
-    from metaselect.about import About, judged
     from metaselect.cli.records import read_records
     from metaselect.runs.schema import table_hash
+    from metaselect.selector.provenance import Provenance, summarise_evaluation
 
     found = read_records(folders, "evaluation")
     for item in found:
@@ -121,7 +121,7 @@ def _about(licence: str | None, folders: list[Path], runs: "pd.DataFrame") -> "A
                 "out."
             )
     records = [record for item in found for record in item.records]
-    return About(licence=licence, judged=tuple(map(judged, records)))
+    return Provenance(licence=licence, evaluations=tuple(map(summarise_evaluation, records)))
 
 
 def check_storage(storage: str | None) -> None:

@@ -11,9 +11,9 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.features.base import Group
 from metaselect.features.table import candidate_rows
 from metaselect.ranking.predictor import Predictor
-from metaselect.reasons import group_shares
-from metaselect.selector import TaskSelector
-from metaselect.training import Training
+from metaselect.selector.explain import group_shares
+from metaselect.selector.provenance import TrainingSummary
+from metaselect.selector.selector import TaskSelector
 
 Floats = npt.NDArray[np.float64]
 
@@ -115,7 +115,7 @@ def gains_by_study(
     return gains
 
 
-def _training(selector: TaskSelector) -> Training:
+def _training(selector: TaskSelector) -> TrainingSummary:
     if selector.training_ is None:
         raise ValueError("expected gains need a fitted selector")
     return selector.training_

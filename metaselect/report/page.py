@@ -36,7 +36,7 @@ from metaselect.report.sources import sources_of
 from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
-from metaselect.selector import TaskSelector
+from metaselect.selector.selector import TaskSelector
 
 KIND = "report"
 SCHEMA = 1

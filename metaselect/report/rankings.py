@@ -21,7 +21,7 @@ from metaselect.report.expected import (
 )
 from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages, page_languages
 from metaselect.report.observed import colour_edges, map_edges, range_words
-from metaselect.selector import TaskSelector
+from metaselect.selector.selector import TaskSelector
 
 _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page

@@ -17,7 +17,7 @@ from metaselect.cli.diagnosis import (
     check_store,
     healthy,
 )
-from metaselect.shipped import shipped_runs
+from metaselect.selector.shipped import shipped_runs
 from tests.harness.hub_server import serving
 
 AREAS = {"libraries", "gpu", "caches", "store", "predictor", "hub", "disk"}

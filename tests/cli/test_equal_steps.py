@@ -7,7 +7,7 @@ from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.cli.inputs import warnings_of
 from metaselect.planning.cells import cell_gains
 from metaselect.runs.schema import check_runs
-from metaselect.training import training_of
+from metaselect.selector.provenance import summarise_training
 
 NOT_THE_SAME = {"provenance", "runs", "runs_hash", "n_runs", "predictor", "out", "about"}
 
@@ -78,7 +78,7 @@ def test_plans_and_warnings_know_it_as_no_task(runs, controlled_file):
     table = check_runs(pd.read_csv(controlled_file, keep_default_na=False), percent=False)
     plain = check_runs(runs, percent=False)
     pd.testing.assert_frame_equal(cell_gains(table), cell_gains(plain))
-    assert training_of(table).intermediates == training_of(plain).intermediates
+    assert summarise_training(table).intermediates == summarise_training(plain).intermediates
     assert warnings_of(table, load_catalogue(None)) == warnings_of(plain, load_catalogue(None))
 
 

@@ -23,7 +23,6 @@ import pandas as pd
 import pytest
 import sqlalchemy as sa
 
-from metaselect.about import About
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST, read_manifest
 from metaselect.harness.grid import runner
@@ -32,6 +31,7 @@ from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 from metaselect.runs.store import RunsStore
 from metaselect.selector import TaskSelector
+from metaselect.selector.provenance import Provenance
 from tests.cli.conftest import call_main
 from tests.harness.commands import stages_done, start, wait_for_stages
 from tests.harness.grids import run_tiny, tiny_config, tiny_grid, toml_of
@@ -164,7 +164,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for suffix in ("csv.gz", "jsonl.gz", "parquet"):
         write_runs(runs, place / f"runs.{suffix}")
     selector = TaskSelector(n_trials=1, n_folds=2).fit(runs)
-    selector.about = About()
+    selector.provenance = Provenance()
     selector.save_pretrained(place / "predictor")
     one = ["--runs", str(place / "runs.parquet"), "--trials", "1", "--workers", "1"]
     for command in ("evaluate", "ablate"):

@@ -7,8 +7,9 @@ import pytest
 
 from metaselect.errors import MetaselectError
 from metaselect.files import MANIFEST
-from metaselect.pretrained import local_folder, refuse_pickles
 from metaselect.selector import TaskSelector
+from metaselect.selector.hub import local_folder
+from metaselect.selector.io import refuse_pickles
 
 
 class Bomb:

@@ -3,7 +3,7 @@ import pandas as pd
 
 from metaselect.features.base import GROUPS
 from metaselect.features.registry import FEATURES
-from metaselect.reasons import group_shares, reasons_for
+from metaselect.selector.explain import group_shares, reasons_for
 
 WORDS = {feature.name: feature.words for feature in FEATURES}
 ROWS = pd.DataFrame({"query": ["q", "q", "q"], "intermediate": ["mnli", "copa", "direct"]})

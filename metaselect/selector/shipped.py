@@ -9,9 +9,6 @@ from metaselect.errors import MetaselectError
 if TYPE_CHECKING:
     import pandas as pd
 
-SIMULATED_WARNING = (
-    "simulated runs: nothing here was measured. Give your own with --runs (see the README)."
-)
 RUNS_KIND = "runs"
 RUNS_TABLE = "runs.csv.gz"
 

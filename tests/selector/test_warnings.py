@@ -2,38 +2,43 @@ import pandas as pd
 import pytest
 
 from metaselect.catalogue.cardfiles import parse_cards, shipped_catalogue
-from metaselect.notes import candidate_notes, choice_notes, language_notes, target_notes
+from metaselect.selector.warnings import (
+    candidate_warnings,
+    language_warnings,
+    ranking_warnings,
+    target_warnings,
+)
 
 CATALOGUE = shipped_catalogue()
 
 
 def test_a_language_seen_in_training_with_vectors_of_its_own_needs_no_note():
-    assert language_notes(["de"], seen=["de", "sw"]) == []
+    assert language_warnings(["de"], seen=["de", "sw"]) == []
 
 
 def test_a_language_outside_the_training_runs_is_extrapolated():
-    assert language_notes(["de"], seen=["sw"]) == [
+    assert language_warnings(["de"], seen=["sw"]) == [
         "de (German): no training run in it, extrapolated"
     ]
 
 
 def test_a_language_is_seen_under_any_of_its_codes():
-    assert language_notes(["deu"], seen=["de"]) == []
-    assert language_notes(["de"], seen=["deu"]) == []
+    assert language_warnings(["deu"], seen=["de"]) == []
+    assert language_warnings(["de"], seen=["deu"]) == []
 
 
 def test_vectors_of_another_code_are_told():
-    assert language_notes(["sw"], seen=["sw"]) == ["sw: vectors of swh (Swahili)"]
+    assert language_warnings(["sw"], seen=["sw"]) == ["sw: vectors of swh (Swahili)"]
 
 
 def test_a_language_asked_twice_is_told_once():
-    once = language_notes(["sw"], seen=["de"])
+    once = language_warnings(["sw"], seen=["de"])
     assert len(once) == 2
-    assert language_notes(["sw", "swh", "sw"], seen=["de"]) == once
+    assert language_warnings(["sw", "swh", "sw"], seen=["de"]) == once
 
 
 def test_imputed_and_missing_grammar_are_told():
-    (_, imputed) = language_notes(["nan"], seen=["de"])
+    (_, imputed) = language_warnings(["nan"], seen=["de"])
     assert imputed.startswith("nan: ")
     assert imputed.endswith("% of its grammar features are imputed")
 
@@ -53,17 +58,17 @@ def test_imputed_and_missing_grammar_are_told():
     ],
 )
 def test_a_target_that_training_did_not_see_is_told(target, seen, notes):
-    assert target_notes(target, seen, CATALOGUE) == notes
+    assert target_warnings(target, seen, CATALOGUE) == notes
 
 
 def test_candidates_that_nobody_tried_or_described_are_counted():
-    assert candidate_notes(["mnli"], ["mnli"], CATALOGUE) == []
-    assert candidate_notes(["mnli", "ours"], ["mnli"], CATALOGUE) == [
+    assert candidate_warnings(["mnli"], ["mnli"], CATALOGUE) == []
+    assert candidate_warnings(["mnli", "ours"], ["mnli"], CATALOGUE) == [
         "1 candidate has no training run: ours",
         "1 candidate has no task card: ours",
     ]
     names = [f"ours_{number}" for number in range(7)]
-    assert candidate_notes(names, [], CATALOGUE) == [
+    assert candidate_warnings(names, [], CATALOGUE) == [
         "7 candidates have no training run: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
         "7 candidates have no task card: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
     ]
@@ -72,7 +77,7 @@ def test_candidates_that_nobody_tried_or_described_are_counted():
 def test_an_own_card_ends_the_note():
     text = '[ours]\ntitle = "Ours"\nkind = "nli"\nhead = "classification"\nmetric = "f1"\n'
     catalogue = type(CATALOGUE)([*CATALOGUE.values(), *parse_cards(text, where="own.toml")])
-    assert candidate_notes(["ours"], ["ours"], catalogue) == []
+    assert candidate_warnings(["ours"], ["ours"], catalogue) == []
 
 
 def _ranking(best, low, *others):
@@ -93,7 +98,7 @@ def _ranking(best, low, *others):
     ],
 )
 def test_a_best_gain_that_may_be_none_is_told(best, low, told):
-    found = choice_notes(_ranking(best, low), "xnli", CATALOGUE, level=0.8)
+    found = ranking_warnings(_ranking(best, low), "xnli", CATALOGUE, level=0.8)
     assert found == told * [
         "sw: even the best gain is not clearly above 0 (80% intervals): fine-tuning on the target "
         "alone may do as well"
@@ -103,8 +108,8 @@ def test_a_best_gain_that_may_be_none_is_told(best, low, told):
 def test_candidates_on_the_targets_own_data_are_told():
     ranking = _ranking("sst2", 0.01, "mnli", "squad", "squad_v2")
     own = "mnli is what xnli trains on: its gain is that of training longer"
-    assert choice_notes(ranking, "xnli", CATALOGUE, level=0.8) == [own]
-    assert choice_notes(ranking, "xquad", CATALOGUE, level=0.8) == [
+    assert ranking_warnings(ranking, "xnli", CATALOGUE, level=0.8) == [own]
+    assert ranking_warnings(ranking, "xquad", CATALOGUE, level=0.8) == [
         "squad is what xquad trains on: its gain is that of training longer",
         "squad_v2 shares training data with xquad: it is partly training longer",
     ]

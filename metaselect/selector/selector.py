@@ -6,28 +6,26 @@ from typing import Any, Self
 
 import pandas as pd
 
-from metaselect.about import About
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import DEFAULT_GROUPS, Group
 from metaselect.features.table import Unit, candidate_rows, prepare, rankable
-from metaselect.files import read_manifest, sealed_folder
-from metaselect.notes import (
-    SIMULATED_WARNING,
-    candidate_notes,
-    language_notes,
-    measured_notes,
-    target_notes,
-)
 from metaselect.parallel import ExecutorName
-from metaselect.pretrained import Commit, local_folder, refuse_pickles, uploaded
 from metaselect.ranking.predictor import Predictor
-from metaselect.reasons import reasons_for
 from metaselect.runs.gains import query_gains
-from metaselect.stored import KIND, SCHEMA, Stored, read_stored, write_stored
-from metaselect.training import Training, training_of
+from metaselect.selector.explain import reasons_for
+from metaselect.selector.hub import Commit, local_folder, upload
+from metaselect.selector.io import StoredSelector, read_selector, write_selector
+from metaselect.selector.provenance import Provenance, TrainingSummary, summarise_training
+from metaselect.selector.warnings import (
+    SIMULATED_TRAINING,
+    candidate_warnings,
+    difficulty_warnings,
+    language_warnings,
+    target_warnings,
+)
 
 Progress = Callable[[str], None]
 
@@ -51,7 +49,7 @@ class TaskSelector:
         predictors_: Fitted predictors: `target` for targets never seen, `family` for new languages
             of targets that were.
         training_: What they were fitted on.
-        about: Its licence and evaluations, which `save_pretrained` puts into the model card.
+        provenance: Its licence and evaluations, which `save_pretrained` puts into the model card.
 
     Example:
         selector = TaskSelector().fit(read_runs("mine.csv"))
@@ -81,8 +79,8 @@ class TaskSelector:
         self.storage = storage
         self.catalogue = shipped_catalogue() if catalogue is None else catalogue
         self.predictors_: dict[Unit, Predictor] = {}
-        self.training_: Training | None = None
-        self.about = About()
+        self.training_: TrainingSummary | None = None
+        self.provenance = Provenance()
 
     def fit(
         self,
@@ -132,7 +130,7 @@ class TaskSelector:
                     level=self.level,
                     progress=progress,
                 )
-        self.training_ = training_of(runs)
+        self.training_ = summarise_training(runs)
         return self
 
     def rank(
@@ -205,13 +203,13 @@ class TaskSelector:
     ) -> list[str]:
         """What a reader of such a ranking should know: what it rests on and extrapolates from."""
         training = self._fitted()
-        found = [SIMULATED_WARNING] if training.simulated else []
-        found += language_notes(languages, seen=training.languages)
-        found += target_notes(target, training.targets, self.catalogue)
+        found = [SIMULATED_TRAINING] if training.simulated else []
+        found += language_warnings(languages, seen=training.languages)
+        found += target_warnings(target, training.targets, self.catalogue)
         names = [name for name in self._candidates(candidates, training) if name != DIRECT]
-        found += candidate_notes(names, training.intermediates, self.catalogue)
+        found += candidate_warnings(names, training.intermediates, self.catalogue)
         if "measured" in self.groups:
-            found += measured_notes(names, self.catalogue)
+            found += difficulty_warnings(names, self.catalogue)
         if study is None and len(training.encoder_by_study) > 1:
             found.append(
                 f"for no encoder in particular: name one of the {len(training.encoder_by_study)} "
@@ -235,12 +233,10 @@ class TaskSelector:
 
     def save_pretrained(self, directory: str | Path) -> None:
         """Write the predictor into a folder: JSON, LightGBM text, a model card and a manifest."""
-        training = self._fitted()
-        made_by = {"settings": self._settings(), "n_runs": training.n_runs}
-        sealed = sealed_folder(Path(directory), kind=KIND, schema=SCHEMA, made_by=made_by)
-        stored = Stored(self._settings(), training, self.about, self.predictors_, self.catalogue)
-        with sealed as folder:
-            write_stored(folder, stored)
+        stored = StoredSelector(
+            self._settings(), self._fitted(), self.provenance, self.predictors_, self.catalogue
+        )
+        write_selector(Path(directory), stored)
 
     def push_to_hub(
         self,
@@ -271,7 +267,7 @@ class TaskSelector:
         """
         self._fitted()
         commit = Commit(commit_message, private=private, branch=branch, create_pr=create_pr)
-        return uploaded(self.save_pretrained, repo_id, commit, token=token)
+        return upload(self.save_pretrained, repo_id, commit, token=token)
 
     @classmethod
     def from_pretrained(
@@ -295,17 +291,15 @@ class TaskSelector:
                 version, or that holds a pickle.
         """
         folder = local_folder(str(directory), revision=revision, token=token)
-        refuse_pickles(folder)
-        read_manifest(folder, kind=KIND, schema=SCHEMA)
         cards = shipped_catalogue() if catalogue is None else catalogue
-        stored = read_stored(folder, cards)
+        stored = read_selector(folder, cards)
         try:
             selector = cls(catalogue=stored.catalogue, **stored.settings)
         except TypeError as error:
             raise MetaselectError(
                 f"{folder} is not a predictor this version reads: {error!r}."
             ) from error
-        selector.training_, selector.about = stored.training, stored.about
+        selector.training_, selector.provenance = stored.training, stored.provenance
         selector.predictors_ = dict(stored.predictors)
         return selector
 
@@ -313,23 +307,23 @@ class TaskSelector:
         names = ("n_trials", "n_folds", "n_best", "chance", "groups", "level", "random_state")
         return {name: getattr(self, name) for name in names}
 
-    def _fitted(self) -> Training:
+    def _fitted(self) -> TrainingSummary:
         if self.training_ is None:
             raise MetaselectError("This selector is not fitted: call fit or from_pretrained first.")
         return self.training_
 
-    def _check_target(self, target: str, training: Training) -> None:
+    def _check_target(self, target: str, training: TrainingSummary) -> None:
         if target not in self.catalogue and target not in training.targets:
             _ = self.catalogue[target]  # raises, with the nearest names
 
-    def _candidates(self, candidates: Sequence[str] | None, training: Training) -> list[str]:
+    def _candidates(self, candidates: Sequence[str] | None, training: TrainingSummary) -> list[str]:
         names = list(training.intermediates if candidates is None else candidates)
         for name in names:
             if name not in self.catalogue and name not in (*training.intermediates, DIRECT):
                 _ = self.catalogue[name]  # raises, with the nearest names
         return [*(name for name in dict.fromkeys(names) if name != DIRECT), DIRECT]
 
-    def _study(self, study: str | None, training: Training) -> str:
+    def _study(self, study: str | None, training: TrainingSummary) -> str:
         studies = list(training.encoder_by_study)
         if study is None:
             return studies[0] if len(studies) == 1 else ""

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.about import judged
-from metaselect.card import card_text
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.measured import read_measured
 from metaselect.cli.inputs import catalogue_from
@@ -15,14 +13,16 @@ from metaselect.files import CARD, read_manifest
 from metaselect.runs.schema import check_runs, table_hash
 from metaselect.runs.simulated import is_simulated
 from metaselect.selector import TaskSelector
-from metaselect.shipped import (
+from metaselect.selector.card import card_text
+from metaselect.selector.io import KIND, SCHEMA
+from metaselect.selector.provenance import summarise_evaluation
+from metaselect.selector.shipped import (
     RUNS_KIND,
     shipped_evaluation,
     shipped_measured,
     shipped_predictor,
     shipped_runs,
 )
-from metaselect.stored import KIND, SCHEMA
 
 PHANG = {"mnli", "anli_r3", "qqp", "squad", "squad_v2", "hellaswag", "cosmosqa"}
 SUPERGLUE = {"boolq", "cb", "copa", "rte", "wic", "wsc"}
@@ -78,13 +78,13 @@ def test_the_shipped_evaluation_is_of_the_shipped_runs_and_in_the_card(runs, sel
     assert [record["protocol"] for record in found.records] == [
         *["target"] * 3, "family", *["intermediate"] * 3, "encoder"
     ]  # fmt: skip
-    assert selector.about.judged == tuple(map(judged, found.records))
+    assert selector.provenance.evaluations == tuple(map(summarise_evaluation, found.records))
 
 
 def test_the_shipped_predictor_has_a_card_that_tells_of_its_runs(runs, selector):
     text = (shipped_predictor() / CARD).read_text(encoding="utf-8")
     assert table_hash(runs) in text
-    assert text == card_text(selector.training_, selector.predictors_, selector.about)
+    assert text == card_text(selector.training_, selector.predictors_, selector.provenance)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,9 @@ def test_they_are_used_with_the_shipped_runs_and_with_no_others():
 
 
 def test_a_copy_without_artifacts_says_what_to_do(monkeypatch, tmp_path):
-    monkeypatch.setattr("metaselect.shipped.resources.files", lambda name: tmp_path / "package")
+    monkeypatch.setattr(
+        "metaselect.selector.shipped.resources.files", lambda name: tmp_path / "package"
+    )
     with pytest.raises(MetaselectError, match="give your own with --runs"):
         shipped_runs()
     with pytest.raises(MetaselectError, match="make one with metaselect train"):

@@ -1,4 +1,4 @@
-"""Folders that predictors are read from and put to: here or on the hub, never with a pickle.
+"""Predictors on the hub: a copy of a repository as a folder, and a folder as a commit.
 
 A token of the hub is passed on and never shown: not in errors, not in logs.
 """
@@ -7,12 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from metaselect.errors import MetaselectError, MissingExtra
-from metaselect.files import MANIFEST
 
 _PATTERNS = ["*.json", "*.txt", "*.md", "*.csv"]  # what a predictor's folder holds
-_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +29,6 @@ class Commit:
     private: bool | None
     branch: str | None
     create_pr: bool
-
-
-def refuse_pickles(folder: Path) -> None:
-    """Refuse a folder that holds a file which can run code when it is read.
-
-    A folder without a manifest is no predictor, may be anything (`/`, a home), and is not searched.
-    """
-    if not (folder / MANIFEST).is_file():
-        return
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and (path.suffix.lower() in _PICKLES or _starts_like_a_pickle(path)):
-            raise MetaselectError(
-                f"{path} looks like a pickle, which can run code when read: refused. Predictor "
-                "folders hold JSON and text only."
-            )
 
 
 def local_folder(name: str, *, revision: str | None = None, token: str | None = None) -> Path:
@@ -79,7 +63,7 @@ def local_folder(name: str, *, revision: str | None = None, token: str | None = 
         ) from error
 
 
-def uploaded(write: Callable[[Path], None], name: str, commit: Commit, *, token: str | None) -> str:
+def upload(write: Callable[[Path], None], name: str, commit: Commit, *, token: str | None) -> str:
     """Put what `write` writes into a folder into the hub repository `owner/name`.
 
     Args:
@@ -92,25 +76,29 @@ def uploaded(write: Callable[[Path], None], name: str, commit: Commit, *, token:
         URL of the commit.
 
     Raises:
+        MissingExtra: huggingface_hub is not installed.
         MetaselectError: The hub refuses or cannot be reached.
     """
     try:
+        from huggingface_hub import HfApi
         from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
-
-        from metaselect.hub import HubUpload
     except ImportError as error:
         raise MissingExtra(f"Uploading to {name}", "hub") from error
     _check_token(token)
+    api = HfApi(token=token)
     try:
-        url = HubUpload(write).push_to_hub(
-            name,
-            token=token,
-            private=commit.private,
-            branch=commit.branch,
-            create_pr=commit.create_pr,
-            commit_message=commit.message,
-            delete_patterns=_PATTERNS,  # trees of the predictor that was there before
-        )
+        repository = api.create_repo(name, private=commit.private, exist_ok=True).repo_id
+        with TemporaryDirectory() as temp:
+            folder = Path(temp) / "predictor"
+            write(folder)
+            url = api.upload_folder(
+                repo_id=repository,
+                folder_path=folder,
+                commit_message=commit.message,
+                revision=commit.branch,
+                create_pr=commit.create_pr,
+                delete_patterns=_PATTERNS,  # trees of the predictor that was there before
+            )
     except (HTTPError, OSError, ValueError) as error:
         raise MetaselectError(
             f"{name} could not be uploaded ({_first_line(error, token)})."
@@ -127,8 +115,3 @@ def _check_token(token: str | None) -> None:
 def _first_line(error: BaseException, token: str | None) -> str:
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return line.replace(token, "***") if token else line
-
-
-def _starts_like_a_pickle(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(1) == b"\x80"

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.objectives import combined
+from metaselect.selector.combine import combine_languages
 
 
 def _table(gains, half=0.01):
@@ -38,7 +38,7 @@ EXPECTED = {  # of mnli
 
 @pytest.mark.parametrize("objective", EXPECTED)
 def test_gains_of_several_languages_become_one(objective):
-    found = combined(_table(GAINS), objective=objective).set_index("intermediate")
+    found = combine_languages(_table(GAINS), objective=objective).set_index("intermediate")
     expected = EXPECTED[objective]
     assert found.loc["mnli", ["score", "gain", "low", "high"]].tolist() == pytest.approx(
         [expected, expected, expected - 0.01, expected + 0.01]
@@ -58,29 +58,29 @@ def test_gains_of_several_languages_become_one(objective):
 def test_the_best_for_the_objective_comes_first(objective, order):
     gains = {code: dict(row) for code, row in GAINS.items()}
     gains["sw"]["mnli"] += 1e-9  # on the mean it is even with squad without this
-    found = combined(_table(gains), objective=objective)
+    found = combine_languages(_table(gains), objective=objective)
     assert found["intermediate"].tolist() == order
     assert found.index.tolist() == [0, 1, 2]
 
 
 def test_reasons_are_of_the_language_that_decides():
-    worst = combined(_table(GAINS), objective="worst").set_index("intermediate")
+    worst = combine_languages(_table(GAINS), objective="worst").set_index("intermediate")
     assert worst.loc["mnli", "reasons"] == ["mnli in de"]
-    mean = combined(_table(GAINS), objective="mean").set_index("intermediate")
+    mean = combine_languages(_table(GAINS), objective="mean").set_index("intermediate")
     assert mean.loc["mnli", "reasons"] == ["mnli in sw"]
 
 
 @pytest.mark.parametrize("objective", EXPECTED)
 def test_one_language_keeps_its_ranking(objective):
     table = _table({"sw": GAINS["sw"]})
-    found = combined(table, objective=objective)
+    found = combine_languages(table, objective=objective)
     columns = ["intermediate", "score", "gain", "low", "high", "p_positive", "reasons"]
     pd.testing.assert_frame_equal(found, table[columns])
 
 
 @pytest.mark.parametrize("objective", EXPECTED)
 def test_without_intervals_there_is_none(objective):
-    found = combined(_table(GAINS, half=np.nan), objective=objective)
+    found = combine_languages(_table(GAINS, half=np.nan), objective=objective)
     assert found["low"].isna().all()
     assert found["high"].isna().all()
     assert found["gain"].notna().all()
@@ -89,5 +89,5 @@ def test_without_intervals_there_is_none(objective):
 def test_every_family_weighs_the_same():
     # qu is Quechuan, ja and ko are families of their own: four families weigh a quarter each
     gains = {"de": {"mnli": 0.04}, "qu": {"mnli": 0.0}, "ja": {"mnli": 0.0}, "ko": {"mnli": 0.0}}
-    found = combined(_table(gains), objective="balanced")
+    found = combine_languages(_table(gains), objective="balanced")
     assert found["gain"].tolist() == pytest.approx([0.01])

@@ -13,7 +13,7 @@ from metaselect.files import CARD, MANIFEST, read_manifest, write_json, write_ma
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 from metaselect.selector import TaskSelector
-from metaselect.stored import KIND, SCHEMA
+from metaselect.selector.io import KIND, SCHEMA
 
 COLUMNS = [
     "language",

@@ -13,7 +13,7 @@ Objective = Literal["mean", "balanced", "worst"]
 _NUMBERS = ("score", "gain", "low", "high", "p_positive")
 
 
-def combined(table: pd.DataFrame, *, objective: Objective) -> pd.DataFrame:
+def combine_languages(table: pd.DataFrame, *, objective: Objective) -> pd.DataFrame:
     """Rank candidates for several languages at once, best first.
 
     Args:

@@ -7,30 +7,31 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from metaselect.about import About, Judged
 from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.features.table import Unit
 from metaselect.ranking.predictor import Predictor
-from metaselect.training import Training
+from metaselect.selector.provenance import EvaluationSummary, Provenance, TrainingSummary
 
 _METHODS = ("random", "direct", "size", "history", "history_kind", "ridge", "ranker", "ceiling")
 _MOST = 40  # names in a list; a table of thousands of sources would bury the rest
 
 
-def card_text(training: Training, predictors: Mapping[Unit, Predictor], about: About) -> str:
+def card_text(
+    training: TrainingSummary, predictors: Mapping[Unit, Predictor], provenance: Provenance
+) -> str:
     """The card: YAML front matter, then what it was trained on, how good it is, and its limits."""
     parts = [
-        _front_matter(training, about),
+        _front_matter(training, provenance),
         "# Which English task to fine-tune on first\n\n",
         _SIMULATED if training.simulated else "",
         _WHAT,
         _USE,
         _training_section(training),
-        _evaluation_section(predictors, about),
+        _evaluation_section(predictors, provenance),
         _LIMITS.format(
             encoders=_listed(dict.fromkeys(training.encoder_by_study.values())) or "none"
         ),
-        _licence_section(about),
+        _licence_section(provenance),
     ]
     return "".join(parts)
 
@@ -75,12 +76,12 @@ _LIMITS = """## Limits
 """
 
 
-def _front_matter(training: Training, about: About) -> str:
+def _front_matter(training: TrainingSummary, provenance: Provenance) -> str:
     tags = ["metaselect", "learning-to-rank", "cross-lingual-transfer", "intermediate-task"]
     lines = [
         "---",
         "library_name: metaselect",
-        *([f"license: {json.dumps(about.licence)}"] if about.licence else []),
+        *([f"license: {json.dumps(provenance.licence)}"] if provenance.licence else []),
         "pipeline_tag: tabular-regression",
         "tags:",
         *(f"- {tag}" for tag in [*tags, *(["simulated"] if training.simulated else [])]),
@@ -91,7 +92,7 @@ def _front_matter(training: Training, about: About) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _training_section(training: Training) -> str:
+def _training_section(training: TrainingSummary) -> str:
     rows = [
         [study, encoder, f"{training.rows_by_study[study]:,}" if training.rows_by_study else "?"]
         for study, encoder in training.encoder_by_study.items()
@@ -112,7 +113,7 @@ def _training_section(training: Training) -> str:
     )
 
 
-def _evaluation_section(predictors: Mapping[Unit, Predictor], about: About) -> str:
+def _evaluation_section(predictors: Mapping[Unit, Predictor], provenance: Provenance) -> str:
     text = (
         "## Evaluation\n\n"
         "On the inner folds that chose its settings, so flattered: mean of regret@1 and regret@3 "
@@ -128,12 +129,12 @@ def _evaluation_section(predictors: Mapping[Unit, Predictor], about: About) -> s
         for unit, predictor in predictors.items()
     ]
     text += _table(["for a", "loss", "settings tried", "intervals"], rows) + "\n"
-    if not about.judged:
+    if not provenance.evaluations:
         return text + "No nested evaluation is part of this card.\n\n"
-    return text + _nested_table(about.judged)
+    return text + _nested_table(provenance.evaluations)
 
 
-def _nested_table(found: Sequence[Judged]) -> str:
+def _nested_table(found: Sequence[EvaluationSummary]) -> str:
     """A line an evaluation, a column a method."""
     methods = [name for name in _METHODS if any(name in item.regrets for item in found)]
     rows = [
@@ -155,10 +156,10 @@ def _nested_table(found: Sequence[Judged]) -> str:
     )
 
 
-def _licence_section(about: About) -> str:
+def _licence_section(provenance: Provenance) -> str:
     named = (
-        f"This predictor: `{about.licence}`."
-        if about.licence
+        f"This predictor: `{provenance.licence}`."
+        if provenance.licence
         else "Its makers name no licence: ask them before you pass it on."
     )
     return (

@@ -4,23 +4,22 @@ from dataclasses import replace
 
 import pytest
 
-from metaselect.about import About, Judged
-from metaselect.card import card_text
 from metaselect.errors import MetaselectError
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 from metaselect.selector import TaskSelector
-from metaselect.shipped import shipped_predictor
-from metaselect.training import training_of
+from metaselect.selector.card import card_text
+from metaselect.selector.provenance import EvaluationSummary, Provenance, summarise_training
+from metaselect.selector.shipped import shipped_predictor
 
 REGRETS = {"random": (0.05, 0.03), "ranker": (0.0125, None)}
-JUDGED = Judged("target", 9, 3, REGRETS, (-0.0375, -0.05, -0.01), 20)
+JUDGED = EvaluationSummary("target", 9, 3, REGRETS, (-0.0375, -0.05, -0.01), 20)
 NASTY = 'a|b`<img src=x>\n---\nlicense: mit # "x"'
 
 
 @pytest.fixture(scope="module")
 def training():
-    return training_of(check_runs(simulated_runs(seed=0, noise=0.01), percent=False))
+    return summarise_training(check_runs(simulated_runs(seed=0, noise=0.01), percent=False))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def _front(text):
 
 
 def test_the_hub_reads_the_front_matter(training, predictors):
-    text = card_text(training, predictors, About(licence="cc-by-4.0"))
+    text = card_text(training, predictors, Provenance(licence="cc-by-4.0"))
     data = _front(text)
     assert data["library_name"] == "metaselect"
     assert data["license"] == "cc-by-4.0"
@@ -46,12 +45,12 @@ def test_the_hub_reads_the_front_matter(training, predictors):
 
 
 def test_norwegian_and_min_nan_stay_languages_in_yaml(training, predictors):
-    text = card_text(replace(training, languages=("nan", "no")), predictors, About())
+    text = card_text(replace(training, languages=("nan", "no")), predictors, Provenance())
     assert _front(text)["language"] == ["nan", "no"]
 
 
 def test_the_training_runs_are_told_by_rows_hash_and_source(training, predictors):
-    text = card_text(training, predictors, About())
+    text = card_text(training, predictors, Provenance())
     assert training.runs_hash in text
     assert "3,744 measured scores" in text
     for study, rows in training.rows_by_study.items():
@@ -64,14 +63,14 @@ def test_the_training_runs_are_told_by_rows_hash_and_source(training, predictors
 
 
 def test_without_a_licence_or_an_evaluation_the_card_says_so(training, predictors):
-    text = card_text(training, predictors, About())
+    text = card_text(training, predictors, Provenance())
     assert "license" not in _front(text)
     assert "Its makers name no licence" in text
     assert "No nested evaluation is part of this card" in text
 
 
 def test_an_evaluation_is_told_in_points(training, predictors):
-    text = card_text(training, predictors, About(judged=(JUDGED,)))
+    text = card_text(training, predictors, Provenance(evaluations=(JUDGED,)))
     lines = text.splitlines()
     head = next(number for number, line in enumerate(lines) if "left out whole |" in line)
     assert lines[head].split(" | ")[3:5] == ["random", "ranker"]
@@ -82,7 +81,7 @@ def test_an_evaluation_is_told_in_points(training, predictors):
 
 def test_evaluations_with_other_methods_share_one_table(training, predictors):
     other = replace(JUDGED, protocol="family", regrets={"size": (0.02, 0.01)}, n_settings=None)
-    text = card_text(training, predictors, About(judged=(JUDGED, other)))
+    text = card_text(training, predictors, Provenance(evaluations=(JUDGED, other)))
     assert "| target | 9 in 3 | 20 | 5.00 / 3.00 | – / – | 1.25 / – | -3.75 (-5.00 to -1.00) |" in (
         text
     )
@@ -98,7 +97,7 @@ def test_names_of_users_never_become_markup_or_yaml(training, predictors):
         targets=(NASTY,),
         simulated=False,
     )
-    text = card_text(nasty, predictors, About())
+    text = card_text(nasty, predictors, Provenance())
     assert "<img" not in text
     assert "license" not in _front(text)
     assert "simulated" not in _front(text)["tags"]
@@ -110,9 +109,9 @@ def test_names_of_users_never_become_markup_or_yaml(training, predictors):
 @pytest.mark.parametrize("licence", [NASTY, "", "CC BY 4.0", "-mit"])
 def test_a_licence_is_an_identifier(licence):
     with pytest.raises(MetaselectError, match="A licence is an identifier such as"):
-        About(licence=licence)
+        Provenance(licence=licence)
 
 
 def test_a_predictor_of_before_cards_says_that_nothing_was_recorded(training, predictors):
     old = replace(training, runs_hash=None, rows_by_study={}, rows_by_source={})
-    assert "hash of the table not recorded" in card_text(old, predictors, About())
+    assert "hash of the table not recorded" in card_text(old, predictors, Provenance())

@@ -12,13 +12,13 @@ from metaselect.features.measured.records import BY_NAME
 if TYPE_CHECKING:
     import pandas as pd
 
-SIMULATED_WARNING = (
+SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
 )
 _MUCH_IMPUTED = 0.5
 
 
-def language_notes(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
+def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
     """Languages outside the training runs, without vectors, or with mostly imputed typology."""
     found = []
     known = {resolve_language(code).code for code in seen}
@@ -36,7 +36,7 @@ def language_notes(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
     return found
 
 
-def target_notes(target: str, seen: Collection[str], catalogue: Catalogue) -> list[str]:
+def target_warnings(target: str, seen: Collection[str], catalogue: Catalogue) -> list[str]:
     """A target without a card, or whose training data no run has used."""
     found = []
     if target not in catalogue:
@@ -46,7 +46,7 @@ def target_notes(target: str, seen: Collection[str], catalogue: Catalogue) -> li
     return found
 
 
-def candidate_notes(names: Sequence[str], seen: Collection[str], catalogue: Catalogue) -> list[str]:
+def candidate_warnings(names: Sequence[str], seen: Collection[str], catalogue: Catalogue) -> list[str]:
     """Candidates that no run has tried, or that have no card."""
     found = []
     new = [name for name in names if name not in seen]
@@ -58,7 +58,7 @@ def candidate_notes(names: Sequence[str], seen: Collection[str], catalogue: Cata
     return found
 
 
-def choice_notes(
+def ranking_warnings(
     table: "pd.DataFrame", target: str, catalogue: Catalogue, *, level: float
 ) -> list[str]:
     """What a ranking itself does not say: a best gain that may be none, candidates on shared data.
@@ -86,7 +86,7 @@ def choice_notes(
     return found
 
 
-def measured_notes(names: Sequence[str], catalogue: Catalogue) -> list[str]:
+def difficulty_warnings(names: Sequence[str], catalogue: Catalogue) -> list[str]:
     """Candidates whose difficulty was not measured, and what measuring it would cost.
 
     The cost is that of one short training of each with a small encoder on one CPU core.

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from metaselect.runs.schema import check_runs
-from metaselect.seen import MeasuredGain, measured_gains
+from metaselect.selector.measured_gains import MeasuredGain, measured_gains
 
 
 def table(*rows):

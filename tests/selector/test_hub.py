@@ -8,9 +8,9 @@ import pytest
 
 from metaselect.errors import MetaselectError
 from metaselect.files import CARD, MANIFEST
-from metaselect.pretrained import local_folder
 from metaselect.selector import TaskSelector
-from metaselect.shipped import shipped_predictor
+from metaselect.selector.hub import local_folder
+from metaselect.selector.shipped import shipped_predictor
 from tests.harness.hub_server import COMMIT, serving
 
 pytest.importorskip("huggingface_hub", reason="comes with metaselect[hub]")
@@ -20,7 +20,7 @@ PUSH = f"""
 import logging
 logging.basicConfig(level=logging.DEBUG)
 from metaselect.selector import TaskSelector
-from metaselect.shipped import shipped_predictor
+from metaselect.selector.shipped import shipped_predictor
 selector = TaskSelector.from_pretrained(shipped_predictor())
 print(selector.push_to_hub("me/predictor", token="{TOKEN}", private=True))
 """
