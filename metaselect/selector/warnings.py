@@ -46,7 +46,9 @@ def target_warnings(target: str, seen: Collection[str], catalogue: Catalogue) ->
     return found
 
 
-def candidate_warnings(names: Sequence[str], seen: Collection[str], catalogue: Catalogue) -> list[str]:
+def candidate_warnings(
+    names: Sequence[str], seen: Collection[str], catalogue: Catalogue
+) -> list[str]:
     """Candidates that no run has tried, or that have no card."""
     found = []
     new = [name for name in names if name not in seen]

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -50,6 +51,13 @@ def test_the_tour_is_as_short_as_it_says():
     counted = [len([line for line in lines if line.strip()]) for lines in blocks[:2]]
     assert counted[0] <= 15
     assert counted[1] <= 3
+
+
+def test_every_name_of_the_python_reference_is_there():
+    text = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
+    names = re.findall(r"^::: (\S+)$", text, re.MULTILINE)
+    assert len(names) >= 8
+    assert all(pkgutil.resolve_name(name) for name in names)
 
 
 def test_every_page_is_in_the_navigation():
