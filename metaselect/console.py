@@ -1,4 +1,4 @@
-"""What a person or a program sees: results on stdout, everything else on stderr."""
+"""Printing: results go to stdout, everything else to stderr."""
 
 import io
 import json
@@ -12,7 +12,7 @@ _MOST_FITTED = 500  # rows: fitting the 8,000 languages to a terminal takes seco
 
 
 def print_json(value: Any) -> None:
-    """One JSON object on stdout, on one line; other letters than ASCII's only if it takes them."""
+    """Print one JSON object on one line of stdout; escape non-ASCII unless stdout is UTF-8."""
     takes_all = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     print(json.dumps(value, ensure_ascii=not takes_all, allow_nan=False))
 
@@ -20,11 +20,11 @@ def print_json(value: Any) -> None:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, note: str = ""
 ) -> None:
-    """A table on stdout: in lines that are never broken where stdout is not a terminal.
+    """Print a table on stdout; lines are wrapped only on a terminal.
 
     Args:
         title: Above the table.
-        columns: Heads; numbers belong right: start those heads with `>`.
+        columns: Heads; a head that starts with `>` aligns its column right, for numbers.
         rows: Cells as text, one sequence a row.
         note: A line below.
     """
@@ -38,7 +38,7 @@ def print_table(
 
 
 def _print_fitted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns that share the terminal's width; long cells are broken."""
+    """Fit the columns to the terminal's width; long cells are wrapped."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
@@ -53,7 +53,7 @@ def _print_fitted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None
 
 
 def _print_aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell, one line a row."""
+    """Print each row on one line, each column as wide as its widest cell."""
     from rich.cells import cell_len
 
     right = [head.startswith(">") for head in columns]
@@ -70,7 +70,7 @@ def _print_aligned(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Non
 
 
 def ready_streams() -> None:
-    """Make stdout and stderr take any text: closed ones swallow it, narrow encodings escape it."""
+    """Make stdout and stderr take any text: drop it if closed, escape what they cannot encode."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the shell, as with >&-
@@ -80,18 +80,18 @@ def ready_streams() -> None:
 
 
 def say(line: str) -> None:
-    """A line of progress or warning on stderr."""
+    """Print one line of progress on stderr."""
     print(line, file=sys.stderr, flush=True)
 
 
 def warn(lines: Sequence[str]) -> None:
-    """Warnings on stderr, each on a line of its own."""
+    """Print each warning on a line of stderr."""
     for line in lines:
         say(f"warning: {line}")
 
 
 def few(names: Sequence[str]) -> str:
-    """The first five names, and a sign that there are more."""
+    """The first five names, with `...` if there are more."""
     return ", ".join(names[:_A_FEW]) + (", ..." if len(names) > _A_FEW else "")
 
 

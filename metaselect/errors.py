@@ -9,7 +9,7 @@ class MetaselectError(Exception):
 
 
 class UnknownName(MetaselectError):
-    """A task, language, study or feature that nothing here knows, with the nearest names."""
+    """An unknown task, language, study or feature; the message gives the nearest names."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
@@ -23,14 +23,14 @@ class UnknownName(MetaselectError):
 
 
 class MissingExtra(MetaselectError):
-    """A part that needs an optional dependency which is not installed."""
+    """An optional dependency is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs more packages: pip install 'metaselect[{extra}]'.")
 
 
 class UnknownChoice(MetaselectError):
-    """A value that is none of a few allowed ones."""
+    """A value outside the allowed set."""
 
     def __init__(self, option: str, value: str, allowed: Iterable[str]) -> None:
         super().__init__(f"{option} is one of {', '.join(allowed)}, not {value!r}.")

@@ -150,11 +150,11 @@ def sealed_folder(
 
 
 def _replaceable(folder: Path, kind: str) -> bool:
-    return folder.is_dir() and (kind_of(folder) == kind or not any(folder.iterdir()))
+    return folder.is_dir() and (folder_kind(folder) == kind or not any(folder.iterdir()))
 
 
-def kind_of(folder: Path) -> str | None:
-    """What a finished folder holds by its manifest; None where there is none of ours."""
+def folder_kind(folder: Path) -> str | None:
+    """The kind in a folder's manifest; None if it has no manifest of ours."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         return str(content["kind"])

@@ -19,17 +19,16 @@ from metaselect.errors import MetaselectError, MissingExtra
 ExecutorName = Literal["local", "ray"]
 
 MAX_RETRIES = 3
-"""Times that work is given to another node when its own is lost."""
+"""How often a job is moved to another node when its own is lost."""
 _PATIENCE_S = 10.0
-_AHEAD = 4  # pieces of work that wait for each core
+_AHEAD = 4  # jobs queued for each core
 
 
 @contextmanager
 def cluster() -> Iterator[Any]:
-    """The ray module, joined to a cluster; left again unless the caller had joined it.
+    """Join a Ray cluster and yield the ray module; leave it again unless the caller had joined it.
 
-    Until then this process's stdout is its stderr: Ray tells of lost nodes on stdout, where results
-    go.
+    Meanwhile stdout is redirected to stderr: Ray reports lost nodes on stdout, where results go.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -55,7 +54,7 @@ def cluster() -> Iterator[Any]:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would wait for minutes."""
+    """Fail within seconds if nothing answers; Ray would wait for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return
@@ -74,12 +73,12 @@ def _no_cluster(where: str, error: Exception) -> MetaselectError:
 
 
 def beside_me(ray: Any, made: Callable[..., Any], *arguments: Any) -> Any:
-    """An object in a process of its own on this very machine, for `asked` on any node.
+    """Start a Ray actor on this machine; any node may call it with `asked`.
 
     Args:
         ray: From `cluster`.
-        made: Its class.
-        arguments: Of the class.
+        made: Class of the actor.
+        arguments: Arguments of the class.
     """
     here = ray.get_runtime_context().get_node_id()
     place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
@@ -88,7 +87,7 @@ def beside_me(ray: Any, made: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def asked(actor: Any, method: str, *arguments: Any) -> Any:
-    """What a method of an object from `beside_me` returns."""
+    """Call a method of an actor from `beside_me` and return its result."""
     import ray
 
     return ray.get(getattr(actor, method).remote(*arguments))
@@ -97,10 +96,10 @@ def asked(actor: Any, method: str, *arguments: Any) -> Any:
 def carried(
     ray: Any, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]
 ) -> Iterator[Any]:
-    """Results of a function on the cluster's cores, in the jobs' order.
+    """Run a function on the cluster's cores; yield its results in the jobs' order.
 
-    Work on a node that is lost is done again on another; a function's own error is raised here,
-    and what has not begun by then does not.
+    A job on a lost node is run again on another. An error in the function is raised here, and
+    jobs that have not started are cancelled.
 
     Args:
         ray: From `cluster`.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from metaselect.console import few, warn
 from metaselect.errors import MetaselectError, UnknownChoice
-from metaselect.files import kind_of
+from metaselect.files import folder_kind
 from metaselect.selector.shipped import shipped_measured, shipped_runs
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def check_out(out: Path | None, *, kind: str) -> None:
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise MetaselectError(f"--out {out} cannot be made in {above}: choose another folder.")
     empty = not out.exists() or (out.is_dir() and not any(out.iterdir()))
-    if not empty and kind_of(out) != kind:
+    if not empty and folder_kind(out) != kind:
         raise MetaselectError(
             f"{out} is there already and is not a finished {kind} folder: choose another --out, "
             "or remove it."

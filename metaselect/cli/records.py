@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.evaluation.results import SCHEMA
-from metaselect.files import kind_of, read_manifest
+from metaselect.files import folder_kind, read_manifest
 
 FINDINGS: Final = "findings"
 """Kind of the folder in which `metaselect reproduce` keeps all its records."""
@@ -40,7 +40,7 @@ def read_records(folders: Iterable[Path], kind: Literal["evaluation", "ablation"
 
 
 def _read(folder: Path, kind: str) -> Records:
-    held = FINDINGS if kind_of(folder) == FINDINGS else kind
+    held = FINDINGS if folder_kind(folder) == FINDINGS else kind
     manifest = read_manifest(folder, kind=held, schema=SCHEMA)
     whole = f"{kind}.json"
     names = [name for name in manifest.hashes if name == whole or name.startswith(f"{kind}-")]

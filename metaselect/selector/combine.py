@@ -1,4 +1,4 @@
-"""One intermediate for a set of languages: gains of each language made into one."""
+"""Rankings of several languages combined into one."""
 
 from collections import Counter
 from typing import Literal

@@ -1,4 +1,4 @@
-"""Why a candidate stands where it stands, in words, from the model's own contributions."""
+"""Reasons for a candidate's rank, in words, from the model's feature contributions."""
 
 from collections.abc import Sequence
 
@@ -42,10 +42,10 @@ def reasons_for(
 ) -> list[list[str]]:
     """Up to three reasons for each row, largest first: `+1.2 points, affinity: same kind of task`.
 
-    A reason is what a feature group adds, and the feature in it that adds most that way: features
-    of one group say nearly the same, and trees play them off against each other. What every
-    candidate of a query shares cannot tell them apart and is left out. Features of two groups are
-    divided as `group_shares` says.
+    A reason names what a feature group adds, and its feature that adds most in that direction.
+    Groups are used because features of one group are nearly redundant, and trees trade them off
+    against each other. What every candidate of a query shares is subtracted. A feature of two
+    groups is divided as `group_shares` says.
 
     Args:
         rows: Candidates, with intermediate and query.
@@ -67,7 +67,7 @@ def reasons_for(
 
 
 def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
-    """The groups that add most, with the feature that speaks for each.
+    """The groups that add most, each with its strongest feature.
 
     Args:
         names: Features.

@@ -1,4 +1,4 @@
-"""What runs have measured of a target in the languages of a ranking, to stand beside it."""
+"""Measured gains of a target in the languages of a ranking, shown beside the expected ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from metaselect.runs.gains import control_gains, observed_gains
 
 @dataclass(frozen=True, slots=True)
 class MeasuredGain:
-    """The gain of one intermediate on one target in one language, as runs have it.
+    """The measured gain of one intermediate on one target in one language.
 
     Attributes:
         gain: Score with it minus score `direct`, a fraction; the mean over studies where several
@@ -29,7 +29,7 @@ class MeasuredGain:
 def measured_gains(
     runs: pd.DataFrame, *, target: str, languages: Sequence[str], study: str | None
 ) -> dict[tuple[str, str], MeasuredGain]:
-    """The gains that runs have of a target, by language and intermediate.
+    """The measured gains of a target, by (language, intermediate).
 
     Args:
         runs: A table from `check_runs`.
@@ -38,8 +38,8 @@ def measured_gains(
         study: This study alone; None takes all.
 
     Returns:
-        Nothing of `direct`, and nothing of queries without `direct`; the control `direct+`, which
-        no ranking has, where it was run.
+        No entry for `direct`, and none for queries without `direct` runs. The control `direct+`,
+        which no ranking has, is there where it was run.
     """
     codes = {code: _one_code(code) for code in languages}
     wanted = runs["target"] == target
@@ -67,6 +67,6 @@ def _pooled(cell: pd.DataFrame) -> MeasuredGain:
 
 
 def _one_code(code: str) -> str:
-    """One code for all codes of a language; as it stands where the catalogue has none."""
+    """The catalogue's code of a language; the given code if the catalogue has none."""
     found = find_language(code)
     return code if found is None else found.code

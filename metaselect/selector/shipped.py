@@ -1,10 +1,11 @@
-"""What comes with the package: the runs of the reference study, and a predictor trained on them."""
+"""What ships with the package: the reference study's runs, its evaluation, and a predictor."""
 
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaselect.errors import MetaselectError
+from metaselect.files import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,12 +15,11 @@ RUNS_TABLE = "runs.csv.gz"
 
 
 def shipped_runs() -> "pd.DataFrame":
-    """The runs that ship: zero-shot transfer runs of the reference study.
+    """The zero-shot transfer runs of the reference study.
 
     Raises:
         MetaselectError: They are not there, or a file has changed.
     """
-    from metaselect.files import read_manifest
     from metaselect.runs.exchange import read_runs
 
     folder = _shipped("runs", "No runs ship with this copy: give your own with --runs.")
@@ -28,7 +28,7 @@ def shipped_runs() -> "pd.DataFrame":
 
 
 def shipped_measured() -> Path | None:
-    """What was measured of the pairs and languages of those runs; None where it does not ship."""
+    """Table of features measured for those runs' pairs and languages; None if it does not ship."""
     return next((path for path in _places("measured.csv") if path.is_file()), None)
 
 
@@ -59,12 +59,12 @@ def _shipped(name: str, missing: str) -> Path:
         MetaselectError: It is not there.
     """
     for folder in _places(name):
-        if (folder / "manifest.json").is_file():
+        if (folder / MANIFEST).is_file():
             return folder
     raise MetaselectError(missing)
 
 
 def _places(name: str) -> tuple[Path, Path]:
-    """Where a part of `artifacts/` may be: inside the package, or in a checkout."""
+    """Possible places of a part of `artifacts/`: inside the package, or in a checkout."""
     package = Path(str(resources.files("metaselect")))
     return package / "artifacts" / name, package.parent / "artifacts" / name

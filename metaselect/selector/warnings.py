@@ -1,4 +1,4 @@
-"""What a reader of a ranking should know of its target, languages and candidates."""
+"""Warnings beside a ranking: about its target, languages, candidates and best gain."""
 
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ _MUCH_IMPUTED = 0.5
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
-    """Languages outside the training runs, without vectors, or with mostly imputed typology."""
+    """Warn of languages outside the training runs, without vectors, or mostly imputed."""
     found = []
     known = {resolve_language(code).code for code in seen}
     asked = {language.code: language for language in map(resolve_language, codes)}
@@ -37,7 +37,7 @@ def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[st
 
 
 def target_warnings(target: str, seen: Collection[str], catalogue: Catalogue) -> list[str]:
-    """A target without a card, or whose training data no run has used."""
+    """Warn of a target without a card, or whose training data no run has used."""
     found = []
     if target not in catalogue:
         found.append(f"{target} has no task card: ranked on its runs alone (add one with --tasks)")
@@ -49,7 +49,7 @@ def target_warnings(target: str, seen: Collection[str], catalogue: Catalogue) ->
 def candidate_warnings(
     names: Sequence[str], seen: Collection[str], catalogue: Catalogue
 ) -> list[str]:
-    """Candidates that no run has tried, or that have no card."""
+    """Warn of candidates that no run has tried, or that have no card."""
     found = []
     new = [name for name in names if name not in seen]
     if new:
@@ -63,7 +63,7 @@ def candidate_warnings(
 def ranking_warnings(
     table: "pd.DataFrame", target: str, catalogue: Catalogue, *, level: float
 ) -> list[str]:
-    """What a ranking itself does not say: a best gain that may be none, candidates on shared data.
+    """Warn of a best gain that may be zero, and of candidates that share data with the target.
 
     Args:
         table: From `TaskSelector.rank`, whole.
@@ -89,7 +89,7 @@ def ranking_warnings(
 
 
 def difficulty_warnings(names: Sequence[str], catalogue: Catalogue) -> list[str]:
-    """Candidates whose difficulty was not measured, and what measuring it would cost.
+    """Warn of candidates whose difficulty was not measured, with the cost of measuring it.
 
     The cost is that of one short training of each with a small encoder on one CPU core.
     """
