@@ -46,5 +46,6 @@ def _is_named(path: Path) -> bool:
         return sha256_of(path) == path.name
     if len(path.name) == 40:
         content = path.read_bytes()
-        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest() == path.name
+        blob = b"blob %d\0" % len(content) + content
+        return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == path.name
     return True
