@@ -73,7 +73,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.selector.measured_gains import measured_gains
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_predictor
-    from metaselect.selector.warnings import ranking_warnings
+    from metaselect.selector.warnings import ranking_warnings, runs_warnings
 
     goal = _objective(objective)
     folder = str(shipped_predictor()) if predictor is None else predictor
@@ -89,6 +89,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         *selector.warnings(target=target, languages=codes, candidates=names, study=study),
         *ranking_warnings(table, target, selector.catalogue, level=selector.level),
     ]
+    if own is not None:
+        firsts = table.loc[table["rank"] == 1, "intermediate"].tolist()
+        in_study = own if study is None else own[own["study"] == study]
+        notes += runs_warnings(in_study, firsts, target, selector.catalogue)
     warn(notes)
     seen: Measured | None = None
     if own is not None:

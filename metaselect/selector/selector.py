@@ -147,8 +147,8 @@ class TaskSelector:
         Args:
             target: Name of the target task, with a card or seen in training.
             languages: Codes, each resolved by the catalogue.
-            candidates: Intermediates to choose among, those of the training runs by default;
-                `direct` is always added.
+            candidates: Intermediates to choose among, those of the training runs but the target
+                by default; `direct` is always added.
             top: Rows to keep for each language; None keeps all.
             study: Training study whose encoder and protocol are to be used; where training had
                 one study, that one, else none in particular.
@@ -166,7 +166,7 @@ class TaskSelector:
         codes = [resolve_language(code).code for code in languages]
         if not codes:
             raise MetaselectError("No language to rank for: give at least one code.")
-        names = self._candidates(candidates, training)
+        names = self._candidates(candidates, training, target)
         self._check_target(target, training)
         chosen = self._study(study, training)
         encoder = training.encoder_by_study.get(chosen, "")
@@ -206,7 +206,7 @@ class TaskSelector:
         found = [SIMULATED_TRAINING] if training.simulated else []
         found += language_warnings(languages, seen=training.languages)
         found += target_warnings(target, training.targets, self.catalogue)
-        names = [name for name in self._candidates(candidates, training) if name != DIRECT]
+        names = [name for name in self._candidates(candidates, training, target) if name != DIRECT]
         found += candidate_warnings(names, training.intermediates, self.catalogue)
         if "measured" in self.groups:
             found += difficulty_warnings(names, self.catalogue)
@@ -316,11 +316,26 @@ class TaskSelector:
         if target not in self.catalogue and target not in training.targets:
             _ = self.catalogue[target]  # raises, with the nearest names
 
-    def _candidates(self, candidates: Sequence[str] | None, training: TrainingSummary) -> list[str]:
-        names = list(training.intermediates if candidates is None else candidates)
+    def _candidates(
+        self, candidates: Sequence[str] | None, training: TrainingSummary, target: str
+    ) -> list[str]:
+        """Intermediates to rank, `direct` last: those asked for, or those seen but the target."""
+        names = (
+            [name for name in training.intermediates if name != target]
+            if candidates is None
+            else list(candidates)
+        )
         for name in names:
             if name not in self.catalogue and name not in (*training.intermediates, DIRECT):
                 _ = self.catalogue[name]  # raises, with the nearest names
+        untrained = [
+            name for name in names if (card := self.catalogue.find(name)) and card.train_size == 0
+        ]
+        if untrained:
+            raise MetaselectError(
+                f"{', '.join(untrained)}: no training data, so nothing can be fine-tuned on it "
+                "first. Leave it out of the candidates."
+            )
         return [*(name for name in dict.fromkeys(names) if name != DIRECT), DIRECT]
 
     def _study(self, study: str | None, training: TrainingSummary) -> str:

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.console import few
+from metaselect.console import few, points
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
+from metaselect.runs.floors import MAJORITY
+from metaselect.runs.gains import observed_gains
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +18,7 @@ SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
 )
 _MUCH_IMPUTED = 0.5
+_NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
@@ -85,6 +88,53 @@ def ranking_warnings(
             found.append(f"{name} is what {target} trains on: its gain is that of training longer")
         elif catalogue.share_source(name, source) or catalogue.share_source(name, target):
             found.append(f"{name} shares training data with {target}: it is partly training longer")
+    return found
+
+
+def runs_warnings(
+    runs: "pd.DataFrame", first_choices: Sequence[str], target: str, catalogue: Catalogue
+) -> list[str]:
+    """Warn where a target's own runs stand at their floor, or speak against the choice made.
+
+    Args:
+        runs: A table from `check_runs`; rows of other targets are left aside.
+        first_choices: Intermediates that a ranking puts first.
+        target: Of the ranking.
+        catalogue: Task cards.
+    """
+    own = runs[runs["target"] == target]
+    if own.empty:
+        return []
+    return [*_floor_warnings(own, target, catalogue), *_contradictions(own, first_choices, target)]
+
+
+def _floor_warnings(own: "pd.DataFrame", target: str, catalogue: Catalogue) -> list[str]:
+    """Warn of a target whose scores are hardly better than a constant answer's."""
+    card = catalogue.find(target)
+    chance = None if card is None else card.chance
+    floor = own[MAJORITY].mean() if MAJORITY in own else chance
+    mean = float(own["score"].mean())
+    if floor is None or not mean < floor + _NEAR_FLOOR:
+        return []
+    return [
+        f"{target}: its runs are hardly better than a constant answer (mean {mean * 100:.1f}, "
+        f"constant {floor * 100:.1f}), so their gains may be noise"
+    ]
+
+
+def _contradictions(own: "pd.DataFrame", first_choices: Sequence[str], target: str) -> list[str]:
+    """Warn of a first choice whose measured mean gain on the target lies below 0."""
+    gains = observed_gains(own.reset_index(drop=True))
+    found = []
+    for name in dict.fromkeys(first_choices):
+        cells = gains[gains["intermediate"] == name]
+        mean, se = float(cells["gain"].mean()), float(cells["gain_se"].mean())
+        if name != DIRECT and mean < -max(0.0, se):
+            n_languages = cells["language"].nunique()
+            found.append(
+                f"{name}: the runs speak against it: it changed {target} by {points(mean)} points "
+                f"in the mean of {n_languages} language{'s' if n_languages > 1 else ''}"
+            )
     return found
 
 

@@ -339,3 +339,15 @@ class TestMeasured:
 
 def test_the_shipped_cards_are_the_default():
     assert TaskSelector().catalogue is shipped_catalogue()
+
+
+def test_a_target_is_no_candidate_for_itself_unless_asked_for(selector):
+    found = selector.rank(target="mnli", languages=["en"])
+    assert "mnli" not in set(found["intermediate"])
+    asked = selector.rank(target="mnli", languages=["en"], candidates=["mnli"])
+    assert set(asked["intermediate"]) == {"mnli", "direct"}
+
+
+def test_a_task_without_training_data_is_no_candidate(selector):
+    with pytest.raises(MetaselectError, match="tatoeba: no training data"):
+        selector.rank(target="xnli", languages=["sw"], candidates=["mnli", "tatoeba"])

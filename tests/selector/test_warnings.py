@@ -2,10 +2,12 @@ import pandas as pd
 import pytest
 
 from metaselect.catalogue.cardfiles import parse_cards, shipped_catalogue
+from metaselect.runs.schema import check_runs
 from metaselect.selector.warnings import (
     candidate_warnings,
     language_warnings,
     ranking_warnings,
+    runs_warnings,
     target_warnings,
 )
 
@@ -113,3 +115,39 @@ def test_candidates_on_the_targets_own_data_are_told():
         "squad is what xquad trains on: its gain is that of training longer",
         "squad_v2 shares training data with xquad: it is partly training longer",
     ]
+
+
+def runs_of(target, scores):
+    """Runs of a target in three languages and two seeds: score by intermediate."""
+    return check_runs(
+        pd.DataFrame(
+            {
+                "study": "s", "encoder": "e", "adaptation": "finetune", "intermediate": name,
+                "target": target, "language": language, "metric": "accuracy",
+                "score": score + 0.001 * seed, "seed": seed, "source": "made here",
+            }
+            for name, score in scores.items()
+            for language in ("de", "sw", "ta")
+            for seed in (0, 1)
+        ),
+        percent=False,
+    )  # fmt: skip
+
+
+def test_runs_that_speak_against_the_first_choice_are_told():
+    runs = runs_of("xnli", {"direct": 0.70, "mnli": 0.75, "squad": 0.66})
+    assert runs_warnings(runs, ["mnli"], "xnli", CATALOGUE) == []
+    assert runs_warnings(runs, ["direct"], "xnli", CATALOGUE) == []
+    assert runs_warnings(runs, ["squad"], "panx", CATALOGUE) == []  # no runs of it
+    assert runs_warnings(runs, ["squad", "squad"], "xnli", CATALOGUE) == [
+        "squad: the runs speak against it: it changed xnli by -4.00 points in the mean of 3 "
+        "languages"
+    ]
+
+
+def test_runs_at_a_constant_answer_s_level_are_told():
+    runs = runs_of("xcopa", {"direct": 0.50, "copa": 0.51})
+    (told,) = runs_warnings(runs, ["copa"], "xcopa", CATALOGUE)
+    assert told.startswith("xcopa: its runs are hardly better than a constant answer (mean 50.6")
+    measured = runs.assign(majority_score=0.3)
+    assert runs_warnings(measured, ["copa"], "xcopa", CATALOGUE) == []
