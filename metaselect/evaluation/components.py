@@ -53,8 +53,11 @@ def codes_of(gains: pd.DataFrame) -> dict[str, Codes]:
 
 def combined(columns: Mapping[str, Codes], part: Iterable[str]) -> Codes:
     """One code for each combination of some columns' values, from 0."""
-    codes = np.zeros(len(columns["target"]), dtype=np.int64)
-    for name in sorted(part):
+    names = sorted(part)
+    if not names:
+        return np.zeros(len(columns["target"]), dtype=np.int64)
+    codes = columns[names[0]]
+    for name in names[1:]:
         joined = codes * (columns[name].max() + 1) + columns[name]
         codes = pd.factorize(joined)[0].astype(np.int64)
     return codes

@@ -224,10 +224,12 @@ class TaskSelector:
         return self._fitted().simulated
 
     def predictor_for(self, target: str) -> Predictor:
-        """The predictor that fits a target: for targets seen in training, or for new ones."""
+        """The predictor that fits a target: for new ones, or for those seen in training.
+
+        A target counts as seen where it shares training data with one that was, by the cards.
+        """
         training = self._fitted()
-        seen = {self.catalogue.training_source(name) for name in training.targets}
-        known = self.catalogue.training_source(target) in seen
+        known = any(self.catalogue.share_training(target, name) for name in training.targets)
         unit: Unit = "family" if known and "family" in self.predictors_ else "target"
         return self.predictors_[unit]
 
