@@ -224,10 +224,7 @@ class TaskSelector:
         return self._fitted().simulated
 
     def predictor_for(self, target: str) -> Predictor:
-        """The predictor that fits a target: for new ones, or for those seen in training.
-
-        A target counts as seen where it shares training data with one that was, by the cards.
-        """
+        """The predictor for targets seen in training, or sharing data with one; or for new ones."""
         training = self._fitted()
         known = any(self.catalogue.share_training(target, name) for name in training.targets)
         unit: Unit = "family" if known and "family" in self.predictors_ else "target"
