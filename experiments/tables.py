@@ -70,6 +70,11 @@ _PRODUCTS = (
     "intermediate x target x language",
 )  # fmt: skip
 
+_VIEWS = {
+    "all": "as they are", "trained": "without untrained targets", "all_scaled": "scaled alike",
+    "trained_scaled": "scaled alike, without untrained targets",
+}  # fmt: skip
+
 
 def main() -> int:
     """Write the tables anew, or check them."""
@@ -106,16 +111,33 @@ def protocols() -> str:
 
 
 def shares() -> str:
-    """What the gains of the main grid are made of."""
-    study = _record("anatomy")["studies"][0]
-    by_factor = {item["factor"]: item for item in study["shares"]}
+    """What the gains of the main grid are made of, a row for each view of them."""
+    views = _record("anatomy")["studies"][0]["by_view"]
     named = (*_FACTORS, *_PRODUCTS)
-    cells = [_share(by_factor[name]) for name in named]
-    noise = sum(item["share"] for name, item in by_factor.items() if name not in named)
-    heads = [name.replace(" x ", " × ") for name in named]
-    return _table(
-        [*heads, "noise of training and of test samples"], [[*cells, f"{noise * 100:.0f} %"]]
-    )
+    rows = []
+    for name, words in _VIEWS.items():
+        by_factor = {item["factor"]: item for item in views[name]["shares"]}
+        noise = views[name]["noise"]
+        cells = [f"{noise[part] * 100:.0f} %" for part in ("share", "training", "fixed_test_rows")]
+        rows.append([words, *(_share(by_factor[factor]) for factor in named), *cells])
+    heads = ["gains", *(name.replace(" x ", " × ") for name in named), "noise"]
+    return _table([*heads, "of it training", "of it scoring on the fixed test rows"], rows)
+
+
+def sensitivity() -> str:
+    """The smallest effect of intermediate x target x language that the shares would show."""
+    views = _record("anatomy")["studies"][0]["by_view"]
+    rows = []
+    for name, words in _VIEWS.items():
+        found = views[name]["sensitivity"]
+        sd, unit = found["detectable"], "of a target's SD"
+        if not name.endswith("scaled"):
+            sd, unit = sd and sd * 100, "points"
+        smallest = "none tried" if sd is None else f"{sd:.2f} {unit}"
+        parts = [f"{found[part] * 100:.1f} %" for part in ("observed", "threshold")]
+        rows.append([words, smallest, *parts, f"{found['p']:.3f}"])
+    heads = ["gains", "smallest SD recovered", "share observed", "95 % of draws without an effect"]
+    return _table([*heads, "p"], rows)
 
 
 def ladder() -> str:
@@ -182,8 +204,8 @@ def answer() -> str:
 
 
 TABLES = {
-    "answer": answer, "protocols": protocols, "shares": shares, "ladder": ladder, "steps": steps,
-    "definitions": definitions,
+    "answer": answer, "protocols": protocols, "shares": shares, "sensitivity": sensitivity,
+    "ladder": ladder, "steps": steps, "definitions": definitions,
 }  # fmt: skip
 
 

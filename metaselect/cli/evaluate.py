@@ -105,6 +105,11 @@ def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None
 def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
     show_measures(headline(record), record["methods"], METHOD_WORDS)
+    counts = record["size_counts"]
+    print(
+        f"size counts examples trained on in {counts['train_examples']} queries, "
+        f"rows of the cards' training sets in {counts['card_rows']}"
+    )
     for name, reason in record["not_applicable"].items():
         print(f"{name}: {reason}")
     rows = [

@@ -54,7 +54,7 @@ def is_language(code: str) -> bool:
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
     from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-    from metaselect.runs.remarks import variety_notes
+    from metaselect.runs.remarks import twin_notes, variety_notes
     from metaselect.runs.simulated import is_simulated
 
     found = [_SIMULATED_RUNS] if is_simulated(table) else []
@@ -67,6 +67,7 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
             else (f"{len(without)} tasks have no card and are")
         )
         found.append(f"{tasks} ranked on runs alone: {few(without)}. Add cards with --tasks.")
+    found += twin_notes(table, catalogue)
     return found + variety_notes(table["language"].unique())
 
 

@@ -106,18 +106,21 @@ def export_command(  # noqa: PLR0913 - a parameter an option
 def validate_command(
     file: Annotated[Path, typer.Argument(help="Table to check.")],
     percent: options.Percent = False,
+    tasks: options.Tasks = None,
     as_json: options.Json = False,
 ) -> None:
     """Check a table and list every fault; exit 2 if there is one. Warn of what it lacks.
 
     Example: metaselect runs validate mine.csv
     """
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.runs.remarks import remarks
 
+    catalogue = load_catalogue(tasks)
     table, rows, faulty = _checked(file, percent)
     if faulty is not None:
         _refuse(faulty, "", {"rows": rows, "warnings": []}, as_json)
-    found = remarks(table)
+    found = remarks(table, catalogue)
     warn(found)
     if as_json:
         print_json({"rows": rows, "errors": [], "warnings": found})

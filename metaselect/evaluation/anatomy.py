@@ -4,6 +4,7 @@ How much of the gains' variance each factor carries, how much choosing by langua
 choosing by target, how often an intermediate hurts, and how often training comes to nothing.
 """
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from itertools import permutations
 from typing import Any
@@ -13,7 +14,9 @@ import pandas as pd
 from scipy import stats
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
-from metaselect.evaluation.shares import variance_shares
+from metaselect.evaluation.sensitivity import language_sensitivity
+from metaselect.evaluation.shares import noise_of, variance_shares, views
+from metaselect.features.table import is_untrained
 from metaselect.runs.gains import candidate_runs, control_gains, observed_gains, query_gains
 from metaselect.runs.simulated import is_simulated
 
@@ -42,6 +45,9 @@ class LanguageGap:
 def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> dict[str, Any]:
     """The anatomy of a runs table, study by study, as plain JSON values.
 
+    `by_view` holds shares, noise and sensitivity of the gains as they are, scaled alike, and
+    without untrained targets (`shares.views`); `shares` is its `all`.
+
     Args:
         runs: A table from `runs.schema.check_runs`.
         catalogue: Cards, for clusters and chance levels.
@@ -55,11 +61,13 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
         clusters = catalogue.clusters(gains["target"].unique())
         gains = gains.assign(cluster=gains["target"].map(clusters))
         gap = language_gap(gains)
+        untrained = [name for name in clusters if is_untrained(name, catalogue)]
+        by_view = _by_view(gains, untrained, seed=seed)
         studies.append(
             {
                 "study": str(study), "encoder": str(encoder), "adaptation": str(adaptation),
                 "n_runs": len(rows), "n_seeds": int(rows["seed"].nunique()),
-                "shares": [asdict(item) for item in variance_shares(gains, seed=seed)],
+                "shares": by_view["all"]["shares"] if by_view else [], "by_view": by_view,
                 "language_gap": None if gap is None else asdict(gap),
                 "negative": negative_transfer(rows),
                 "collapsed": collapsed(rows, catalogue),
@@ -67,6 +75,23 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
             }
         )  # fmt: skip
     return {"schema": 1, "simulated": is_simulated(runs), "studies": studies}
+
+
+def _by_view(
+    gains: pd.DataFrame, untrained: Collection[str], *, seed: int
+) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name, rows in views(gains, untrained).items():
+        shares = variance_shares(rows, seed=seed)
+        noise, sensitivity = noise_of(shares), language_sensitivity(rows, seed=seed)
+        found[name] = {
+            "n_targets": int(rows["target"].nunique()),
+            "left_out": sorted({*gains["target"]} - {*rows["target"]}),
+            "shares": [asdict(item) for item in shares],
+            "noise": None if noise is None else asdict(noise),
+            "sensitivity": None if sensitivity is None else asdict(sensitivity),
+        }
+    return found
 
 
 def _equal_steps(controls: pd.DataFrame, runs: pd.DataFrame) -> dict[str, dict[str, float | None]]:
@@ -168,13 +193,13 @@ def negative_transfer(runs: pd.DataFrame) -> dict[str, float | int | None]:
     }
 
 
-def collapsed(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, dict[str, float]]:
+def collapsed(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, dict[str, float | None]]:
     """Share of trainings of each target that ended at chance level, with and without intermediate.
 
     A training has collapsed where its mean score over languages is within 3 points of chance;
-    targets whose chance level is unknown are left out.
+    targets whose chance level is unknown are left out. None where there is no such training.
     """
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     means = runs.groupby(["target", "intermediate", "seed"], as_index=False)["score"].mean()
     for name, rows in means.groupby("target"):
         card = catalogue.find(str(name))
@@ -183,7 +208,7 @@ def collapsed(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, dict[str, f
         gone = rows["score"] <= card.chance + _COLLAPSED
         plain = rows["intermediate"] == DIRECT
         found[str(name)] = {
-            "direct": float(gone[plain].mean()) if plain.any() else float("nan"),
-            "after_intermediates": float(gone[~plain].mean()) if (~plain).any() else float("nan"),
+            "direct": float(gone[plain].mean()) if plain.any() else None,
+            "after_intermediates": float(gone[~plain].mean()) if (~plain).any() else None,
         }
     return found

@@ -20,7 +20,7 @@ from metaselect.evaluation.protocols import OuterFold, without_same_source
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.parallel import ExecutorName, carried, cluster
-from metaselect.ranking.baselines import RULES
+from metaselect.ranking.baselines import RULES, sized_by_examples
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.predictor import Predictor
 from metaselect.ranking.tuning import Plan, fit_predictor
@@ -65,7 +65,8 @@ class Scored:
         crossed: Whether `queries` are themselves `halves`.
         left_out: Units that each fold left out, by the fold's name.
         candidates: One row for each test candidate: query, intermediate, gain, expected,
-            half_width, p_positive.
+            half_width, p_positive, by_examples (whether the rule `size` counts examples trained on
+            in its query, and not the rows of cards).
         n_pruned: Trials that searches cut short, of n_trials in all.
         unusable: Methods that could not be applied, with the reason.
         simulated: Whether runs behind them are simulated.
@@ -268,6 +269,7 @@ def _measured_test(
         expected=expected,
         half_width=predictor.half_widths(fold.test),
         p_positive=predictor.p_positive(fold.test),
+        by_examples=sized_by_examples(fold.test),
         fold=fold.name,
     )
     return pd.concat(queries), candidates

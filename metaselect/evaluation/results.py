@@ -170,6 +170,7 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
         "simulated": scored.simulated,
         "n_queries": int(scored.candidates[["fold", "query"]].drop_duplicates().shape[0]),
         "n_clusters": int(scored.queries["cluster"].nunique()),
+        "size_counts": _size_counts(scored),
         "learnt_and_scored_on": _SEEDS[scored.crossed],
         "methods": measures_json(scored.methods),
         "not_applicable": dict(scored.unusable),
@@ -181,6 +182,12 @@ def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
             "groups": list(judging.groups),
         },
     }
+
+
+def _size_counts(scored: Scored) -> dict[str, int]:
+    """In how many queries the rule `size` counts examples trained on, and rows of cards."""
+    told = scored.candidates.groupby(["fold", "query"])["by_examples"].first()
+    return {"train_examples": int(told.sum()), "card_rows": int((~told).sum())}
 
 
 def measures_json(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:

@@ -1,35 +1,30 @@
-"""How much of the gains' variance each factor carries, alone and in products."""
+"""How much of the gains' variance each factor carries, with targets as they are and scaled alike.
 
-from collections.abc import Mapping, Sequence
+One target whose effects are many times the others' decides shares of the raw variance. So shares
+are told of the gains as they are, of gains divided by their SD within the target, and of both
+without the targets that are not trained.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from scipy import optimize
 
-Floats = npt.NDArray[np.float64]
+from metaselect.evaluation.components import Codes, Components, codes_of, factor_names
 
-FACTORS: Mapping[str, tuple[str, ...]] = {
-    "intermediate": ("intermediate",),
-    "target": ("target",),
-    "language": ("language",),
-    "intermediate x target": ("intermediate", "target"),
-    "target x language": ("target", "language"),
-    "intermediate x language": ("intermediate", "language"),
-    "intermediate x target x language": ("intermediate", "target", "language"),
-    "training of the baseline": ("target", "seed"),
-    "scoring of the baseline": ("target", "language", "seed"),
-    "training": ("intermediate", "target", "seed"),
-}
-"""What observations of a gain may share; what they never share is the residual.
+SCORING = "scoring"
+"""The residual: what differs between seeds in one language beyond what a training shares.
 
-A gain is a difference from the baseline's score, so that the baseline's noise is shared by all
-intermediates of a seed. With one seed, noise and the three-way product cannot be told apart.
+Test rows are the same for every run, so this is how much the score of a model on a fixed sample
+varies from seed to seed. The error of the sample itself is in no seed's favour: it stands in
+`target x language` and in the three-way product, and more seeds do not average it out.
 """
-
-RESIDUAL = "scoring"
+_ONE_SEED = "rest (products and noise)"
+_SCORING = ("scoring of the baseline", SCORING)
+_TRAINING = ("training of the baseline", "training")
 _N_RESAMPLES = 100
+_NO_SPREAD = 1e-9  # an SD of rounding errors alone, in score
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,113 +33,105 @@ class Share:
 
     Attributes:
         factor: What it is of.
-        variance: In squared score.
+        variance: In squared score; of scaled gains a pure number.
         share: Of the sum over all factors.
-        low, high: 95 % of the share over targets' clusters drawn anew.
+        low, high: 95 % of the share over targets' clusters drawn anew; None with one or two.
     """
 
     factor: str
     variance: float
     share: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Shares of the variance that are noise: what changes from seed to seed.
+
+    Attributes:
+        share: All of it.
+        training: What a training shares over its languages, its baseline's too.
+        fixed_test_rows: What is left in each language: scores of trained models on the same test
+            rows, its baseline's too.
+    """
+
+    share: float
+    training: float
+    fixed_test_rows: float
+
+
+def views(gains: pd.DataFrame, untrained: Collection[str]) -> dict[str, pd.DataFrame]:
+    """The gains as they are and scaled alike, of all targets and of those that are trained.
+
+    Args:
+        gains: From `seed_gains`.
+        untrained: Targets without training data.
+
+    Returns:
+        `all`, `trained`, `all_scaled` and `trained_scaled`. Scaled gains are over their SD within
+        the target; targets whose gains do not differ are left out. `trained` and
+        `trained_scaled` are there only where some targets are untrained and others are not.
+    """
+    spread = gains.groupby("target")["gain"].transform("std", ddof=0)
+    scaled = gains.assign(gain=gains["gain"] / spread)[spread > _NO_SPREAD]
+    trained = ~gains["target"].isin(untrained)
+    found = {"all": gains, "trained": gains[trained]}
+    found |= {"all_scaled": scaled, "trained_scaled": scaled[trained[scaled.index]]}
+    if trained.all():
+        del found["trained"], found["trained_scaled"]
+    return {name: rows.reset_index(drop=True) for name, rows in found.items() if len(rows)}
 
 
 def variance_shares(gains: pd.DataFrame, *, seed: int) -> list[Share]:
-    """Variance components of gains by the method of moments, whatever cells are missing.
+    """Shares of the variance by factor; none where the gains cannot tell a factor apart.
 
-    Half the squared difference of two observations has as its mean the sum of the components
-    that the two do not share; least squares over all pairs, with no component below 0, gives
-    them. The interval draws clusters of targets anew.
+    The interval draws clusters of targets anew.
 
     Args:
-        gains: From `seed_gains`, with a column cluster.
+        gains: From `seed_gains` or `views`, with a column cluster.
         seed: Of the resamples.
     """
-    varied = {name for name in gains.columns if gains[name].nunique() > 1}
-    names = [
-        name
-        for name, parts in FACTORS.items()
-        if set(parts) <= varied and gains.duplicated(list(parts)).any()
-    ]
+    names = factor_names(gains)
     if not names:
         return []
-    whole = _components(gains, names)
+    columns, values = codes_of(gains), gains["gain"].to_numpy(dtype=np.float64)
+    whole = Components(columns, names).of(values)
     rng = np.random.default_rng(seed)
-    by_cluster = [rows for _, rows in gains.groupby("cluster")]
-    draws = [
-        _components(_drawn(by_cluster, rng), names)
-        for _ in range(_N_RESAMPLES if len(by_cluster) > 2 else 0)
-    ]
+    by_cluster = [np.asarray(rows) for rows in gains.groupby("cluster").indices.values()]
+    draws = []
+    for _ in range(_N_RESAMPLES if len(by_cluster) > 2 else 0):
+        rows, drawn = _drawn(columns, by_cluster, rng)
+        draws.append(Components(drawn, names).of(values[rows]))
     parts = np.array([found / max(found.sum(), 1e-12) for found in (whole, *draws)])
-    low, high = np.quantile(parts[1:], [0.025, 0.975], axis=0) if draws else np.full(
-        (2, len(whole)), np.nan
-    )  # fmt: skip
-    labels = [*names, RESIDUAL if "training" in names else "rest (products and noise)"]
+    bounds: Sequence[tuple[float | None, float | None]] = [(None, None)] * len(whole)
+    if draws:
+        bounds = np.quantile(parts[1:], [0.025, 0.975], axis=0).T.tolist()
+    labels = [*names, SCORING if "training" in names else _ONE_SEED]
     return [
-        Share(name, float(whole[place]), float(parts[0][place]), float(low[place]),
-              float(high[place]))
-        for place, name in enumerate(labels)
-    ]  # fmt: skip
+        Share(name, float(variance), float(part), *own)
+        for name, variance, part, own in zip(labels, whole, parts[0], bounds, strict=True)
+    ]
 
 
-def _drawn(by_cluster: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
-    """Clusters drawn with replacement; one drawn twice counts as two, with targets of its own."""
+def noise_of(shares: Sequence[Share]) -> Noise | None:
+    """How much of the variance is noise; None where one seed cannot tell."""
+    found = {item.factor: item.share for item in shares}
+    if SCORING not in found:
+        return None
+    training, scoring = (
+        sum(found.get(name, 0.0) for name in names) for names in (_TRAINING, _SCORING)
+    )
+    return Noise(training + scoring, training, scoring)
+
+
+def _drawn(
+    columns: Mapping[str, Codes], by_cluster: Sequence[Codes], rng: np.random.Generator
+) -> tuple[Codes, dict[str, Codes]]:
+    """Rows of clusters drawn with replacement; one drawn twice counts as two, with own targets."""
     picked = rng.integers(len(by_cluster), size=len(by_cluster))
-    drawn: pd.DataFrame = pd.concat(
-        [
-            by_cluster[place].assign(target=by_cluster[place]["target"] + f"#{turn}")
-            for turn, place in enumerate(picked)
-        ],
-        ignore_index=True,
-    )
-    return drawn
-
-
-def _components(gains: pd.DataFrame, names: Sequence[str]) -> Floats:
-    """Variance components of the named factors and the residual, shape (n_names + 1,)."""
-    values = gains["gain"].to_numpy(dtype=np.float64)
-    columns = {
-        name: pd.factorize(gains[name])[0]
-        for name in ("intermediate", "target", "language", "seed")
-    }
-    pairs: dict[frozenset[str], tuple[float, float]] = {}
-
-    def sharing(factors: frozenset[str]) -> tuple[float, float]:
-        """Pairs that share factors: how many, and the sum of their half squared differences."""
-        if factors not in pairs:
-            codes = np.zeros(len(values), dtype=np.int64)
-            for name in sorted(factors):
-                codes = pd.factorize(codes * (columns[name].max() + 1) + columns[name])[0]
-            count = np.bincount(codes).astype(np.float64)
-            total, squares = np.bincount(codes, values), np.bincount(codes, values**2)
-            pairs[factors] = (
-                float((count * (count - 1)).sum() / 2),
-                float((count * squares - total**2).sum() / 2),
-            )
-        return pairs[factors]
-
-    everything = sharing(frozenset())
-    parts = [frozenset(FACTORS[name]) for name in names]
-    size = len(parts) + 1
-    normal, right = np.full((size, size), everything[0]), np.full(size, everything[1])
-    for row, first in enumerate(parts):
-        count, differences = sharing(first)
-        right[row] -= differences
-        normal[row, -1] -= count
-        normal[-1, row] -= count
-        for column, second in enumerate(parts):
-            normal[row, column] += sharing(first | second)[0] - count - sharing(second)[0]
-    return _least_squares(normal / everything[0], right / everything[0])
-
-
-def _least_squares(normal: Floats, right: Floats) -> Floats:
-    """Solution without negative parts of the least-squares problem with these normal equations."""
-    sizes, vectors = np.linalg.eigh(normal)
-    kept = sizes > sizes[-1] * 1e-10
-    roots = np.sqrt(sizes[kept])
-    unit = max(float(np.abs(right).max()), 1e-300)  # variances are small numbers
-    found, _ = optimize.nnls(
-        roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ right / unit / roots
-    )
-    return np.asarray(found * unit)
+    rows = np.concatenate([by_cluster[place] for place in picked])
+    turn = np.repeat(np.arange(len(picked)), [len(by_cluster[place]) for place in picked])
+    drawn = {name: codes[rows] for name, codes in columns.items()}
+    drawn["target"] = drawn["target"] + turn * (columns["target"].max() + 1)
+    return rows, drawn

@@ -95,7 +95,7 @@ def _with_query_keys(rows: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     families = {code: _family(code) for code in rows["language"].unique()}
     targets = rows["target"].unique()
     clusters = catalogue.clusters(targets)
-    untrained = {name: _is_untrained(name, catalogue) for name in targets}
+    untrained = {name: is_untrained(name, catalogue) for name in targets}
     return rows.assign(
         cluster=_map(rows["target"], clusters),
         target_kind=_map(rows["target"], _kinds(rows["target"], catalogue)),
@@ -104,7 +104,7 @@ def _with_query_keys(rows: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     )
 
 
-def _is_untrained(name: str, catalogue: Catalogue) -> bool:
+def is_untrained(name: str, catalogue: Catalogue) -> bool:
     """Whether a target has no training data, such as retrieval with frozen vectors."""
     card = catalogue.find(name)
     return card is not None and card.train_size == 0

@@ -21,6 +21,7 @@ from metaselect.features.base import DEFAULT_GROUPS, World, compute
 from metaselect.features.history import History, Pooling
 from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
+from metaselect.runs.gains import TRAIN_EXAMPLES
 
 Floats = npt.NDArray[np.float64]
 Rule = Callable[[pd.DataFrame, pd.DataFrame, Catalogue], Floats]
@@ -36,8 +37,26 @@ def random(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Flo
 
 
 def size(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats:
-    """The intermediate with the most training data."""
-    return _last(_feature("log_size_intermediate", test, catalogue), test)
+    """The intermediate trained on the most examples; by its card where runs do not tell.
+
+    In log10 of examples in queries of `sized_by_examples`, of the card's rows in the others.
+    """
+    scores = _feature("log_size_intermediate", test, catalogue).copy()
+    told = sized_by_examples(test)
+    if told.any():
+        scores[told] = np.log10(test.loc[told, TRAIN_EXAMPLES].clip(lower=1))
+    return _last(scores, test)
+
+
+def sized_by_examples(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether each row's query tells of all its intermediates how many examples they trained on.
+
+    One that tells of some alone is sized by cards, so that no query mixes the two.
+    """
+    if TRAIN_EXAMPLES not in rows:
+        return np.zeros(len(rows), dtype=bool)
+    told = rows[TRAIN_EXAMPLES].notna() | (rows["intermediate"] == DIRECT)
+    return told.groupby(rows["query"]).transform("all").to_numpy(dtype=bool)
 
 
 def mnli(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats:

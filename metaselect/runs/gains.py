@@ -18,6 +18,9 @@ from metaselect.seeding import derive_seed
 QUERY = ("study", "encoder", "adaptation", "target", "language")
 """The columns that name a query."""
 
+TRAIN_EXAMPLES = "train_examples"
+"""Extra column of runs tables: examples that the intermediate was trained on, repeats counted."""
+
 SE_FLOOR = 1e-4
 """Lowest standard error of a gain: scores are commonly given to four decimals, and two seeds
 that agree by luck must not weigh without bound."""
@@ -74,7 +77,8 @@ def query_gains(runs: pd.DataFrame) -> pd.DataFrame:
         One row for each candidate of each query, in order of first appearance: the columns of
         `QUERY`, metric, intermediate, score (mean over all seeds), score_se (of that mean alone:
         what tells candidates of one query apart), gain, gain_se, n_seeds (behind the gain),
-        paired, and absolute (False where there is no `direct` to compare with).
+        paired, absolute (False where there is no `direct` to compare with), and where the table
+        has them train_examples (mean over seeds; NaN where none tells).
     """
     return _gains(raised_to_floor(candidate_runs(runs)))
 
@@ -120,6 +124,9 @@ def _gains(runs: pd.DataFrame) -> pd.DataFrame:
     gains.loc[is_direct, ["gain", "gain_se"]] = 0.0
     gains["paired"] |= is_direct
     gains["absolute"] = direct >= 0
+    if TRAIN_EXAMPLES in runs:
+        examples = pd.to_numeric(runs[TRAIN_EXAMPLES], errors="coerce")
+        gains[TRAIN_EXAMPLES] = examples.groupby(cell).mean().to_numpy(dtype=np.float64)
     return gains
 
 

@@ -1,29 +1,35 @@
 """What to know of a sound table of runs: what it still lacks, and rows that tell nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.languages import find_language
 from metaselect.catalogue.languagetags import varieties
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.console import few
 from metaselect.runs.floors import at_floor
-from metaselect.runs.gains import QUERY
+from metaselect.runs.gains import QUERY, query_gains
 
 _SETTING = ["study", "encoder", "adaptation"]
+_TWIN = 0.95  # concordance; the highest of two distinct targets of TaskWeb is 0.903
+_FEWEST_SHARED = 6  # cells, below which two targets agree by luck
 _ENOUGH_TARGETS = 3  # one is left out, two are left to tune on
 
 
-def remarks(runs: pd.DataFrame) -> list[str]:
-    """Lines that say what is missing, and what that costs.
+def remarks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
+    """Lines that say what is missing, what is not what it seems, and what that costs.
 
     Args:
         runs: A table from `check_runs`; it may have no rows.
+        catalogue: Cards, which say what targets share data.
     """
     if not len(runs):
         return ["no run at all"]
-    found = [*_without_direct(runs), *_seeds(runs), *cautions(runs)]
+    found = [*_without_direct(runs), *_seeds(runs), *cautions(runs), *twin_notes(runs, catalogue)]
     languages, targets = runs["language"].unique(), runs["target"].unique()
     if len(languages) == 1:
         found.append(f"every run is in {languages[0]}: language features can tell nothing")
@@ -51,6 +57,59 @@ def cautions(runs: pd.DataFrame) -> list[str]:
             "a constant answer gets: they say nothing of the intermediate"
         )
     return found + variety_notes(runs["language"].unique())
+
+
+def twin_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
+    """A line that names targets whose gains are nearly the same without a card that says why.
+
+    Evaluation leaves a target out with those that share its data by the cards. One that shares it
+    unsaid stays in the training fold, and its gains are the answer.
+
+    Source: the concordance 2 cov(a, b) / (var(a) + var(b)) of Lin 1989, Biometrics 45:255, of gains
+    centred within each language, over intermediates that both targets have in it.
+
+    Args:
+        runs: A table from `check_runs`; it may have no rows.
+        catalogue: Cards, which say what targets share data.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for _, rows in query_gains(runs).groupby(_SETTING):
+        for pair, alike in _concordances(rows[rows["intermediate"] != DIRECT]):
+            if alike >= _TWIN and not catalogue.share_training(*pair):
+                found[pair] = max(alike, found.get(pair, alike))
+    if not found:
+        return []
+    shown = few([f"{a} and {b} {alike:.3f}" for (a, b), alike in sorted(found.items())])
+    return [
+        f"{_counted(len(found), 'pair')} of targets with nearly the same gains (concordance {shown}"
+        "): if they share data, say so in same_source of their cards, or evaluation will learn "
+        "from the one what it asks of the other"
+    ]
+
+
+def _concordances(gains: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float]]:
+    """The concordance of each two targets of one setting that share enough cells."""
+    table = gains.pivot_table(index=["language", "intermediate"], columns="target", values="gain")
+    values = table.to_numpy(dtype=np.float64)
+    language = pd.factorize(table.index.get_level_values("language"))[0]
+    for one, other in combinations(range(values.shape[1]), 2):
+        shared = ~np.isnan(values[:, [one, other]]).any(axis=1)
+        if shared.sum() < _FEWEST_SHARED:
+            continue
+        first, second = (
+            _centred(values[shared, place], language[shared]) for place in (one, other)
+        )
+        spread = float(first @ first + second @ second)
+        if spread > 0:
+            pair = str(table.columns[one]), str(table.columns[other])
+            yield pair, float(2 * (first @ second) / spread)
+
+
+def _centred(
+    values: npt.NDArray[np.float64], group: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    size = np.maximum(np.bincount(group), 1)
+    return np.asarray(values - (np.bincount(group, values) / size)[group])
 
 
 def variety_notes(codes: Iterable[str]) -> list[str]:

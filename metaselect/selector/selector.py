@@ -224,10 +224,9 @@ class TaskSelector:
         return self._fitted().simulated
 
     def predictor_for(self, target: str) -> Predictor:
-        """The predictor that fits a target: for targets seen in training, or for new ones."""
+        """The predictor for targets seen in training, or sharing data with one; or for new ones."""
         training = self._fitted()
-        seen = {self.catalogue.training_source(name) for name in training.targets}
-        known = self.catalogue.training_source(target) in seen
+        known = any(self.catalogue.share_training(target, name) for name in training.targets)
         unit: Unit = "family" if known and "family" in self.predictors_ else "target"
         return self.predictors_[unit]
 

@@ -70,6 +70,12 @@ def test_a_finished_grid_gives_a_table_that_the_runs_reader_accepts(
     assert floors.loc["xquad"].tolist() == ["0.0", "0.0"]
     assert floors.loc["tatoeba"].tolist() == ["0.083333", "0.1"]  # pools of 12 and 10 sentences
     assert set(table["collapsed"]) <= {"True", "False"}
+    told = pd.read_csv(result.table.with_name("trainings.csv"))
+    (examples,) = told.loc[told["label"] == "mnli+copa", "n_examples"].unique()
+    assert examples > 0  # of the intermediate alone, trained targets or not
+    assert table.groupby("intermediate")["train_examples"].unique().map(list).to_dict() == {
+        "direct": ["0"], "mnli+copa": [str(examples)],
+    }  # fmt: skip
     assert set(table.loc[table["accuracy"] != "", "target"]) == {"udpos"}
     assert len(lines) == 1 + 2 * (4 + 5)
     assert lines[-1].startswith("19/19 ")

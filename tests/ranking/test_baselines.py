@@ -6,7 +6,7 @@ import pytest
 
 from metaselect.catalogue.tasks import Catalogue, PublishedScore, TaskCard
 from metaselect.features.table import NEW, prepare
-from metaselect.ranking.baselines import RULES
+from metaselect.ranking.baselines import RULES, sized_by_examples
 
 SIZES = {"mnli": 400_000, "rte": 2_500, "squad": 88_000}
 KINDS = {
@@ -82,6 +82,23 @@ def test_size_takes_the_most_data_and_puts_the_unknown_with_the_smallest():
     assert found["squad"] == pytest.approx(4.944483)
     assert found["new"] == found["rte"] == pytest.approx(3.39794)
     assert found["direct"] < found["rte"]
+
+
+def test_size_counts_examples_trained_on_where_a_query_tells_of_all():
+    # RTE was trained on most: repeats count. 10, 1,000, 100 and 1 examples.
+    told = TEST.assign(train_examples=[0.0, 10.0, 1000.0, 100.0, 1.0])
+    found = dict(zip(TEST["intermediate"], _scores("size", test=told), strict=True))
+    assert found == pytest.approx({"direct": -1, "mnli": 1, "rte": 3, "squad": 2, "new": 0})
+    assert sized_by_examples(told).all()
+
+
+def test_size_counts_rows_of_cards_where_a_query_tells_of_some_intermediates_alone():
+    told = TEST.assign(train_examples=[np.nan, 10.0, 1000.0, 100.0, np.nan])
+    assert not sized_by_examples(told).any()
+    assert _scores("size", test=told).tolist() == _scores("size").tolist()
+    other = TEST.assign(query="another", train_examples=[np.nan, 10.0, 1000.0, 100.0, 1.0])
+    both = pd.concat([told, other], ignore_index=True)
+    assert sized_by_examples(both).tolist() == [False] * 5 + [True] * 5
 
 
 def test_mnli_is_always_mnli():

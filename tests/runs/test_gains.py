@@ -117,6 +117,15 @@ def test_encoders_and_languages_of_one_study_do_not_mix(make_runs: MakeRuns) -> 
     assert query_key(gains).nunique() == 3
 
 
+def test_examples_trained_on_are_the_mean_over_seeds(make_runs: MakeRuns) -> None:
+    runs = make_runs(("direct", 0, 0.5), ("mnli", 0, 0.6), ("mnli", 1, 0.6), ("rte", 0, 0.6))
+    assert "train_examples" not in query_gains(runs)
+    # as text, as CSV gives extra columns; nothing told of rte
+    told = query_gains(runs.assign(train_examples=["0", "100", "200", ""]))
+    assert told["train_examples"].tolist()[:2] == [0.0, 150.0]
+    assert np.isnan(told["train_examples"].tolist()[2])
+
+
 def test_no_runs_give_no_gains(make_runs: MakeRuns) -> None:
     nothing = make_runs(("mnli", 0, 0.5)).iloc[:0]
     assert len(query_gains(nothing)) == 0

@@ -1,11 +1,21 @@
 """What a sound table lacks."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pytest
 
-from metaselect.runs.remarks import cautions, remarks, variety_notes
+from metaselect.catalogue.cardfiles import load_catalogue
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.runs.exchange import read_runs
+from metaselect.runs.remarks import cautions, remarks, twin_notes, variety_notes
+from metaselect.runs.simulated import simulated_runs
 
+CATALOGUE = load_catalogue(None)
+TASKWEB = Path(__file__).parents[3] / "shared" / "runs" / "taskweb.csv"
 MakeRuns = Callable[..., pd.DataFrame]
 GRID = [
     (name, seed, 0.5)
@@ -25,19 +35,19 @@ def grid(make_runs: MakeRuns, *rows: tuple[str, int, float]) -> pd.DataFrame:
 
 
 def test_a_table_that_has_all_needs_no_remark(make_runs: MakeRuns) -> None:
-    assert remarks(grid(make_runs, *GRID)) == []
+    assert remarks(grid(make_runs, *GRID), CATALOGUE) == []
 
 
 def test_queries_without_direct_are_counted(make_runs: MakeRuns) -> None:
     runs = grid(make_runs, *GRID)
     gone = (runs["intermediate"] == "direct") & (runs["target"] == "xnli")
-    (told,) = remarks(runs[~gone])[:1]
+    (told,) = remarks(runs[~gone], CATALOGUE)[:1]
     assert told.startswith("2 queries of xnli without a `direct` run: gains there are against the")
 
 
 def test_one_seed_leaves_noise_unknown(make_runs: MakeRuns) -> None:
     one = [row for row in GRID if row[1] == 0]
-    assert remarks(grid(make_runs, *one)) == [
+    assert remarks(grid(make_runs, *one), CATALOGUE) == [
         "ours: no run has a second seed, so the noise of gains is unknown"
     ]
 
@@ -45,27 +55,27 @@ def test_one_seed_leaves_noise_unknown(make_runs: MakeRuns) -> None:
 def test_pairs_without_a_common_seed_are_counted(make_runs: MakeRuns) -> None:
     others = [("squad", 7, 0.5), ("squad", 8, 0.5)]
     kept = [row for row in GRID if row[0] != "squad"]
-    assert remarks(grid(make_runs, *kept, *others)) == [
+    assert remarks(grid(make_runs, *kept, *others), CATALOGUE) == [
         "ours: 3 pairs of intermediate and target without a seed that `direct` has too: the noise "
         "of both counts there"
     ]
 
 
 def test_one_language_and_few_targets_are_told(make_runs: MakeRuns) -> None:
-    found = remarks(make_runs(*GRID))
+    found = remarks(make_runs(*GRID), CATALOGUE)
     assert found[0] == "every run is in sw: language features can tell nothing"
     assert found[1].startswith("1 target (xnli): evaluation leaves whole targets out and needs 3")
 
 
 def test_an_empty_table_has_no_run(make_runs: MakeRuns) -> None:
-    assert remarks(make_runs(*GRID)[:0]) == ["no run at all"]
+    assert remarks(make_runs(*GRID)[:0], CATALOGUE) == ["no run at all"]
 
 
 def test_scores_of_a_constant_answer_are_counted(make_runs: MakeRuns) -> None:
     runs = grid(make_runs, *GRID).assign(collapsed=False)
     runs.loc[(runs["target"] == "xnli") & (runs["intermediate"] == "mnli"), "collapsed"] = True
     # mnli on xnli: two languages and two seeds, so four scores of two runs.
-    assert cautions(runs) == remarks(runs) == [
+    assert cautions(runs) == remarks(runs, CATALOGUE) == [
         "4 scores of 2 runs (xnli) are what a constant answer gets: they say nothing of the "
         "intermediate"
     ]  # fmt: skip
@@ -77,3 +87,58 @@ def test_codes_of_regions_and_dialects_are_told_once_and_counted() -> None:
         "2 language codes name a region or a dialect (bar-IT as bar, nb-x-north as nb): features "
         "are that language's, queries and scores stay apart"
     ]
+
+
+def with_a_copy(runs: pd.DataFrame, name: str, *, noise: float) -> pd.DataFrame:
+    """The runs, and those of XNLI again under another name with normal noise."""
+    copy = runs[runs["target"] == "xnli"].assign(target=name)
+    drawn = np.random.default_rng(0).normal(0, noise, len(copy))
+    return pd.concat([runs, copy.assign(score=(copy["score"] + drawn).clip(0, 1))])
+
+
+def test_a_renamed_copy_of_a_target_is_warned_of_and_distinct_targets_are_not() -> None:
+    runs = simulated_runs(seed=0, noise=0.01)
+    assert twin_notes(runs, CATALOGUE) == []
+    (found,) = twin_notes(with_a_copy(runs, "mine", noise=0.001), CATALOGUE)
+    assert found.startswith("1 pair of targets with nearly the same gains (concordance mine and")
+    assert found in remarks(with_a_copy(runs, "mine", noise=0.001), CATALOGUE)
+
+
+def test_a_copy_that_its_card_tells_of_needs_no_warning() -> None:
+    card = replace(CATALOGUE["xnli"], name="mine", same_source=("xnli",), train_task=None)
+    told = Catalogue([*CATALOGUE.values(), card])
+    runs = with_a_copy(simulated_runs(seed=0, noise=0.01), "mine", noise=0.0)
+    assert twin_notes(runs, told) == []
+
+
+def test_gains_that_move_alike_on_another_scale_or_level_are_told_apart(
+    make_runs: MakeRuns,
+) -> None:
+    def target(name: str, *, scale: float, level: float) -> pd.DataFrame:
+        rows = [("direct", 0, 0.5)]
+        rows += [(f"i{k}", 0, 0.5 + level + scale * k / 100) for k in range(6)]
+        return make_runs(*rows, target=name)
+
+    # Six cells, centred: (k - 2.5) / 100 times the scale. With scales 1 and 2 the concordance is
+    # 2 * 2 / (1 + 4) = 0.8; the level is centred away, so that the shifted target is a twin.
+    runs = pd.concat(
+        [
+            target("udpos", scale=1, level=0),
+            target("xnli", scale=2, level=0),
+            target("tatoeba", scale=1, level=0.1),
+        ]
+    )
+    (found,) = twin_notes(runs, CATALOGUE)
+    assert "1 pair of targets" in found
+    assert "tatoeba and udpos 1.000" in found
+    fewer = runs[runs["intermediate"] != "i0"]
+    assert twin_notes(fewer, CATALOGUE) == []  # five shared cells
+
+
+@pytest.mark.skipif(not TASKWEB.is_file(), reason="TaskWeb is not here")
+def test_taskweb_has_no_twins_but_a_planted_one() -> None:
+    runs = read_runs(TASKWEB)
+    assert twin_notes(runs, CATALOGUE) == []
+    copy = runs[runs["target"] == "qnli"].assign(target="mine")
+    (found,) = twin_notes(pd.concat([runs, copy]), CATALOGUE)
+    assert "mine and qnli 1.000" in found

@@ -105,6 +105,8 @@ def test_no_language_at_all_is_refused(selector):
 def test_a_new_target_and_a_seen_one_use_their_own_predictors(selector):
     assert selector.predictor_for("xnli") is selector.predictors_["family"]
     assert selector.predictor_for("mewslix") is selector.predictors_["target"]
+    # SQuAD 2.0 holds the data of SQuAD, which XQuAD, a target of these runs, trains on.
+    assert selector.predictor_for("squad_v2") is selector.predictors_["family"]
     found = selector.rank(target="mewslix", languages=["sw"])
     assert np.isfinite(found["gain"]).all()
 

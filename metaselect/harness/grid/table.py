@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MetaselectError
 from metaselect.harness.grid.known import STAGE
 from metaselect.harness.grid.plan import GridPlan, Run
 from metaselect.harness.grid.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.grid.workfolder import KNOWN, WorkFolder
+from metaselect.runs.gains import TRAIN_EXAMPLES
 
 SOURCE = "metaselect run"
 _RUN = ("study", "encoder", "adaptation", "intermediate", "target", "seed")
@@ -22,9 +24,10 @@ class Tables:
     """What a grid has measured so far.
 
     Attributes:
-        runs: One row a score; beside the usual columns `n_examples`, `english_dev`,
-            `majority_score`, `collapsed`, `accuracy` where another metric counts, and `stage`, the
-            key of the scoring that made it.
+        runs: One row a score; beside the usual columns `train_examples` (that the
+            intermediate was trained on, repeats counted; 0 for none), `n_examples` (that were
+            scored), `english_dev`, `majority_score`, `collapsed`, `accuracy` where another metric
+            counts, and `stage`, the key of the scoring that made it.
         trainings: One row a trained task: what its training says of its difficulty, and the
             folder of its curve and of the dynamics of each example.
         timings: Seconds of each language scored here and of each training, which differ every time.
@@ -42,7 +45,7 @@ def collect_tables(plan: GridPlan, work: WorkFolder) -> Tables:
     for run in plan.runs:
         stage = plan.stages[run.score_key]
         if isinstance(stage, ScoreStage):
-            found = list(_run_rows(run, stage, work))
+            found = list(_run_rows(run, stage, plan, work))
             rows += [row for row, _ in found]
             times += [time for _, time in found if time["score_s"] is not None]
     order = ["study", "encoder", "adaptation", "intermediate", "target", "language", "seed"]
@@ -85,9 +88,10 @@ def _training_rows(stage: Stage, work: WorkFolder) -> Iterable[dict[str, Any]]:
 
 
 def _run_rows(
-    run: Run, stage: ScoreStage, work: WorkFolder
+    run: Run, stage: ScoreStage, plan: GridPlan, work: WorkFolder
 ) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
     trained = _training(stage, work)
+    examples = _train_examples(run, stage, plan, work)
     for language in stage.languages:
         path = work.language_file(stage.key, language)
         if not path.is_file():
@@ -99,7 +103,7 @@ def _run_rows(
         }  # fmt: skip
         row = {
             **name, "metric": run.metric, "score": round(scored["score"], 6), "seed": run.seed,
-            "source": SOURCE, "n_examples": scored.get("n_examples"),
+            "source": SOURCE, TRAIN_EXAMPLES: examples, "n_examples": scored.get("n_examples"),
             "english_dev": trained["english"],
         }  # fmt: skip
         row |= _floor_columns(scored)
@@ -131,6 +135,18 @@ def _training(stage: ScoreStage, work: WorkFolder) -> Mapping[str, float | None]
         "english": None if english is None else round(english, 6),
         "wall_s": work.read(timing)["wall_s"] if timing.is_file() else None,
     }
+
+
+def _train_examples(run: Run, stage: ScoreStage, plan: GridPlan, work: WorkFolder) -> int | None:
+    """Examples that a run's intermediate was trained on; None where its training is not at hand."""
+    if run.intermediate in (DIRECT, DIRECT_PLUS):
+        return 0
+    first, key = None, stage.parent
+    while key is not None:
+        first, key = key, plan.stages[key].parent if key in plan.stages else None
+    if first is None or not work.is_done(first):
+        return None
+    return int(work.read(work.stage(first) / "result.json")["n_examples"])
 
 
 def _sorted(rows: list[dict[str, Any]], order: list[str]) -> pd.DataFrame:
