@@ -124,10 +124,10 @@ def runs_of(target, scores):
             {
                 "study": "s", "encoder": "e", "adaptation": "finetune", "intermediate": name,
                 "target": target, "language": language, "metric": "accuracy",
-                "score": score + 0.001 * seed, "seed": seed, "source": "made here",
+                "score": score + 0.001 * seed + shift, "seed": seed, "source": "made here",
             }
             for name, score in scores.items()
-            for language in ("de", "sw", "ta")
+            for language, shift in (("de", 0.01), ("sw", 0.0), ("ta", -0.01))
             for seed in (0, 1)
         ),
         percent=False,
@@ -148,6 +148,6 @@ def test_runs_that_speak_against_the_first_choice_are_told():
 def test_runs_at_a_constant_answer_s_level_are_told():
     runs = runs_of("xcopa", {"direct": 0.50, "copa": 0.51})
     (told,) = runs_warnings(runs, ["copa"], "xcopa", CATALOGUE)
-    assert told.startswith("xcopa: its runs are hardly better than a constant answer (mean 50.6")
+    assert told.startswith("xcopa: its runs are hardly better than a constant answer (mean 50.5")
     measured = runs.assign(majority_score=0.3)
     assert runs_warnings(measured, ["copa"], "xcopa", CATALOGUE) == []
