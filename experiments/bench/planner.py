@@ -25,7 +25,7 @@ from metaselect.harness.grid.known import Known
 from metaselect.harness.grid.plan import (
     Budget,
     Grid,
-    Plan,
+    GridPlan,
     plan_grid,
     scored_languages,
     stage_parents,
@@ -158,7 +158,7 @@ def measured(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     )
     shop = Workshop(corpora, WorkFolder(folder / "work"), machine)
     found: dict[str, Any] = {}
-    plan: Plan = timed(found, "plan_s", lambda: plan_grid(grid, Naming(corpora, catalogue)))
+    plan: GridPlan = timed(found, "plan_s", lambda: plan_grid(grid, Naming(corpora, catalogue)))
     found |= {"runs": len(plan.runs), "stages": len(plan.stages)}
     scorings = [stage for stage in plan.stages.values() if isinstance(stage, ScoreStage)]
     found["scores"] = sum(len(stage.languages) for stage in scorings)
