@@ -37,7 +37,8 @@ class LowerLayers:
             encoder, auto_class="AutoModel", n_labels=None, seed=0,
             attention=encoders.attention_for(machine),
         ).to(machine.device).eval()  # fmt: skip
-        self._pad_id = int(getattr(self._model.config, "pad_token_id", 0) or 0)
+        config: Any = self._model.config
+        self._pad_id, self._width = int(config.pad_token_id or 0), int(config.hidden_size)
         self._machine = machine
         half = machine.precision == "bfloat16"
         self._dtype = torch.bfloat16 if half else torch.float32
@@ -58,7 +59,7 @@ class LowerLayers:
         found = {name: self._states[name] for name in names if name in self._states}
         missing = [row for row, name in enumerate(names) if name not in found]
         found |= {names[row]: state for row, state in self._computed(ids, types, lengths, missing)}
-        out = torch.zeros(*ids.shape, self._model.config.hidden_size)
+        out = torch.zeros(*ids.shape, self._width)
         for row, (name, length) in enumerate(zip(names, lengths, strict=True)):
             out[row, :length] = found[name]
             self._keep(name, found[name])
