@@ -59,7 +59,10 @@ class GainSpread:
         usual = float(by_cluster.mean()) if len(by_cluster) else 0.0
         if not usual > 0:
             return cls(1e-6, {}, {}, {})
-        by_kind = _drawn(by_cluster, kind.of_rows[cluster.first], own=_OWN_CLUSTERS, like=usual)
+        by_kind = _drawn(
+            by_cluster, kind.of_rows[cluster.first], own=_OWN_CLUSTERS, like=usual,
+            n_codes=len(kind.names),
+        )  # fmt: skip
         like = by_kind[kind.of_rows[target.first]]
         by_target = _drawn(squares, target.of_rows, own=_OWN_ROWS, like=like)
         ratios = squares / by_target[target.of_rows]
@@ -83,10 +86,18 @@ def _codes(names: pd.Series) -> _Codes:
 
 
 def _drawn(
-    values: Floats, codes: npt.NDArray[np.intp], *, own: float, like: Floats | float
+    values: Floats,
+    codes: npt.NDArray[np.intp],
+    *,
+    own: float,
+    like: Floats | float,
+    n_codes: int = 0,
 ) -> Floats:
-    """Means by code, drawn towards what they are like as if that were so many more members."""
-    n_codes = int(codes.max()) + 1 if len(codes) else 0
+    """Means by code, drawn towards what they are like as if that were so many more members.
+
+    A code without members, of `n_codes` in all, is what it is like.
+    """
+    n_codes = max(n_codes, int(codes.max()) + 1 if len(codes) else 0)
     sums = np.bincount(codes, values, minlength=n_codes)
     return np.asarray((sums + own * like) / (np.bincount(codes, minlength=n_codes) + own))
 

@@ -43,3 +43,13 @@ def test_missing_residuals_are_left_out_and_none_gives_a_tiny_spread():
     assert found == GainSpread.fit(RESIDUALS, ROWS)
     assert GainSpread.fit(np.zeros(20), ROWS).usual == 1e-6
     assert GainSpread.fit(np.array([]), ROWS.iloc[:0]).usual == 1e-6
+
+
+def test_a_kind_that_leads_no_cluster_is_spread_as_usual():
+    # intents and slots of one data set: two kinds, one cluster
+    rows = _rows(
+        *[("x", "intents", "intent", "mnli")] * 5, *[("x", "slots", "slot-filling", "ner")] * 5
+    )
+    found = GainSpread.fit(np.full(10, 0.02), rows)
+    assert found.by_kind == pytest.approx({"intent": 0.02, "slot-filling": 0.02})
+    assert set(found.by_target) == {"intents", "slots"}
