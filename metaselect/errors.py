@@ -1,11 +1,17 @@
 """Errors that a user can fix: the CLI prints each as one line and exits with 2."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class MetaselectError(Exception):
     """Anything a user can fix; the message says what was wrong and what to do."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A question after up to three names like this one; empty where there is none."""
+    near = difflib.get_close_matches(name, known, n=3)
+    return f" Did you mean {', '.join(near)}?" if near else ""
 
 
 class UnknownName(MetaselectError):
@@ -13,8 +19,7 @@ class UnknownName(MetaselectError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
-        near = difflib.get_close_matches(name.lower(), names, n=3)
-        hint = f" Did you mean {', '.join(near)}?" if near else ""
+        hint = nearest(name.lower(), names)
         plural = "studies" if kind == "study" else f"{kind}s"
         super().__init__(
             f"Unknown {kind} {name!r}.{hint} `metaselect ls {plural}` lists all {len(names)}."

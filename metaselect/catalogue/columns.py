@@ -1,0 +1,266 @@
+"""Which columns of a table hold the texts, the label and the choices, and so which head it takes.
+
+Known names come first, then what the values look like. Whoever knows better names the columns.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from metaselect.catalogue.datafile import DataFile, Row
+from metaselect.catalogue.tasks import Head
+from metaselect.errors import MetaselectError, nearest
+
+PAIRS = (
+    *(("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2")),
+    *(("sentence_a", "sentence_b"), ("text1", "text2"), ("text_a", "text_b"), ("s1", "s2")),
+    *(("sent1", "sent2"), ("sentence_1", "sentence_2"), ("text_1", "text_2")),
+    *(("question", "passage"), ("question", "context"), ("question", "sentence")),
+    *(("query", "passage"), ("query", "document"), ("source", "translation"), ("src", "mt")),
+)
+"""Columns that are two texts of one row, by their names in lower case."""
+
+_LABELS = (
+    *("label", "labels", "gold_label", "class", "category", "target", "y", "sentiment", "intent"),
+    *("emotion", "topic", "stance", "score", "similarity", "relatedness", "rating", "stars"),
+    *("is_duplicate", "entailment", "acceptability", "toxicity", "answer", "answerkey", "gold"),
+)
+_TAGS = ("ner_tags", "tags", "upos", "pos_tags", "pos", "labels", "label", "deprel", "slots")
+_WORDS = ("tokens", "words", "sentence", "text")
+_TEXTS = ("text", "sentence", "content", "review", "tweet", "utterance", "comment", "document")
+_BESIDE = ("headline", "aspect", "word")  # a second text, whatever the first is called
+_IDS = re.compile(
+    r"(.*_|)(id|idx|index|guid|uid|uuid|key|hash|url|date|split|lang|language|src|source|domain|corpus|genre)"
+    r"(_.*|)"
+)
+_NUMBERED = re.compile(r"(.*?)_?(\d|[A-Ea-e])")  # choice1, ending_0, answerA
+_MOST_CLASSES = 200  # above which a column of texts is no label
+_MOST_COUNTS = 20  # whole numbers above which a label is an amount
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What each column is.
+
+    Attributes:
+        head: The output that the label asks for.
+        text: Columns of the texts, first, second, ...
+        label: Column of the label; nested ones by a dot.
+        choices: One column with a list, or several, for multiple choice.
+        groups: Column that ties rows together, for questions.
+    """
+
+    head: Head
+    text: tuple[str, ...]
+    label: str
+    choices: tuple[str, ...] = ()
+    groups: str | None = None
+
+
+def find_columns(
+    data: DataFile, *, text: Sequence[str] | None = None, label: str | None = None
+) -> Columns:
+    """Guess the columns of a table; what is named is taken as named.
+
+    Raises:
+        MetaselectError: A named column is not there, or no column looks like a label or a text.
+    """
+    for option, names in (("--text", text or ()), ("--label", () if label is None else (label,))):
+        for name in names:
+            if name not in data.columns:
+                raise MetaselectError(
+                    f"{data.path} has no column {name!r} ({option}).{nearest(name, data.columns)} "
+                    f"There are: {', '.join(data.columns)}."
+                )
+    rows, names = data.rows, data.columns
+    found = (
+        _questions(rows, names, label)
+        or _tagging(rows, names, label)
+        or _multiple_choice(rows, names, label)
+        or _labelled(data, label, text)
+    )
+    return found if text is None else replace(found, text=tuple(text))
+
+
+def values_of(rows: Sequence[Row], column: str) -> list[Any]:
+    """A column's values that are there: not None, empty or NaN."""
+    found = (row.get(column) for row in rows)
+    return [value for value in found if value is not None and value != "" and value == value]
+
+
+def cell(row: Row, column: str) -> Any:
+    """A column's value; a dot reaches into a nested column; None where there is none."""
+    value: Any = row
+    for part in column.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def text_of(row: Row, columns: Columns) -> str:
+    """All texts and choices of a row as one."""
+    values = [cell(row, name) for name in (*columns.text, *columns.choices)]
+    parts = [value if isinstance(value, list) else [value] for value in values]
+    return " ".join(str(item) for part in parts for item in part if item is not None)
+
+
+def _named(names: Collection[str], wanted: Sequence[str]) -> list[str]:
+    """The columns with these names, whatever their case, in the order wanted."""
+    by_name = {name.lower(): name for name in reversed(list(names))}
+    return [by_name[name] for name in wanted if name in by_name]
+
+
+def _questions(rows: Sequence[Row], names: Sequence[str], label: str | None) -> Columns | None:
+    """A question, its context, and answers with their places in it."""
+    texts = _named(names, ("question", "context"))
+    for name in [label] if label else names:
+        values = values_of(rows, name)
+        nested = [value for value in values if isinstance(value, dict)]
+        if len(texts) == 2 and nested and {"text", "answer_start"} <= set(nested[0]):
+            groups = next(iter(_named(names, ("id",))), None)
+            return Columns("extractive-qa", tuple(texts), name, groups=groups)
+    return None
+
+
+def _tagging(rows: Sequence[Row], names: Sequence[str], label: str | None) -> Columns | None:
+    """Two lists of one length in every row: words and tags."""
+    lists = [name for name in names if _all_are(list, values_of(rows, name))]
+    if len(lists) < 2:
+        return None
+    variety = {
+        name: len({str(item) for value in values_of(rows, name) for item in value})
+        for name in lists
+    }
+    words = next(iter(_named(lists, _WORDS)), max(lists, key=lambda name: variety[name]))
+    others = [name for name in lists if name != words and _as_long(rows, words, name)]
+    tags = label or next(iter(_named(others, _TAGS)), None)
+    tags = tags or min(others, key=lambda name: variety[name], default=None)
+    return Columns("tagging", (words,), tags) if tags in others else None
+
+
+def _as_long(rows: Sequence[Row], first: str, second: str) -> bool:
+    pairs = [(row.get(first), row.get(second)) for row in rows]
+    return all(
+        isinstance(one, list) and isinstance(other, list) and len(one) == len(other)
+        for one, other in pairs
+    )
+
+
+def _multiple_choice(
+    rows: Sequence[Row], names: Sequence[str], label: str | None
+) -> Columns | None:
+    """A list of answers, or columns such as choice1 and choice2, and the place of the right one."""
+    choices = _choice_columns(rows, names)
+    known = [label] if label else [*_named(names, _LABELS)]
+    if not choices or not known:
+        return None
+    texts = [
+        name
+        for name in _text_columns(rows, names)
+        if name not in (*choices, *known) and not _is_id(name)
+    ]
+    return Columns("multiple-choice", tuple(texts[:2]), known[0], tuple(choices))
+
+
+def _choice_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    for name in names:
+        values = values_of(rows, name)
+        if _all_are(list, values) and all(len(value) > 1 and _all_are(str, value)
+                                          for value in values):  # fmt: skip
+            return [name]
+        if _all_are(dict, values) and all(_all_are(list, [value.get("text")]) for value in values):
+            return [f"{name}.text"]
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        match = _NUMBERED.fullmatch(name)
+        if match and match[1] and _all_are(str, values_of(rows, name)):
+            alike.setdefault(match[1].lower(), []).append(name)
+    paired = {name for pair in PAIRS for name in pair}
+    return next(
+        (found for found in alike.values()
+         if len(found) > 1 and not {name.lower() for name in found} <= paired), []
+    )  # fmt: skip
+
+
+def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> Columns:
+    """Classes or numbers for one text or more."""
+    rows, names = data.rows, data.columns
+    column = label or _label_column(rows, [name for name in names if name not in (text or ())])
+    if column is None:
+        raise MetaselectError(
+            f"{data.path}: none of its columns ({', '.join(names)}) looks like a label. Name it "
+            "with --label COLUMN."
+        )
+    texts = list(text or _texts(rows, [name for name in names if name != column]))
+    if not texts:
+        raise MetaselectError(
+            f"{data.path}: none of its columns ({', '.join(names)}) looks like a text beside the "
+            f"label {column!r}. Name it with --text COLUMN[,COLUMN]."
+        )
+    head: Head = "regression" if _are_amounts(values_of(rows, column)) else "classification"
+    return Columns(head, tuple(texts), column)
+
+
+def _label_column(rows: Sequence[Row], names: Sequence[str]) -> str | None:
+    known = [name for name in _named(names, _LABELS) if _may_be_label(values_of(rows, name))]
+    if known:
+        return known[0]
+    pair = {name for pair in PAIRS if len(found := _named(names, pair)) == 2 for name in found}
+    variety = {
+        name: len({str(value) for value in values_of(rows, name)})
+        for name in names
+        if name not in pair and not _is_id(name) and _may_be_label(values_of(rows, name))
+    }
+    several = {name: count for name, count in variety.items() if count > 1}
+    return min(several, key=lambda name: several[name], default=None)
+
+
+def _may_be_label(values: Sequence[Any]) -> bool:
+    if not values or any(isinstance(value, list | dict) for value in values):
+        return False
+    kinds = {str(value) for value in values}
+    return _are_numbers(values) or len(kinds) <= min(_MOST_CLASSES, max(1, len(values) // 2))
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _are_amounts(values: Sequence[Any]) -> bool:
+    """Whether a label is a number to be met, not the number of a class."""
+    if not _are_numbers(values):
+        return False
+    distinct = set(values)
+    whole = all(value == int(value) for value in distinct if abs(value) != float("inf"))
+    counted = whole and any(isinstance(value, int) for value in values)
+    return len(distinct) > (_MOST_COUNTS if counted else 2)
+
+
+def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    strings = _text_columns(rows, names)
+    beside = _named(strings, _BESIDE)
+    for pair in PAIRS:
+        if len(found := _named(strings, pair)) == 2:
+            return [*_named(beside, ("word",)), *found]
+    known = _named(strings, _TEXTS)[:1]
+    if known:
+        return known + beside
+    worded = [name for name in strings if not _is_id(name) and _mean_words(rows, name) >= 2]
+    return worded[:2] or [name for name in strings if not _is_id(name)][:2]
+
+
+def _text_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    return [name for name in names if _all_are(str, values_of(rows, name))]
+
+
+def _mean_words(rows: Sequence[Row], name: str) -> float:
+    values = values_of(rows, name)
+    return sum(len(value.split()) for value in values) / max(1, len(values))
+
+
+def _is_id(name: str) -> bool:
+    return _IDS.fullmatch(name.lower()) is not None
+
+
+def _all_are(kind: type, values: Sequence[Any]) -> bool:
+    return bool(values) and all(isinstance(value, kind) for value in values)
