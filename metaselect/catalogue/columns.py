@@ -91,6 +91,8 @@ def values_of(rows: Sequence[Row], column: str) -> list[Any]:
 
 def cell(row: Row, column: str) -> Any:
     """A column's value; a dot reaches into a nested column; None where there is none."""
+    if column in row:
+        return row[column]
     value: Any = row
     for part in column.split("."):
         value = value.get(part) if isinstance(value, dict) else None
@@ -202,24 +204,27 @@ def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> 
 
 
 def _label_column(rows: Sequence[Row], names: Sequence[str]) -> str | None:
-    known = [name for name in _named(names, _LABELS) if _may_be_label(values_of(rows, name))]
+    known = [name for name in _named(names, _LABELS) if _may_be_label(values_of(rows, name), 1)]
     if known:
         return known[0]
     pair = {name for pair in PAIRS if len(found := _named(names, pair)) == 2 for name in found}
     variety = {
         name: len({str(value) for value in values_of(rows, name)})
         for name in names
-        if name not in pair and not _is_id(name) and _may_be_label(values_of(rows, name))
+        if name not in pair and not _is_id(name) and _may_be_label(values_of(rows, name), 2)
     }
     several = {name: count for name, count in variety.items() if count > 1}
     return min(several, key=lambda name: several[name], default=None)
 
 
-def _may_be_label(values: Sequence[Any]) -> bool:
+def _may_be_label(values: Sequence[Any], n_rows_each: int) -> bool:
+    """Whether values are numbers, or names that stand in so many rows each, in the mean."""
     if not values or any(isinstance(value, list | dict) for value in values):
         return False
     kinds = {str(value) for value in values}
-    return _are_numbers(values) or len(kinds) <= min(_MOST_CLASSES, max(1, len(values) // 2))
+    return _are_numbers(values) or (
+        len(kinds) <= _MOST_CLASSES and len(kinds) * n_rows_each <= len(values)
+    )
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

@@ -1,4 +1,4 @@
-"""What a task asks, by the catalogue's tasks that are most like it: a vote where no rule decides."""
+"""What a task asks, by a vote of the tasks most like it, where no rule decides."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -118,7 +118,13 @@ def guess_task(
     }
     ruled = asked or kind_by_rule(shape)
     kind, because = ruled or kind_by_likeness(shape, likeness, catalogue)
-    entropy = _entropy(labels) if labels else None
+    layout = Layout(
+        text=columns.text,
+        label=columns.label,
+        choices=columns.choices,
+        groups=columns.groups,
+        values=_choice_names(rows, columns),
+    )
     card = TaskCard(
         name=_free_name(data.name, catalogue),
         title=f"{data.name}, guessed from {data.path.name}",
@@ -128,13 +134,13 @@ def guess_task(
         train_size=data.n_rows,
         labels=names,
         n_choices=_n_choices(rows, columns),
-        layouts=(Layout(text=columns.text, label=columns.label, choices=columns.choices,
-                        groups=columns.groups),),
-    )  # fmt: skip
+        layouts=(layout,),
+    )
     return NewTask(
         card=card, data=data, because=because, by_likeness=ruled is None,
         n_unlabelled=len(data.rows) - len(rows),
-        mean_words=mean_words, label_entropy=entropy, likeness=likeness,
+        mean_words=mean_words, label_entropy=_entropy(labels) if labels else None,
+        likeness=likeness,
     )  # fmt: skip
 
 
@@ -215,6 +221,14 @@ def _entropy(labels: Counter[str]) -> float:
     """Entropy of the classes in bits."""
     shares = [count / labels.total() for count in labels.values()]
     return -sum(share * math.log2(share) for share in shares)
+
+
+def _choice_names(rows: Sequence[Row], columns: Columns) -> tuple[str, ...]:
+    """What stands for the choices, such as A, B and C; nothing where their places do."""
+    values = {value for value in values_of(rows, columns.label) if isinstance(value, str)} if (
+        columns.head == "multiple-choice"
+    ) else set()  # fmt: skip
+    return tuple(sorted(values))
 
 
 def _n_choices(rows: Sequence[Row], columns: Columns) -> int | None:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -35,6 +37,26 @@ app = typer.Typer(
     ),
     epilog="Example: metaselect reproduce",
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"metaselect {metadata.version('metaselect')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("ls")(ls.ls_command)
 runs.app.command("describe")(describe.describe_command)
 runs.app.command("publish")(publish.publish_command)

@@ -9,7 +9,7 @@ import typer
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
 from metaselect.cli.inputs import listed, runs_from
-from metaselect.cli.planned_grid import planned_grid, toml_text
+from metaselect.cli.planned_grid import check_grid_file, planned_grid, toml_text
 from metaselect.console import points, print_json, print_table, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
@@ -120,10 +120,9 @@ def _check_numbers(budget: float, hours_per_run: float) -> None:
 
 def _check_out(out: Path | None, config: Path | None) -> None:
     """Refuse a file for the grid before the work, not after."""
+    check_grid_file(out)
     if out is None:
         return
-    if out.suffix != ".toml" or out.is_dir():
-        raise MetaselectError(f"--out {out} is no file for a grid: its name must end in .toml.")
     if config is not None and config.exists() and out.exists() and out.samefile(config):
         raise MetaselectError(f"--out {out} is the grid of --config: choose another name.")
 

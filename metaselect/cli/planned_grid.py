@@ -18,6 +18,16 @@ Cell = tuple[str, str]
 _BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys that TOML takes without quotes
 
 
+def check_grid_file(out: Path | None) -> None:
+    """Refuse a file for a grid before the work that fills it, not after.
+
+    Raises:
+        MetaselectError: Its name does not end in .toml, or it is a folder.
+    """
+    if out is not None and (out.suffix != ".toml" or out.is_dir()):
+        raise MetaselectError(f"--out {out} is no file for a grid: its name must end in .toml.")
+
+
 def planned_grid(
     setting: "Setting",
     cells: Sequence[Cell],

@@ -152,7 +152,7 @@ def _one_line(name: str, record: dict[str, Any]) -> list[str]:
 
 
 def _show_ranking(selector: Any) -> None:
-    from metaselect.cli.rank import show_ranking
+    from metaselect.cli.rank_shown import show_ranking
 
     target, languages = _RANKED
     if target not in selector.catalogue:

@@ -1,0 +1,136 @@
+"""A ranking as a record for programs and as an answer, a table and reasons for people."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from metaselect.catalogue.tasks import DIRECT
+from metaselect.cli.answer import answer
+from metaselect.console import points, print_table, share
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metaselect.selector.combine import Objective
+    from metaselect.selector.measured_gains import MeasuredGain
+
+    Measured = dict[tuple[str, str], MeasuredGain]
+
+
+def record_of(
+    table: "pd.DataFrame",
+    target: str,
+    objective: "Objective",
+    *,
+    top: int | None,
+    seen: "Measured | None",
+    simulated: bool,
+) -> dict[str, Any]:
+    """What `rank --json` prints, without warnings.
+
+    Args:
+        table: From `TaskSelector.rank`, whole.
+        target: Its name.
+        objective: Of several languages.
+        top: Entries kept of each ranking; None keeps all.
+        seen: Measured gains by language and intermediate; None where none were looked for.
+        simulated: Whether the predictor learnt from simulated runs.
+    """
+    from metaselect.selector.combine import combine_languages
+
+    codes = list(dict.fromkeys(table["language"]))
+    by_language = {code: _entries(table[table["language"] == code]) for code in codes}
+    several = len(codes) > 1
+    ranking = _entries(combine_languages(table, objective=objective)) if several else by_language[codes[0]]
+    told = answer(ranking, objective=objective if several else None, simulated=simulated)
+    ranking = ranking[:top]
+    by_language = {code: entries[:top] for code, entries in by_language.items()}
+    if seen is not None:
+        for code, entries in by_language.items():
+            for entry in entries:
+                found = seen.get((code, entry["intermediate"]))
+                entry["measured"] = None if found is None else asdict(found)
+    if not several:
+        one = {"target": target, "language": codes[0], "answer": told, "ranking": ranking}
+        return {**one, **_control(seen, codes)}
+    return {
+        "target": target,
+        "languages": codes,
+        "answer": told,
+        "objective": objective,
+        "ranking": ranking,
+        "by_language": by_language,
+        **_control(seen, codes),
+    }
+
+
+def _control(seen: "Measured | None", codes: Sequence[str]) -> dict[str, Any]:
+    """Measured gains of as many steps on the target alone, by language, where there are any."""
+    from metaselect.catalogue.tasks import DIRECT_PLUS
+
+    known = seen or {}
+    found = {code: asdict(known[cell]) for code in codes if (cell := (code, DIRECT_PLUS)) in known}
+    return {"equal_steps": found} if found else {}
+
+
+def _entries(rows: "pd.DataFrame") -> list[dict[str, Any]]:
+    keys = ("intermediate", "score", "gain", "low", "high", "p_positive", "reasons")
+    entries = rows[list(keys)].to_dict("records")
+    return [
+        {str(key): None if value != value else value for key, value in entry.items()}
+        for entry in entries
+    ]
+
+
+def show_ranking(table: "pd.DataFrame", *, target: str, simulated: bool) -> None:
+    """A ranking in one language, from Python, as an answer and a table for people."""
+    record = record_of(table, target, "mean", top=None, seen=None, simulated=simulated)
+    show(record, [], why=False, simulated=simulated)
+
+
+def show(record: dict[str, Any], task_lines: Sequence[str], *, why: bool, simulated: bool) -> None:
+    """The answer first, then what is known of a guessed task, the table, and reasons if asked."""
+    where = record.get("language") or ", ".join(record["languages"])
+    goal = f" ({record['objective']} over languages)" if "objective" in record else ""
+    mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
+    print(record["answer"], *task_lines, sep="\n")
+    told = any(entry.get("measured") for entry in record["ranking"])
+    heads = [">", "fine-tune first on", ">gain", ">interval", ">P(gain>0)"]
+    print_table(
+        f"{record['target']} in {where}{goal}{mark}: expected gains in points",
+        [*heads, *([">measured"] if told else [])],
+        [_cells(place, entry, told) for place, entry in enumerate(record["ranking"], start=1)],
+        note="\n".join(_notes(record, told)),
+    )
+    if why:
+        print("Why, against the mean candidate:")
+        for entry in record["ranking"]:
+            print(f"  {entry['intermediate']}", *entry["reasons"], sep="\n    ")
+
+
+def _cells(place: int, entry: dict[str, Any], told: bool) -> list[str]:
+    return [
+        str(place),
+        entry["intermediate"],
+        points(entry["gain"]),
+        f"{points(entry['low'])} to {points(entry['high'])}",
+        "–" if entry["intermediate"] == DIRECT else share(entry["p_positive"]),
+        *([_measured_words(entry["measured"])] if told else []),
+    ]
+
+
+def _notes(record: dict[str, Any], told: bool) -> list[str]:
+    longer = [
+        f"{code} {_measured_words(gain)}" for code, gain in record.get("equal_steps", {}).items()
+    ]
+    found = ["measured: mean ± standard error over seeds, without that of the test rows"]
+    found += [f"direct+, as many steps on the target alone: {', '.join(longer)}"] if longer else []
+    return found if told or longer else []
+
+
+def _measured_words(found: dict[str, Any] | None) -> str:
+    """A measured gain with its standard error."""
+    if found is None:
+        return ""
+    error = "" if found["se"] is None else f" ± {points(found['se']).lstrip('+')}"
+    return f"{points(found['gain'])}{error}"

@@ -1,0 +1,131 @@
+"""The grid that tries a ranking: `direct` and the first three, on the target's own data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaselect.catalogue.columns import values_of
+from metaselect.catalogue.datafile import stem_of
+from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.cli.planned_grid import planned_grid, toml_text
+from metaselect.files import write_text
+
+if TYPE_CHECKING:
+    from metaselect.catalogue.datafile import DataFile
+
+N_TRIED = 3
+SEEDS = (0, 1)  # two, so that a gain has an error
+_ENCODER = {"name": "xlm-roberta-base", "path": "FacebookAI/xlm-roberta-base"}
+_READ = (".jsonl", ".jsonl.gz", ".parquet")  # what the harness reads of a folder
+
+
+def write_trial(  # noqa: PLR0913 - what a grid takes
+    out: Path,
+    card: TaskCard,
+    first: Sequence[str],
+    languages: Sequence[str],
+    *,
+    catalogue: Catalogue,
+    encoder: str | None,
+    data: "DataFile | None",
+) -> tuple[str, list[str]]:
+    """Write the grid, and beside it the card of a task that was guessed.
+
+    Args:
+        out: The grid's file, `.toml`.
+        card: Of the target.
+        first: Candidates, best first; the first three besides `direct` are tried.
+        languages: To test in.
+        catalogue: Cards of the candidates.
+        encoder: Of the predictor's study; None takes XLM-R base.
+        data: Where the target's rows are; None takes the hub's.
+
+    Returns:
+        How to run it, and what is lacking, a line each.
+    """
+    from metaselect.config_file import check_config
+    from metaselect.planning.grids import Setting
+
+    tried = [name for name in first if name != DIRECT][:N_TRIED]
+    setting = Setting(study=f"try-{card.name}", encoder=encoder or "", adaptation="finetune")
+    cells = [(name, card.name) for name in (DIRECT, *tried)]
+    values = planned_grid(setting, cells, seeds=SEEDS, config=None, base=Path(), done=[])
+    del values["cells"]  # they are the whole cross
+    place = "hub" if data is None else str(_folder_of_tasks(data))
+    values |= {"data": place, "task_testing": {card.name: {"languages": list(languages)}}}
+    values |= {} if encoder else {"encoders": [_ENCODER]}
+    check_config(values, where=f"the grid for {out}")
+    write_text(out, toml_text(values))
+    command = f"metaselect run {out} --dry-run"
+    if data is not None:
+        beside = out.with_suffix(".tasks.toml")
+        write_text(beside, card_text(card))
+        command += f" --tasks {beside}"
+    lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
+    return f"{out}: tries {', '.join((DIRECT, *tried))}; {command}", lacking
+
+
+def card_text(card: TaskCard) -> str:
+    """A guessed card as TOML."""
+    layouts = [
+        {
+            "text": list(layout.text),
+            "label": layout.label,
+            **({"choices": list(layout.choices)} if layout.choices else {}),
+            **({"values": list(layout.values)} if layout.values else {}),
+            **({"groups": layout.groups} if layout.groups else {}),
+        }
+        for layout in card.layouts
+    ]
+    table: dict[str, Any] = {
+        "title": card.title, "kind": card.kind, "head": card.head, "metric": card.metric,
+        "languages": list(card.languages), "train_size": card.train_size,
+        "labels": list(card.labels), "layouts": layouts,
+    }  # fmt: skip
+    return toml_text({card.name: {**table, **({"n_choices": card.n_choices}
+                                              if card.n_choices else {})}})  # fmt: skip
+
+
+def _folder_of_tasks(data: "DataFile") -> Path:
+    """The folder that holds the task's folder, or would hold it."""
+    path = data.path.resolve()
+    return path.parent.parent if stem_of(path) == "train" else path.parent
+
+
+def _unread(data: "DataFile | None", card: TaskCard) -> list[str]:
+    """Why the harness does not find the rows where they are."""
+    if data is None:
+        return []
+    path = data.path.resolve()
+    wanted = [_folder_of_tasks(data) / card.name / f"train{suffix}" for suffix in _READ]
+    found = []
+    if path not in wanted:
+        found.append(
+            f"metaselect run reads {wanted[0]} (or .parquet): put the rows of {data.path} there"
+        )
+    values = values_of(data.rows, str(card.layouts[0].label))
+    counted = list(map(str, range(len(card.labels))))
+    if card.head == "classification" and isinstance(values[0], int | float) and (
+        list(card.labels) != counted and not isinstance(values[0], bool)
+    ):  # fmt: skip
+        found.append(
+            f"metaselect run reads numbers as places from 0: write the labels of {data.path} as "
+            "texts"
+        )
+    return found
+
+
+def _missing(
+    place: str, card: TaskCard, tried: Sequence[str], languages: Sequence[str], cards: Catalogue
+) -> list[str]:
+    """Data that a run needs and that are not there."""
+    from metaselect.harness.data.corpora import Corpora
+
+    corpora = Corpora.at(place)
+    known = [cards[name] for name in tried if name in cards]
+    lacking = [f"{own.name}/train" for own in known if not corpora.has(own, "train", "en")]
+    lacking += [
+        f"{card.name}/test.{code}" for code in languages if not corpora.has(card, "test", code)
+    ]
+    where = "the hub's data" if place == "hub" else f"{place} (.jsonl or .parquet)"
+    return [f"a run still needs {', '.join(lacking)} in {where}"] if lacking else []
