@@ -89,11 +89,11 @@ def _from_parquet(path: Path) -> tuple[list[Row], int]:
     from pyarrow import parquet
 
     try:
+        rows: list[Row] = []
+        place = 0
         file = parquet.ParquetFile(path)
         n_rows = file.metadata.num_rows
         step = max(1, -(-n_rows // N_READ))
-        rows: list[Row] = []
-        place = 0
         for batch in file.iter_batches(batch_size=N_READ):
             first = -place % step
             rows += batch.take(list(range(first, len(batch), step))).to_pylist()

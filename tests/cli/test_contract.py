@@ -290,7 +290,7 @@ def test_rank_gives_one_language_a_ranking(call, predictor):
     done = call("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw", "--json")
     assert done.code == 0
     found = done.json
-    assert set(found) == {"target", "language", "ranking", "warnings"}
+    assert set(found) == {"target", "language", "answer", "ranking", "warnings"}
     assert (found["target"], found["language"]) == ("xnli", "sw")
     assert len(found["ranking"]) == 5
     _checked_entries(found["ranking"])
@@ -321,7 +321,7 @@ def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, pre
     }
     assert all(set(entry["measured"]) == {"gain", "se", "n_seeds"} for entry in one[:1])
     shown = call(*asked, "--language", "sw")
-    assert "  measured  " in shown.out.splitlines()[1]
+    assert shown.out.splitlines()[2].endswith("  measured")
     assert shown.out.splitlines()[-1].startswith("measured: mean ± standard error over seeds")
     wrong = call(*asked[:-1], "nothing.csv", "--language", "sw")
     assert (wrong.code, wrong.err) == (2, "metaselect: There is no file nothing.csv.\n")
@@ -342,14 +342,19 @@ def test_rank_keeps_to_the_candidates_and_the_top(call, predictor):
 def test_rank_works_out_of_the_box(call):
     done = call("rank", "--target", "xnli", "--language", "sw")
     assert done.code == 0
-    assert done.out.splitlines()[0] == "xnli in sw"
+    answer, title = done.out.splitlines()[:2]
+    assert answer.startswith("Fine-tune on mnli first: +")
+    assert title == "xnli in sw: expected gains in points"
+    assert all(len(line) <= 80 for line in done.out.splitlines()[1:])
     assert "simulated" not in done.err
 
 
 def test_a_predictor_of_simulated_runs_says_so(call, predictor):
     done = call("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
     assert done.code == 0
-    assert done.out.splitlines()[0] == "xnli in sw, by a predictor of SIMULATED RUNS"
+    answer, title = done.out.splitlines()[:2]
+    assert answer.startswith("By SIMULATED RUNS: ")
+    assert title == "xnli in sw, by a predictor of SIMULATED RUNS: expected gains in points"
     assert "simulated" in done.err
 
 

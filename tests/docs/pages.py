@@ -118,6 +118,7 @@ def _check_words(block: Block) -> None:
 
 def _write_file(block: Block, folder: Path) -> None:
     path = folder / block.what
+    path.parent.mkdir(exist_ok=True)
     path.write_text(block.text, encoding="utf-8")
     if block.what.startswith("grid"):
         read_config(path)

@@ -1,0 +1,176 @@
+"""A card from rows: the head, the kind and the columns of small tables of every sort."""
+
+import json
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.newtask import Overrules, guess_task
+from metaselect.errors import MetaselectError
+
+PACK = Path(os.environ.get("METASELECT_PACK", Path(__file__).parents[3] / "shared" / "pack"))
+TEXTS = [f"the {noun} {verb} in the park" for noun in ("cat", "dog") for verb in ("runs", "sits")]
+
+
+def _rows(labels, **columns):
+    """Twenty rows, the values of each column in turn."""
+    every = {**columns, "label": labels}
+    return [
+        {name: values[place % len(values)] for name, values in every.items()} for place in range(20)
+    ]
+
+
+PAIR = {"sentence1": TEXTS, "sentence2": TEXTS[::-1]}
+WORDS = [text.split() for text in TEXTS]
+ANSWER = {"text": ["cat"], "answer_start": [4]}
+TABLES = {
+    "sentiment": (_rows(["positive", "negative"], text=TEXTS), "classification", "sentiment"),
+    "emotion": (_rows(["joy", "anger", "fear"], tweet=TEXTS), "classification", "emotion"),
+    "topic": (_rows(["Sports", "Sci/Tech", "World"], text=TEXTS), "classification", "topic"),
+    "hate": (_rows(["hateful", "non-hateful"], text=TEXTS), "classification", "abusive-language"),
+    "intents": (
+        _rows([f"intent {number}" for number in range(12)][:10] + ["x"] * 9 + ["y"], text=TEXTS),
+        "classification",
+        "intent",
+    ),
+    "nli": (
+        _rows(["entailment", "neutral", "contradiction"], **PAIR), "classification", "nli"
+    ),
+    "paraphrase": (_rows([0, 1], **PAIR), "classification", "paraphrase"),
+    "similarity": (_rows([0.5, 1.25, 3.0, 4.5], **PAIR), "regression", "similarity"),
+    "word sense": (_rows([True, False], word=["cat"], **PAIR), "classification", "word-sense"),
+    "yes or no": (
+        _rows([True, False], question=TEXTS, passage=TEXTS), "classification", "yes-no-qa"
+    ),
+    "words": (
+        _rows([0.1, 0.25, 0.3], sentence1=["cat"], sentence2=["dog", "park"]),
+        "regression",
+        "word-similarity",
+    ),
+    "spans": (
+        _rows([ANSWER], question=TEXTS, context=TEXTS), "extractive-qa", "extractive-qa"
+    ),
+    "entities": (
+        _rows([["O", "B-PER", "I-PER", "O", "O", "B-LOC"]], tokens=WORDS), "tagging", "ner"
+    ),
+    "slots": (
+        _rows([["O", *(f"B-{place}{number}" for place in "abcde")] for number in range(3)],
+              tokens=WORDS),
+        "tagging",
+        "slot-filling",
+    ),
+    "words' classes": (
+        _rows([["DET", "NOUN", "VERB", "ADP", "DET", "NOUN"]], tokens=WORDS),
+        "tagging",
+        "pos-tagging",
+    ),
+    "choices": (
+        _rows([0, 1], premise=TEXTS, choice1=TEXTS, choice2=TEXTS[::-1]),
+        "multiple-choice",
+        "commonsense",
+    ),
+    "a list of choices": (
+        _rows(["A", "B"], question=TEXTS, options=[TEXTS[:3]]), "multiple-choice", "commonsense"
+    ),
+}  # fmt: skip
+
+
+def _guessed(folder, rows, **overrules):
+    folder.mkdir(exist_ok=True)
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "train.jsonl").write_text(text, encoding="utf-8")
+    return guess_task(folder, shipped_catalogue(), Overrules(**overrules))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_head_and_kind_of_a_small_table(tmp_path, name):
+    rows, head, kind = TABLES[name]
+    found = _guessed(tmp_path / "mine", rows)
+    assert (found.card.head, found.card.kind) == (head, kind)
+    assert (found.card.name, found.card.train_size, found.n_unlabelled) == ("mine", 20, 0)
+
+
+def test_the_card_says_columns_labels_and_metric(tmp_path):
+    rows = _rows(["positive"] * 3 + ["negative"], id=range(20), review=TEXTS)
+    found = _guessed(tmp_path / "My Täsk", rows)
+    card = found.card
+    assert card.name == "my_t_sk"
+    assert card.labels == ("negative", "positive")
+    assert (card.layouts[0].text, card.layouts[0].label) == (("review",), "label")
+    assert card.metric == "macro_f1"  # 3 in 4 are of one class: 0.81 bits of 1
+    assert found.label_entropy == pytest.approx(-0.75 * math.log2(0.75) + 0.25 * 2)
+    assert found.mean_words == 6  # the cat runs in the park
+    assert not found.by_likeness
+
+
+def test_what_is_named_overrules_the_guess(tmp_path):
+    rows = _rows(["positive", "negative"], text=TEXTS, other=TEXTS, second=["a", "b", "c"])
+    found = _guessed(
+        tmp_path / "mine", rows, kind="topic", text=["other"], label="second", metric="macro_f1"
+    )
+    layout = found.card.layouts[0]
+    assert (found.card.kind, found.card.metric) == ("topic", "macro_f1")
+    assert (layout.text, layout.label) == (("other",), "second")
+
+
+def test_a_name_that_the_catalogue_has_is_not_taken(tmp_path):
+    rows = TABLES["nli"][0]
+    assert _guessed(tmp_path / "xnli", rows).card.name == "my-xnli"
+    assert _guessed(tmp_path / "direct", rows).card.name == "my-direct"
+    assert _guessed(tmp_path / "日本", rows).card.name == "task"
+
+
+def test_letters_for_choices_are_kept_in_order(tmp_path):
+    found = _guessed(tmp_path / "mine", TABLES["a list of choices"][0])
+    assert found.card.layouts[0].values == ("A", "B")
+    assert found.card.n_choices == 3
+
+
+def test_rows_without_a_label_are_counted(tmp_path):
+    rows = _rows([0, 1, -1, None], text=TEXTS)
+    found = _guessed(tmp_path / "mine", rows)
+    assert found.n_unlabelled == 10  # half of twenty
+    assert found.card.labels == ("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("rows", "overrules", "message"),
+    [
+        (_rows(["x"], text=TEXTS), {}, "label column 'label' has one value alone, 'x'"),
+        (_rows([0, 1], text=TEXTS), {"label": "lable"}, "no column 'lable' .*Did you mean label"),
+        (_rows([0, 1], text=TEXTS), {"text": ["txt"]}, "no column 'txt' .*Did you mean text"),
+        (_rows([0, 1], text=TEXTS), {"kind": "nil"}, "--kind is one of .*, not 'nil'"),
+        (_rows([0, 1], text=TEXTS), {"metric": "bleu"}, "--metric of a classification task is"),
+        ([{"first": f"a {i}", "second": f"b {i}"} for i in range(9)], {}, "looks like a label"),
+        (_rows([0, 1], number=[1.5, 2.5]), {}, "looks like a text beside the label"),
+        (_rows([None], text=TEXTS), {"label": "label"}, "label column 'label' is empty"),
+    ],
+)
+def test_what_cannot_be_used_is_one_line(tmp_path, rows, overrules, message):
+    with pytest.raises(MetaselectError, match=message) as told:
+        _guessed(tmp_path / "mine", rows, **overrules)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.skipif(not PACK.is_dir(), reason="the data pack is not here")
+@pytest.mark.parametrize(
+    "name",
+    ["rte", "copa", "cb", "sib200", "xsid_intent", "sick", "udpos", "wic", "stsb_mt", "squad"],
+)
+def test_real_tasks_are_known_without_their_own_profile(name):
+    cards = shipped_catalogue()
+    unseen = {other for other in cards if cards.share_training(name, other)}
+    found = guess_task(PACK / name, cards, Overrules(), unseen=unseen)
+    assert (found.card.head, found.card.kind) == (cards[name].head, cards[name].kind)
+    assert not set(found.likeness) & unseen
+
+
+@pytest.mark.skipif(not PACK.is_dir(), reason="the data pack is not here")
+def test_real_data_are_most_like_themselves():
+    likeness = guess_task(PACK / "wnut17", shipped_catalogue(), Overrules()).likeness
+    assert next(iter(likeness)) == "wnut17"
+    assert likeness["wnut17"] == pytest.approx(1.0, abs=0.001)
+    assert sorted(likeness.values())[-2] < 0.8

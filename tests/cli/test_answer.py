@@ -1,0 +1,58 @@
+"""The one sentence of a ranking."""
+
+import pytest
+
+from metaselect.cli.answer import answer
+
+
+def _entry(name, gain, chance):
+    return {"intermediate": name, "gain": gain, "p_positive": chance}
+
+
+DIRECT = _entry("direct", 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("ranking", "told"),
+    [
+        (
+            [_entry("mnli", 0.031, 0.8), _entry("qqp", 0.01, 0.7), DIRECT],
+            "Fine-tune on mnli first: +3.1 points expected, 8 in 10 that it helps; if you can try "
+            "two, add qqp.",
+        ),
+        (
+            [_entry("mnli", 0.031, 0.97), DIRECT, _entry("qqp", -0.01, 0.3)],
+            "Fine-tune on mnli first: +3.1 points expected, more than 9 in 10 that it helps.",
+        ),
+        (
+            [_entry("mnli", 0.031, None), DIRECT],
+            "Fine-tune on mnli first: +3.1 points expected.",
+        ),
+        (
+            [_entry("mnli", 0.004, 0.6), DIRECT],
+            "Nothing is clearly better than the target alone: mnli comes first with +0.4 points "
+            "expected, 6 in 10 that it helps.",
+        ),
+        (
+            [DIRECT, _entry("mnli", -0.012, 0.3)],
+            "Fine-tune on the target alone: no candidate is expected to help (best of them: mnli, "
+            "-1.2 points expected).",
+        ),
+        (
+            [_entry("mnli", 0.0001, 0.9), DIRECT],
+            "Fine-tune on the target alone: no candidate is expected to help (best of them: mnli, "
+            "+0.0 points expected).",
+        ),
+        ([DIRECT], "Fine-tune on the target alone: there is no candidate."),
+    ],
+)
+def test_the_sentence_says_what_to_do(ranking, told):
+    assert answer(ranking, simulated=False) == told
+
+
+def test_it_says_of_which_language_and_of_which_runs_it_is():
+    ranking = [_entry("mnli", 0.02, 0.8), DIRECT]
+    assert answer(ranking, objective="worst", simulated=True) == (
+        "By SIMULATED RUNS: Fine-tune on mnli first: +2.0 points expected in the worst language, "
+        "8 in 10 that it helps."
+    )

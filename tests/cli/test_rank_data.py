@@ -1,0 +1,123 @@
+"""`metaselect rank --data`: from rows without a card to an answer and a grid."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metaselect.config_file import read_config
+
+NLI = [
+    {"premise": f"the cat {i} sits", "hypothesis": f"a cat {i} is there", "label": label}
+    for i, label in enumerate(["entailment", "neutral", "contradiction"] * 4)
+]
+
+
+def _write(path, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture
+def rows(place):
+    """Rows of a task of one's own in data/mine."""
+    _write(Path("data/mine/train.jsonl"), NLI)
+    return Path("data/mine")
+
+
+def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
+    done = call("rank", "--predictor", predictor, "--data", rows, "--language", "sw,ta")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("By SIMULATED RUNS: ")
+    assert lines[1:3] == [
+        "mine: classification, 3 labels (contradiction, entailment, neutral)",
+        "  kind nli (a premise and a hypothesis), metric accuracy",
+    ]
+    assert "  12 rows, text premise + hypothesis, label label" in lines
+    assert any("--kind, --text COLUMN[,COLUMN], --label COLUMN" in line for line in lines)
+    table = lines[lines.index(next(line for line in lines if line.startswith("mine in sw, ta"))) :]
+    assert len(table) == 2 + 5  # title and heads; four candidates and direct
+    assert all(len(line) <= 80 for line in table[1:])
+
+
+def test_json_has_the_card_and_the_answer_beside_the_ranking(call, predictor, rows):
+    asked = ("rank", "--predictor", predictor, "--data", rows, "--language", "sw", "--json")
+    found = call(*asked).json
+    assert set(found) == {"target", "language", "answer", "ranking", "task", "warnings"}
+    task = found["task"]
+    assert (found["target"], task["kind"], task["head"]) == ("mine", "nli", "classification")
+    assert (task["n_rows"], task["text"], task["label"]) == (12, ["premise", "hypothesis"], "label")
+    assert len(task["likeness"]) == 3
+    topic = call(*asked, "--kind", "topic", "--text", "premise").json["task"]
+    assert (topic["kind"], topic["text"], topic["because"]) == ("topic", ["premise"], "as you say")
+
+
+def test_a_kind_guessed_by_likeness_alone_is_told(call, predictor, place):
+    _write(Path("odd/train.jsonl"), [{"text": f"it is {i}", "label": i % 2} for i in range(20)])
+    done = call("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
+    assert "warning: odd: its kind is guessed by likeness alone" in done.err
+
+
+def test_reasons_come_when_asked_for(call, predictor):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
+    assert "Why" not in call(*asked).out
+    told = call(*asked, "--why").out.split("Why, against the mean candidate:\n")[1]
+    assert "  direct\n    no intermediate: gain 0 by definition\n" in told
+
+
+def test_a_grid_of_own_rows_names_what_is_lacking(call, predictor, rows):
+    asked = ("rank", "--predictor", predictor, "--data", rows, "--language", "sw")
+    done = call(*asked, "--out", "plan.toml")
+    assert done.code == 0, done.err
+    grid = read_config(Path("plan.toml"))
+    assert (grid.targets, grid.intermediates[0], len(grid.intermediates)) == (["mine"], "direct", 4)
+    assert Path(grid.data) == Path("data").resolve()
+    assert grid.task_testing["mine"].languages == ["sw"]
+    assert "metaselect run plan.toml --dry-run --tasks plan.tasks.toml" in done.err
+    (lacking,) = [line for line in done.err.splitlines() if "a run still needs" in line]
+    assert "mine/test.sw" in lacking
+    assert "mine/train" not in lacking
+    assert call("ls", "tasks", "--tasks", "plan.tasks.toml").code == 0
+
+
+def test_a_grid_of_a_known_target_takes_the_hubs_data(call, predictor, place):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
+    assert call(*asked, "--out", "plan.toml").code == 0
+    assert read_config(Path("plan.toml")).data == "hub"
+    assert not Path("plan.tasks.toml").exists()
+
+
+def test_rows_that_the_harness_cannot_read_are_told(call, predictor, place):
+    Path("mine.csv").write_text("text,label\n" + "good,1\nbad,2\n" * 5, encoding="utf-8")
+    asked = ("rank", "--predictor", predictor, "--data", "mine.csv", "--language", "sw")
+    done = call(*asked, "--out", "plan.toml")
+    assert f"metaselect run reads {Path('mine/train.jsonl').resolve()}" in done.err
+    assert "numbers as places from 0" in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--target", "xnli", "--data", "data/mine", "--language", "sw"], "exclude each other"),
+        (["--data", "data/mine"], "--language"),
+        (["--target", "xnli", "--language", "sw", "--kind", "nli"], "belong to --data"),
+    ],
+)
+def test_options_that_do_not_fit_are_wrong_usage(call, rows, arguments, named):
+    done = call("rank", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert named in done.err
+
+
+def test_rank_alone_shows_what_can_be_asked(call):
+    done = call("rank")
+    assert (done.code, done.err) == (0, "")
+    for words in ("--target xnli", "--data my_task/", "--language", "metaselect ls tasks"):
+        assert words in done.out
+    assert all(len(line) <= 80 for line in done.out.splitlines())
+
+
+def test_the_version_is_told(call):
+    done = call("--version")
+    assert (done.code, done.out, done.err) == (0, "metaselect 0.1.0\n", "")
