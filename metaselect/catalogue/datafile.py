@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from metaselect.errors import MetaselectError
 
@@ -95,8 +95,8 @@ def _from_parquet(path: Path) -> tuple[list[Row], int]:
         n_rows = file.metadata.num_rows
         step = max(1, -(-n_rows // N_READ))
         for batch in file.iter_batches(batch_size=N_READ):
-            first = -place % step
-            rows += batch.take(list(range(first, len(batch), step))).to_pylist()
+            kept = pyarrow.array(range(-place % step, len(batch), step), pyarrow.int64())
+            rows += batch.take(kept).to_pylist()
             place += len(batch)
     except pyarrow.ArrowException as error:
         raise MetaselectError(f"{path} is not Parquet: {error}.") from error
@@ -146,10 +146,10 @@ def _table_rows(file: TextIO, path: Path, *, step: int) -> Iterator[Row | None]:
     head = file.readline()
     tabs = path.suffix == ".tsv"  # as GLUE has it, where a quotation mark is text
     delimiter = "\t" if tabs else max(",;\t", key=lambda mark: (head.count(mark), mark == ","))
-    quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
     csv.field_size_limit(_LONGEST_CELL)
     try:
-        names = next(csv.reader([head], delimiter=delimiter, quoting=quoting), [])
+        names: list[str] = next(csv.reader([head], delimiter=delimiter, quoting=quoting), [])
         lines = csv.reader(file, delimiter=delimiter, quoting=quoting)
         place = 0
         for cells in lines:

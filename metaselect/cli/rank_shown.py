@@ -41,7 +41,11 @@ def record_of(
     codes = list(dict.fromkeys(table["language"]))
     by_language = {code: _entries(table[table["language"] == code]) for code in codes}
     several = len(codes) > 1
-    ranking = _entries(combine_languages(table, objective=objective)) if several else by_language[codes[0]]
+    ranking = (
+        _entries(combine_languages(table, objective=objective))
+        if several
+        else by_language[codes[0]]
+    )
     told = answer(ranking, objective=objective if several else None, simulated=simulated)
     ranking = ranking[:top]
     by_language = {code: entries[:top] for code, entries in by_language.items()}

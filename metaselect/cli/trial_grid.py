@@ -43,7 +43,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     Returns:
         How to run it, and what is lacking, a line each.
     """
-    from metaselect.config_file import check_config
+    from metaselect.harness.config import check_config
     from metaselect.planning.grids import Setting
 
     tried = [name for name in first if name != DIRECT][:N_TRIED]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.config_file import read_config
+from metaselect.harness.config import read_config
 
 NLI = [
     {"premise": f"the cat {i} sits", "hypothesis": f"a cat {i} is there", "label": label}
