@@ -367,6 +367,37 @@ def test_a_name_that_nothing_knows_is_one_line(refused_line, predictor, argument
     assert line.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (b"", [], "own.csv has no rows."),
+        (b"text,label\na b,x\nc d,x\n", [], "own.csv: the label column 'label' has one value"),
+        (b"one,two\na,b\nc,d\n", [], "own.csv: none of its columns (one, two) looks like a label."),
+        (b"text,label\na b,x,y\n", [], "own.csv, line 2 has 3 cells; the first line names 2"),
+        (b"\xff", [], "own.csv is not UTF-8 text"),
+        (
+            b"text,label\na,x\nb,y\n",
+            ["--label", "lable"],
+            "own.csv has no column 'lable' (--label).",
+        ),
+        (b"text,label\na,x\nb,y\n", ["--text", "txt"], "own.csv has no column 'txt' (--text)."),
+        (b"text,label\na,x\nb,y\n", ["--kind", "nil"], "--kind is one of "),
+        (
+            b"text,label\na,x\nb,y\n",
+            ["--out", "grid.json"],
+            "--out grid.json is no file for a grid",
+        ),
+        (b"text,label\na,x\nb,y\n", ["--data", "none"], "There is no file or folder none."),
+    ],
+)
+def test_rows_that_cannot_be_ranked_for_are_one_line(
+    refused_line, predictor, place, content, arguments, message
+):
+    Path("own.csv").write_bytes(content)
+    asked = ("rank", "--predictor", predictor, "--language", "sw", "--data", "own.csv")
+    assert refused_line(*asked, *arguments).startswith(message)
+
+
 def _changed_byte(folder):
     path = folder / "predictor.json"
     data = bytearray(path.read_bytes())
