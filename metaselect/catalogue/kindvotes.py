@@ -4,11 +4,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from metaselect.catalogue.kinds import Shape, normal_label
-from metaselect.catalogue.likeness import shipped_profiles
+from metaselect.catalogue.likeness import SAME_DATA, shipped_profiles
 from metaselect.catalogue.tasks import Catalogue, Kind, TaskCard
 
 _N_VOTERS = 3
 _ALIKE = 0.5  # likeness of texts that outweighs what two texts and two classes mostly are
+
+
+def kind_of_same_data(
+    shape: Shape, likeness: Mapping[str, float], catalogue: Catalogue
+) -> tuple[Kind, str] | None:
+    """The kind of the task whose data these seem to be, if its head is the same; else None."""
+    name = max(likeness, key=lambda name: likeness[name], default=None)
+    if name is None or likeness[name] < SAME_DATA or catalogue[name].head != shape.head:
+        return None
+    return catalogue[name].kind, f"the texts are like those of {name}"
 
 
 def kind_by_likeness(

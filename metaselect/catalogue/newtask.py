@@ -20,7 +20,7 @@ from typing import get_args
 from metaselect.catalogue.columns import Columns, cell, find_columns, text_of, values_of
 from metaselect.catalogue.datafile import DataFile, Row, read_data_file
 from metaselect.catalogue.kinds import Shape, kind_by_rule
-from metaselect.catalogue.kindvotes import kind_by_likeness
+from metaselect.catalogue.kindvotes import kind_by_likeness, kind_of_same_data
 from metaselect.catalogue.likeness import shipped_profiles
 from metaselect.catalogue.tasks import DIRECT, Catalogue, Head, Kind, Layout, TaskCard
 from metaselect.errors import MetaselectError, UnknownChoice
@@ -116,7 +116,7 @@ def guess_task(
         )
         if name in catalogue and name not in unseen
     }
-    ruled = asked or kind_by_rule(shape)
+    ruled = asked or kind_by_rule(shape) or kind_of_same_data(shape, likeness, catalogue)
     kind, because = ruled or kind_by_likeness(shape, likeness, catalogue)
     layout = Layout(
         text=columns.text,

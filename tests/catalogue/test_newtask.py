@@ -3,11 +3,14 @@
 import json
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.kinds import Shape
+from metaselect.catalogue.kindvotes import kind_of_same_data
 from metaselect.catalogue.newtask import Overrules, guess_task
 from metaselect.errors import MetaselectError
 
@@ -174,3 +177,13 @@ def test_real_data_are_most_like_themselves():
     assert next(iter(likeness)) == "wnut17"
     assert likeness["wnut17"] == pytest.approx(1.0, abs=0.001)
     assert sorted(likeness.values())[-2] < 0.8
+
+
+def test_texts_of_a_known_task_have_its_kind():
+    shape = Shape("classification", ("a", "b"), ("0", "1"), False, 40.0, (20.0, 20.0))
+    votes = {"pawsx": 0.95, "qnli": 0.4}
+    kind, because = kind_of_same_data(shape, votes, shipped_catalogue())
+    assert (kind, because) == ("paraphrase", "the texts are like those of pawsx")
+    assert kind_of_same_data(shape, {"pawsx": 0.7}, shipped_catalogue()) is None
+    assert kind_of_same_data(replace(shape, head="tagging"), votes, shipped_catalogue()) is None
+    assert kind_of_same_data(shape, {}, shipped_catalogue()) is None
