@@ -1,6 +1,7 @@
-"""Rankings of several languages combined into one."""
+"""Rankings of several languages: each best first, or combined into one."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -45,3 +46,15 @@ def _family_weights(languages: pd.Series) -> dict[str, float]:
     families = {code: resolve_language(code).family or code for code in languages.unique()}
     sizes = Counter(families.values())
     return {code: 1.0 / (len(sizes) * sizes[family]) for code, family in families.items()}
+
+
+def best_first(table: pd.DataFrame, languages: Sequence[str], top: int | None) -> pd.DataFrame:
+    """A ranking of several languages, in their order, each best first; the first `top` of each."""
+    place = {code: number for number, code in enumerate(languages)}
+    ordered = table.assign(place=table["language"].map(place)).sort_values(
+        ["place", "score"], ascending=[True, False], kind="stable"
+    )
+    rank = ordered.groupby("place").cumcount() + 1
+    ordered.insert(1, "rank", rank)
+    kept = ordered if top is None else ordered[ordered["rank"] <= top]
+    return kept.drop(columns="place").reset_index(drop=True)

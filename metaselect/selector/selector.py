@@ -15,6 +15,7 @@ from metaselect.features.table import Unit, candidate_rows, prepare, rankable
 from metaselect.parallel import ExecutorName
 from metaselect.ranking.predictor import Predictor
 from metaselect.runs.gains import query_gains
+from metaselect.selector.combine import best_first
 from metaselect.selector.explain import reasons_for
 from metaselect.selector.hub import Commit, local_folder, upload
 from metaselect.selector.io import StoredSelector, read_selector, write_selector
@@ -191,7 +192,7 @@ class TaskSelector:
                 reasons=pd.Series(reasons, index=rows.index),
             )
         )
-        return _best_first(table, queries["language"].tolist(), top)
+        return best_first(table, queries["language"].tolist(), top)
 
     def warnings(
         self,
@@ -344,14 +345,3 @@ class TaskSelector:
         if study not in studies:
             raise MetaselectError(f"No training study {study!r}; there are: {', '.join(studies)}.")
         return study
-
-
-def _best_first(table: pd.DataFrame, languages: Sequence[str], top: int | None) -> pd.DataFrame:
-    place = {code: number for number, code in enumerate(languages)}
-    ordered = table.assign(place=table["language"].map(place)).sort_values(
-        ["place", "score"], ascending=[True, False], kind="stable"
-    )
-    rank = ordered.groupby("place").cumcount() + 1
-    ordered.insert(1, "rank", rank)
-    kept = ordered if top is None else ordered[ordered["rank"] <= top]
-    return kept.drop(columns="place").reset_index(drop=True)
