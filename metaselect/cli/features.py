@@ -1,6 +1,5 @@
 """`metaselect features`: measure difficulty, affinity and language features with an encoder."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,6 +83,8 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks)
     before = read_measured(out) if out.is_file() else Measured()
     try:
+        import joblib
+
         from metaselect.catalogue.cache import cache_folder
         from metaselect.features.measured.carrying import carry_out
         from metaselect.features.measured.jobs import cost_of, plan_jobs
@@ -109,7 +110,7 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
     recorded += [] if responses is None else from_responses(responses, catalogue)
     result = carry_out(
         bench, jobs, folder=cache_folder() / "measured", progress=say,
-        n_workers=workers or len(os.sched_getaffinity(0)), executor=executor,
+        n_workers=workers or joblib.cpu_count(), executor=executor,
     )  # fmt: skip
     write_text(out, measured_text(before.joined([*result.values, *recorded])))
     summary = {

@@ -13,8 +13,11 @@ What = Annotated[
 ]
 
 
-def ls_command(
+def ls_command(  # noqa: PLR0913 - a parameter an option
     what: What,
+    search: Annotated[
+        str | None, typer.Argument(help="Only what has this text somewhere, such as a name.")
+    ] = None,
     tasks: options.Tasks = None,
     store: Annotated[
         str | None, typer.Option(help="Store of runs, for studies: a database URL.")
@@ -25,7 +28,7 @@ def ls_command(
 ) -> None:
     """List what metaselect knows.
 
-    Examples: metaselect ls tasks; metaselect ls languages --json
+    Examples: metaselect ls tasks; metaselect ls languages swahili
     """
     if what == "tasks":
         columns, items = _tasks(tasks)
@@ -35,11 +38,18 @@ def ls_command(
         columns, items = _features()
     else:
         columns, items = _studies(store, runs, tasks, percent)
+    if search is not None:
+        wanted = search.casefold()
+        items = [item for item in items if any(wanted in _text(item[key]) for key in columns)]
     if as_json:
         print_json({"items": items})
         return
     rows = [["" if item[name] is None else _cell(item[name]) for name in columns] for item in items]
     print_table(f"{len(items):,} {what}", columns, rows)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else _cell(value).casefold()
 
 
 def _tasks(path: Path | None) -> tuple[list[str], list[dict[str, Any]]]:

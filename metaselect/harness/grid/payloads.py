@@ -94,4 +94,6 @@ def fresh_folder() -> WorkFolder:
 
 
 def _is_alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").is_dir()
+    """Whether a process runs; so is taken every process of a system that does not tell."""
+    processes = Path("/proc")
+    return not processes.is_dir() or (processes / str(pid)).is_dir()

@@ -1,0 +1,36 @@
+"""`metaselect ls` with a word to look for."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from metaselect.cli import app
+
+RUNNER = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "not_there"),
+    [
+        (["languages", "swahili"], "sw", "de"),
+        (["languages", "Nan"], "nan", "sw"),
+        (["tasks", "copa"], "xcopa", "mnli"),
+        (["features", "grammatical distance"], "distance_syntactic", None),
+    ],
+)
+def test_only_what_has_the_text_is_listed(arguments, there, not_there):
+    result = RUNNER.invoke(app, ["ls", *arguments, "--json"])
+    assert result.exit_code == 0
+    names = [item.get("code", item.get("name")) for item in json.loads(result.stdout)["items"]]
+    assert names
+    assert not_there not in names
+    whole = RUNNER.invoke(app, ["ls", arguments[0], "--json"])
+    assert len(names) < len(json.loads(whole.stdout)["items"])
+    if arguments[0] != "features":
+        assert there in names
+
+
+def test_a_text_that_nothing_has_lists_nothing():
+    result = RUNNER.invoke(app, ["ls", "tasks", "no such task anywhere", "--json"])
+    assert json.loads(result.stdout) == {"items": []}
