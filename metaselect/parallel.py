@@ -1,7 +1,7 @@
-"""Work in parallel on a Ray cluster: joining one, and running functions on its nodes.
+"""Parallel work on a Ray cluster: join a cluster and run functions on its nodes.
 
-Ray's own conventions say which cluster: `RAY_ADDRESS`, else the one that this machine is part of,
-else one of this machine alone, which ends with the command. Nodes need the same metaselect.
+Ray chooses the cluster: `RAY_ADDRESS`, else the one that this machine belongs to, else a new one on
+this machine, which ends with the command. Every node needs the same metaselect.
 """
 
 import logging
@@ -19,9 +19,9 @@ from metaselect.errors import MetaselectError, MissingExtra
 ExecutorName = Literal["local", "ray"]
 
 MAX_RETRIES = 3
-"""How often a job is moved to another node when its own is lost."""
-_PATIENCE_S = 10.0
-_AHEAD = 4  # jobs queued for each core
+"""How often a job is rerun on another node after its node is lost."""
+_CONNECT_TIMEOUT_S = 10.0
+_QUEUED_PER_CORE = 4
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def _check_reachable(address: str) -> None:
     if not port.isdigit():
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE_S).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT_S).close()
     except (OSError, OverflowError) as error:
         raise _no_cluster(address, error) from error
 
@@ -72,28 +72,28 @@ def _no_cluster(where: str, error: Exception) -> MetaselectError:
     )
 
 
-def beside_me(ray: Any, made: Callable[..., Any], *arguments: Any) -> Any:
-    """Start a Ray actor on this machine; any node may call it with `asked`.
+def start_local_actor(ray: Any, actor_class: Callable[..., Any], *arguments: Any) -> Any:
+    """Start a Ray actor on this machine; any node may call it with `call_actor`.
 
     Args:
         ray: From `cluster`.
-        made: Class of the actor.
+        actor_class: Class of the actor.
         arguments: Arguments of the class.
     """
-    here = ray.get_runtime_context().get_node_id()
-    place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(here, soft=False)
-    actor = ray.remote(num_cpus=0, max_concurrency=4, scheduling_strategy=place)(made)
+    node_id = ray.get_runtime_context().get_node_id()
+    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id, soft=False)
+    actor = ray.remote(num_cpus=0, max_concurrency=4, scheduling_strategy=strategy)(actor_class)
     return actor.remote(*arguments)
 
 
-def asked(actor: Any, method: str, *arguments: Any) -> Any:
-    """Call a method of an actor from `beside_me` and return its result."""
+def call_actor(actor: Any, method: str, *arguments: Any) -> Any:
+    """Call a method of an actor from `start_local_actor` and return its result."""
     import ray
 
     return ray.get(getattr(actor, method).remote(*arguments))
 
 
-def carried(
+def run_all(
     ray: Any, function: Callable[..., Any], jobs: Iterable[tuple[Any, ...]]
 ) -> Iterator[Any]:
     """Run a function on the cluster's cores; yield its results in the jobs' order.
@@ -103,15 +103,15 @@ def carried(
 
     Args:
         ray: From `cluster`.
-        function: A module's function without side effects, which takes one core.
-        jobs: Its positional arguments; a few for each core are held ready at a time.
+        function: A module-level function without side effects; each call uses one core.
+        jobs: Positional arguments of each call; a few calls per core are queued at a time.
     """
     task = ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(function)
     left = iter(jobs)
     waiting: deque[Any] = deque()
     try:
         while True:
-            room = _AHEAD * int(ray.cluster_resources().get("CPU", 1)) - len(waiting)
+            room = _QUEUED_PER_CORE * int(ray.cluster_resources().get("CPU", 1)) - len(waiting)
             waiting.extend(task.remote(*job) for job in islice(left, max(1, room)))
             if not waiting:
                 return

@@ -19,7 +19,7 @@ from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.protocols import OuterFold, without_same_source
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
-from metaselect.parallel import ExecutorName, carried, cluster
+from metaselect.parallel import ExecutorName, cluster, run_all
 from metaselect.ranking.baselines import RULES, sized_by_examples
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.predictor import Predictor
@@ -150,7 +150,7 @@ def judged(
     calls = ((fold, catalogue, judging, choices) for fold, judging in jobs)
     if first.executor == "ray":
         with cluster() as ray:
-            yield from carried(ray, _judge_fold, calls)
+            yield from run_all(ray, _judge_fold, calls)
         return
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=min(first.workers, len(jobs)), return_as="generator")

@@ -17,7 +17,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
-from metaselect.parallel import carried, cluster
+from metaselect.parallel import cluster, run_all
 from metaselect.ranking.tuning import Plan, try_settings
 
 
@@ -75,7 +75,7 @@ def _search_together(
         with cluster() as ray:
             n_cores = int(ray.cluster_resources().get("CPU", 1))
             jobs = [(rows, catalogue, groups, plan, number) for number in range(n_cores)]
-            list(carried(ray, try_settings, jobs))
+            list(run_all(ray, try_settings, jobs))
     elif plan.workers > 1:
         with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             joblib.Parallel(n_jobs=plan.workers)(

@@ -21,7 +21,7 @@ from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
 from metaselect.harness.grid.workers import follow_parent
-from metaselect.parallel import ExecutorName, carried, cluster
+from metaselect.parallel import ExecutorName, cluster, run_all
 
 Progress = Callable[[str], None]
 
@@ -111,7 +111,7 @@ def _done(
         if executor == "ray":
             with cluster() as ray:
                 whole = replace(bench, corpora=bench.corpora.anywhere(), work=bench.work.anywhere())
-                found = carried(ray, _measure, [(whole, batch) for batch in phase])
+                found = run_all(ray, _measure, [(whole, batch) for batch in phase])
                 yield from zip(phase, found, strict=True)
         else:
             yield from _side_by_side(bench, phase, n_workers)

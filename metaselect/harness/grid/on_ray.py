@@ -24,7 +24,7 @@ from metaselect.harness.grid.plan import stage_parents
 from metaselect.harness.grid.stages import ScoreStage, Stage
 from metaselect.harness.train.encoders import place_of
 from metaselect.harness.train.training import Workshop
-from metaselect.parallel import MAX_RETRIES, asked, beside_me, cluster
+from metaselect.parallel import MAX_RETRIES, call_actor, cluster, start_local_actor
 
 _CONTEXT_BYTES = 600_000_000  # what CUDA itself takes of a GPU, a process
 _SPARE = 1.1
@@ -68,7 +68,7 @@ class OnRay:
             mark = whole.work.root / f".seen-by-{uuid.uuid4().hex}"
             write_text(mark, "")
             stack.callback(mark.unlink, missing_ok=True)
-            self._home = Home(mark, beside_me(self._ray, Keeper, whole.work))
+            self._home = Home(mark, start_local_actor(self._ray, Keeper, whole.work))
             self._shop, self._corpora = self._ray.put(whole), whole.corpora
             self._task = self._ray.remote(max_retries=MAX_RETRIES)(_carry)
             self._left = stack.pop_all()
@@ -175,9 +175,9 @@ def _carry(stage: Stage, shop: Workshop, home: Home, versions: Mapping[str, str]
 def _sent(stage: Stage, shop: Workshop, keeper: Any) -> Finished:
     """A stage on a node that does not see the work folder."""
     for key in [stage.key, *stage_parents(stage)]:
-        unpack(asked(keeper, "give", key), shop.work)
+        unpack(call_actor(keeper, "give", key), shop.work)
     finished = run_stage(stage, shop, lambda: False)
-    asked(keeper, "take", packed(shop.work, stage.key))
+    call_actor(keeper, "take", packed(shop.work, stage.key))
     return finished
 
 
