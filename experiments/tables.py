@@ -200,7 +200,7 @@ def answer() -> str:
         for kind in _KINDS
     ]
     found = Findings(_record("anatomy"), _record("definitions"), *kinds, skipped={})
-    return "".join(f"- {line}\n" for line in question.answer(found))
+    return "".join(f"- {line}\n" for line in question.answer_sentences(found))
 
 
 TABLES = {

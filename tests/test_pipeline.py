@@ -6,11 +6,11 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
-from metaselect.evaluation.judging import Judging
+from metaselect.evaluation.fold_evaluation import EvaluationConfig
 from metaselect.evaluation.nested import evaluate
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.features.base import GROUPS
-from metaselect.ranking.tuning import Plan
+from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.gains import QUERY
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs, simulated_truth
@@ -35,9 +35,9 @@ def _shuffled(runs, *, seed):
 
 
 def _clusters(runs, *, protocol="target"):
-    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None, trees=False)
-    judging = Judging(protocol, GROUPS, plan, level=0.8, rules=["random"], workers=1)
-    return evaluate(runs, CATALOGUE, judging).clusters
+    search = SearchSettings(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None, trees=False)
+    config = EvaluationConfig(protocol, GROUPS, search, level=0.8, rules=["random"], workers=1)
+    return evaluate(runs, CATALOGUE, config).clusters
 
 
 def _against_random(clusters, measure="regret@1"):

@@ -19,7 +19,7 @@ import pandas as pd
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.features.base import GROUPS
 from metaselect.features.table import candidate_rows, prepare
-from metaselect.ranking.tuning import Plan, fit_predictor
+from metaselect.ranking.tuning import SearchSettings, fit_predictor
 from metaselect.runs.gains import query_gains
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
@@ -42,8 +42,8 @@ def main() -> None:
     catalogue = shipped_catalogue()
     runs = check_runs(simulated_runs(seed=0, noise=0.01), percent=False)
     rows = prepare(query_gains(runs), catalogue, unit="target")
-    plan = Plan(given.trials, n_folds=2, n_best=3, seed=0, chance=None)
-    predictor = fit_predictor(rows, catalogue=catalogue, groups=GROUPS, plan=plan, level=0.8)
+    search = SearchSettings(given.trials, n_folds=2, n_best=3, seed=0, chance=None)
+    predictor = fit_predictor(rows, catalogue=catalogue, groups=GROUPS, search=search, level=0.8)
 
     targets = sorted(set(rows["target"]))
     pairs = list(itertools.product(range(5), targets, LANGUAGES))[:N_QUERIES]

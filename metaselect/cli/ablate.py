@@ -4,7 +4,13 @@ from dataclasses import replace
 from typing import Any
 
 from metaselect.cli import options
-from metaselect.cli.evaluate import Protocol, headline, judging_of, save_record, show_measures
+from metaselect.cli.evaluate import (
+    Protocol,
+    evaluation_config,
+    headline,
+    save_record,
+    show_measures,
+)
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 from metaselect.console import points, print_json, print_table, say
 
@@ -38,12 +44,12 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     check_out(out, kind="ablation")
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    judging = replace(
-        judging_of(protocol, trials, 0.8, seed, workers, executor),
+    config = replace(
+        evaluation_config(protocol, trials, 0.8, seed, workers, executor),
         with_direct=not without_direct,
         with_same_source=not without_same_source,
     )
-    record = ablation_record(ablate(table, catalogue, judging, progress=say), judging)
+    record = ablation_record(ablate(table, catalogue, config, progress=say), config)
     if out is not None:
         save_record(out, "ablation", record, table)
     if as_json:

@@ -11,7 +11,7 @@ from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.console import points, print_json, print_table, say, share
 from metaselect.evaluation.methods import METHOD_WORDS
-from metaselect.evaluation.narrowing import narrowed
+from metaselect.evaluation.restrictions import restriction_words
 from metaselect.parallel import ExecutorName
 
 _SEEDS = {
@@ -54,14 +54,14 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     chosen = groups_from(groups)
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    judging = replace(
-        judging_of(protocol, trials, level, seed, workers, executor),
+    config = replace(
+        evaluation_config(protocol, trials, level, seed, workers, executor),
         groups=chosen,
         with_direct=not without_direct,
         with_same_source=not without_same_source,
     )
-    scored = evaluate(table, catalogue, judging, progress=say)
-    record = evaluation_record(scored, judging)
+    scored = evaluate(table, catalogue, config, progress=say)
+    record = evaluation_record(scored, config)
     if out is not None:
         save_record(out, "evaluation", record, table)
     if as_json:
@@ -70,20 +70,20 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
         show_evaluation(record)
 
 
-def judging_of(
+def evaluation_config(
     protocol: ProtocolName, trials: int, level: float, seed: int, workers: int | None,
     executor: ExecutorName,
 ) -> Any:  # fmt: skip
     """How an evaluation is made, from the options of a command."""
-    from metaselect.evaluation.judging import Judging, default_workers
+    from metaselect.evaluation.fold_evaluation import EvaluationConfig, default_workers
     from metaselect.features.base import DEFAULT_GROUPS
     from metaselect.ranking.baselines import RULES
-    from metaselect.ranking.tuning import Plan
+    from metaselect.ranking.tuning import SearchSettings
 
-    return Judging(
+    return EvaluationConfig(
         protocol=protocol,
         groups=DEFAULT_GROUPS,
-        plan=Plan(n_trials=trials, n_folds=4, n_best=6, seed=seed, chance=0.05),
+        search=SearchSettings(n_trials=trials, n_folds=4, n_best=6, seed=seed, chance=0.05),
         level=level,
         rules=tuple(RULES),
         workers=workers or default_workers(),
@@ -142,8 +142,8 @@ def headline(record: dict[str, Any]) -> str:
     """What a record's table shows, and whether its runs were simulated."""
     return (
         f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out"
-        f"{narrowed(record)}: {record['n_queries']} queries, {record['n_clusters']} clusters of "
-        "targets (points; means over clusters)"
+        f"{restriction_words(record)}: {record['n_queries']} queries, "
+        f"{record['n_clusters']} clusters of targets (points; means over clusters)"
     )
 
 

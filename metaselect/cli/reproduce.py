@@ -8,7 +8,7 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
 from metaselect.cli.describe import show_anatomy, show_definitions
-from metaselect.cli.evaluate import judging_of, show_evaluation
+from metaselect.cli.evaluate import evaluation_config, show_evaluation
 from metaselect.cli.inputs import catalogue_from, check_out, chosen_from, runs_from
 from metaselect.console import points, print_json, print_table, say
 
@@ -47,7 +47,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     Example: metaselect reproduce --out reproduced
     """
     from metaselect.cli.records import FINDINGS
-    from metaselect.evaluation.question import answer, ask
+    from metaselect.evaluation.question import answer_sentences, evaluate_question
     from metaselect.report.page import ReportContent, write_report
     from metaselect.selector.provenance import Provenance, summarise_evaluation
     from metaselect.selector.selector import TaskSelector
@@ -63,8 +63,8 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     selector = TaskSelector(n_trials=n_trials, random_state=seed, catalogue=catalogue)
     selector.fit(table, progress=say)
     say("2/3 judge: every unit predicted from the others")
-    judging = judging_of("target", n_trials, 0.8, seed, workers, executor)
-    findings = ask(table, catalogue, judging, protocols=units, progress=say)
+    config = evaluation_config("target", n_trials, 0.8, seed, workers, executor)
+    findings = evaluate_question(table, catalogue, config, protocols=units, progress=say)
     save_findings(out / "evaluation", findings, table)
     evaluations = tuple(findings.evaluations.values())
     selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
@@ -72,7 +72,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     say("3/3 rank and report")
     content = ReportContent(table, selector, evaluations, tuple(findings.ablations.values()))
     page = write_report(out / "report", content)
-    answers = answer(findings)
+    answers = answer_sentences(findings)
     if as_json:
         print_json({"report": str(page), **_as_json(findings), "answer": answers})
         return

@@ -12,16 +12,16 @@ from itertools import islice
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.evaluation.folds import FoldPlan, plan_folds
-from metaselect.evaluation.judging import (
-    Judging,
-    Outcome,
-    Scored,
-    asked_about,
-    judged,
-    scored_of,
-    the_one,
+from metaselect.evaluation.fold_evaluation import (
+    EvaluationConfig,
+    EvaluationResult,
+    FoldResult,
+    combine_folds,
+    evaluate_folds,
+    require_result,
+    runs_to_evaluate,
 )
+from metaselect.evaluation.folds import FoldPlan, plan_folds
 from metaselect.evaluation.protocols import OuterFold
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.runs.simulated import is_simulated
@@ -75,86 +75,84 @@ def all_arms() -> list[Arm]:
 def ablate(
     runs: pd.DataFrame,
     catalogue: Catalogue,
-    judging: Judging,
+    config: EvaluationConfig,
     *,
     progress: Progress | None = None,
-) -> Scored:
-    """Judge every arm; the method of each row in the result is the arm's name.
+) -> EvaluationResult:
+    """Evaluate every arm; the method of each row in the result is the arm's name.
 
     Args:
         runs: A table from `runs.schema.check_runs`.
         catalogue: Task cards.
-        judging: Protocol and search; its groups and rules are ignored.
+        config: Protocol and search; its groups and rules are ignored.
         progress: Called with a line after each arm.
 
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    choices = (judging.with_direct,)
-    (scored,) = ablate_choices(
-        runs, catalogue, judging, choices, arms=all_arms(), progress=progress
-    )
-    return the_one(scored, judging)
+    choices = (config.with_direct,)
+    (result,) = ablate_choices(runs, catalogue, config, choices, arms=all_arms(), progress=progress)
+    return require_result(result, config)
 
 
 def ablate_choices(
     runs: pd.DataFrame,
     catalogue: Catalogue,
-    judging: Judging,
+    config: EvaluationConfig,
     choices: Sequence[bool],
     *,
     arms: Sequence[Arm],
     progress: Progress | None = None,
-) -> list[Scored | None]:
-    """As `ablate`, for some arms and several values of `with_direct`: the same fits serve all.
+) -> list[EvaluationResult | None]:
+    """As `ablate`, for given arms and several values of `with_direct` that share the same fits.
 
     Returns:
-        What came out for each; None where no query leaves a choice.
+        One result for each value; None where no query has two candidates.
 
     Raises:
         MetaselectError: The table has too few units.
     """
-    runs = asked_about(runs, catalogue, judging)
+    runs = runs_to_evaluate(runs, catalogue, config)
     plan = plan_folds(
         runs,
         catalogue,
-        protocol=judging.protocol,
-        seed=judging.plan.seed,
+        protocol=config.protocol,
+        seed=config.search.seed,
         n_partitions=_PARTITIONS,
     )
     plan = replace(plan, crossed=plan.main if plan.main is plan.crossed else ())
-    other = shuffled_languages(runs["language"], seed=judging.plan.seed)
-    folds = {False: plan.distinct, True: [_shuffled(fold, other) for fold in plan.distinct]}
-    plans = list(arms)
-    own = replace(judging, rules=("random",), plan=replace(judging.plan, trees=False))
-    jobs = [
-        (fold, replace(own, groups=arm.groups)) for arm in plans for fold in folds[arm.shuffled]
-    ]
-    outcomes = judged(jobs, catalogue, choices)
+    other = shuffled_languages(runs["language"], seed=config.search.seed)
+    folds = {
+        False: plan.distinct,
+        True: [_shuffle_languages(fold, other) for fold in plan.distinct],
+    }
+    own = replace(config, rules=("random",), search=replace(config.search, trees=False))
+    jobs = [(fold, replace(own, groups=arm.groups)) for arm in arms for fold in folds[arm.shuffled]]
+    fold_results = evaluate_folds(jobs, catalogue, choices)
     by_arm = []
-    for number, arm in enumerate(plans, start=1):
-        by_arm.append(list(islice(outcomes, len(plan.distinct))))
+    for number, arm in enumerate(arms, start=1):
+        by_arm.append(list(islice(fold_results, len(plan.distinct))))
         if progress is not None:
-            progress(f"{number}/{len(plans)} arms: {arm.name}")
-    found = [_together(by_arm, plans, plan, place) for place in range(len(choices))]
+            progress(f"{number}/{len(arms)} arms: {arm.name}")
+    found = [_combine_arms(by_arm, arms, plan, choice) for choice in range(len(choices))]
     return [item and replace(item, simulated=is_simulated(runs)) for item in found]
 
 
-def _together(
-    outcomes: Sequence[Sequence[Outcome]], arms: Sequence[Arm], plan: FoldPlan, place: int
-) -> Scored | None:
-    """One choice of all arms as one result; None where no query leaves it."""
+def _combine_arms(
+    fold_results: Sequence[Sequence[FoldResult]], arms: Sequence[Arm], plan: FoldPlan, choice: int
+) -> EvaluationResult | None:
+    """All arms as one result; None where no query has two candidates."""
     found = [
-        scored
-        for own in outcomes
-        if (scored := scored_of(own, place, ("random",), plan)) is not None
+        result
+        for own in fold_results
+        if (result := combine_folds(own, choice, ("random",), plan)) is not None
     ]
     if not found:
         return None
     queries, halves = (
         pd.concat(
             [
-                _named(table, arm.name, first=number == 0)
+                _rename_ranker(table, arm.name, first=number == 0)
                 for number, (table, arm) in enumerate(zip(tables, arms, strict=True))
             ],
             ignore_index=True,
@@ -177,7 +175,7 @@ def shuffled_languages(codes: pd.Series, *, seed: int) -> dict[str, str]:
     return dict(zip(order, [*order[-1:], *order[:-1]], strict=True))
 
 
-def _shuffled(fold: OuterFold, other: Mapping[str, str]) -> OuterFold:
+def _shuffle_languages(fold: OuterFold, other: Mapping[str, str]) -> OuterFold:
     """A fold whose rows have the features of another language."""
     train, test = (
         rows.assign(language=rows["language"].map(other)) for rows in (fold.train, fold.test)
@@ -185,7 +183,7 @@ def _shuffled(fold: OuterFold, other: Mapping[str, str]) -> OuterFold:
     return replace(fold, train=train, test=test)
 
 
-def _named(queries: pd.DataFrame, arm: str, *, first: bool) -> pd.DataFrame:
+def _rename_ranker(queries: pd.DataFrame, arm: str, *, first: bool) -> pd.DataFrame:
     """The ranker's rows under the arm's name, with random, oracle and ceiling once."""
     if not len(queries):
         return queries

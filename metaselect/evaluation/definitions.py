@@ -14,7 +14,7 @@ from scipy import stats
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
-from metaselect.evaluation.measured import grade_steps, measured
+from metaselect.evaluation.query_metrics import grade_steps, measure_queries
 from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.features.base import World, compute
 from metaselect.features.measured.hardness import partialled_out
@@ -68,7 +68,8 @@ def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -
             scores[f"{name}+size"] = hard + size
     steps = grade_steps(rows)
     tables = [
-        measured(rows, score, method=name, fold="", steps=steps) for name, score in scores.items()
+        measure_queries(rows, score, method=name, fold="", steps=steps)
+        for name, score in scores.items()
     ]
     queries = pd.concat(tables, ignore_index=True)
     clusters = queries.groupby(["cluster", "method"], as_index=False)[list(MEASURES)].mean()

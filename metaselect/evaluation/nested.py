@@ -1,4 +1,4 @@
-"""Nested evaluation: every method on queries that it never saw, tuned on what it may see."""
+"""Nested evaluation: every method is tuned on training queries and tested on unseen ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,15 +6,15 @@ from dataclasses import replace
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.evaluation.folds import PARTITIONS, plan_folds
-from metaselect.evaluation.judging import (
-    Judging,
-    Scored,
-    asked_about,
-    judged,
-    scored_of,
-    the_one,
+from metaselect.evaluation.fold_evaluation import (
+    EvaluationConfig,
+    EvaluationResult,
+    combine_folds,
+    evaluate_folds,
+    require_result,
+    runs_to_evaluate,
 )
+from metaselect.evaluation.folds import PARTITIONS, plan_folds
 from metaselect.runs.simulated import is_simulated
 
 Progress = Callable[[str], None]
@@ -25,57 +25,59 @@ _ONE_SEED = "no candidate has two seeds"
 def evaluate(
     runs: pd.DataFrame,
     catalogue: Catalogue,
-    judging: Judging,
+    config: EvaluationConfig,
     *,
     progress: Progress | None = None,
-) -> Scored:
-    """Judge the ranker and the simple rules on every query of a runs table.
+) -> EvaluationResult:
+    """Evaluate the ranker and the simple rules on every query of a runs table.
 
     Args:
         runs: A table from `runs.schema.check_runs`.
         catalogue: Task cards.
-        judging: Protocol, search and methods.
+        config: Protocol, search and methods.
         progress: Called with a line after each fold.
 
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    choices = (judging.with_direct,)
-    (scored,) = evaluate_choices(runs, catalogue, judging, choices, progress=progress)
-    return the_one(scored, judging)
+    choices = (config.with_direct,)
+    (result,) = evaluate_choices(runs, catalogue, config, choices, progress=progress)
+    return require_result(result, config)
 
 
 def evaluate_choices(
     runs: pd.DataFrame,
     catalogue: Catalogue,
-    judging: Judging,
+    config: EvaluationConfig,
     choices: Sequence[bool],
     *,
     progress: Progress | None = None,
-) -> list[Scored | None]:
-    """As `evaluate`, for several values of `with_direct`: the same fits answer them all.
+) -> list[EvaluationResult | None]:
+    """As `evaluate`, for several values of `with_direct` that share the same fits.
 
     Returns:
-        What came out for each; None where no query leaves a choice.
+        One result for each value; None where no query has two candidates.
 
     Raises:
         MetaselectError: The table has too few units.
     """
-    runs = asked_about(runs, catalogue, judging)
+    runs = runs_to_evaluate(runs, catalogue, config)
     plan = plan_folds(
         runs,
         catalogue,
-        protocol=judging.protocol,
-        seed=judging.plan.seed,
+        protocol=config.protocol,
+        seed=config.search.seed,
         n_partitions=PARTITIONS,
     )
     folds = plan.distinct
-    outcomes = []
-    for outcome in judged([(fold, judging) for fold in folds], catalogue, choices):
-        outcomes.append(outcome)
+    fold_results = []
+    for fold_result in evaluate_folds([(fold, config) for fold in folds], catalogue, choices):
+        fold_results.append(fold_result)
         if progress is not None:
-            progress(f"{len(outcomes)}/{len(folds)} folds, {judging.protocol} out")
-    found = [scored_of(outcomes, place, judging.rules, plan) for place in range(len(choices))]
+            progress(f"{len(fold_results)}/{len(folds)} folds, {config.protocol} out")
+    found = [
+        combine_folds(fold_results, choice, config.rules, plan) for choice in range(len(choices))
+    ]
     reason = {} if len(plan.crossed) else {"ceiling": _ONE_SEED}
     return [
         item and replace(item, simulated=is_simulated(runs), unusable={**item.unusable, **reason})

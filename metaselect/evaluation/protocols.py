@@ -1,4 +1,4 @@
-"""Outer folds: what is left out whole, so that a method is judged on what it never saw."""
+"""Outer folds: whole units are left out, so that methods are tested on unseen ones."""
 
 from dataclasses import dataclass
 from typing import get_args

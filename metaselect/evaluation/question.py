@@ -1,4 +1,4 @@
-"""The research question put to a runs table: all that is judged, and the answer in three sentences.
+"""The research question on a runs table: every evaluation, and the answer in three sentences.
 
 Do language diversity and task difficulty together choose better intermediate tasks than random
 choice, and than the simple rules?
@@ -16,7 +16,7 @@ from metaselect.errors import MetaselectError
 from metaselect.evaluation.ablation import ablate_choices, all_arms, ladder_arms
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.definitions import definitions_record
-from metaselect.evaluation.judging import Judging, no_choice
+from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice_error
 from metaselect.evaluation.nested import evaluate_choices
 from metaselect.evaluation.protocols import PROTOCOLS, without_same_source
 from metaselect.evaluation.results import ablation_record, evaluation_record
@@ -25,23 +25,23 @@ from metaselect.features.table import Unit
 Progress = Callable[[str], None]
 Record = dict[str, Any]
 
-_ASKED_CLOSER: tuple[Unit, ...] = ("target", "intermediate")
-"""Protocols that are judged without shared data and among intermediates too."""
+_DETAILED_PROTOCOLS: tuple[Unit, ...] = ("target", "intermediate")
+"""Protocols that are also evaluated without shared data, and without `direct` as a choice."""
 
 _NOT_RULES = ("ranker", "oracle", "ceiling", "random")
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What came out, each a record that JSON can hold.
+    """Results of every evaluation, as records that JSON can hold.
 
     Attributes:
-        anatomy: What the gains' variance is made of.
+        anatomy: Shares of the gains' variance.
         definitions: Definitions of difficulty side by side.
-        evaluations: By protocol; `-apart` behind the name leaves shared training data out,
-            `-among` leaves `direct` out of the choice.
-        ablations: The same, by the same names.
-        skipped: Why a protocol could not be used, by name.
+        evaluations: By protocol; the suffix `-apart` excludes shared training data, `-among`
+            excludes `direct` from the choices.
+        ablations: By the same names.
+        skipped: Reason, by the name of each evaluation that could not be made.
     """
 
     anatomy: Record
@@ -51,29 +51,29 @@ class Findings:
     skipped: Mapping[str, str]
 
 
-def ask(
+def evaluate_question(
     runs: pd.DataFrame,
     catalogue: Catalogue,
-    judging: Judging,
+    config: EvaluationConfig,
     *,
     protocols: Sequence[Unit] = PROTOCOLS,
     progress: Progress,
 ) -> Findings:
-    """Judge everything on a runs table.
+    """Make every evaluation and ablation on a runs table.
 
     Args:
         runs: A table from `runs.schema.check_runs`.
         catalogue: Cards and measured values.
-        judging: Search, groups and rules of every evaluation; its protocol is replaced. Ablations
+        config: Search, groups and rules of every evaluation; its protocol is replaced. Ablations
             take the default settings, so that arms differ by features alone; single groups are
             taken alone and left out for new targets only.
-        protocols: What is left out in turn; those that the table is too small for are skipped.
-        progress: Called with a line a step.
+        protocols: What is left out, one after another; a table too small for one skips it.
+        progress: Called with one line per step.
 
     Raises:
         MetaselectError: The table is too small for every protocol.
     """
-    seed = judging.plan.seed
+    seed = config.search.seed
     progress("anatomy of the gains")
     anatomy = anatomy_record(runs, catalogue, seed=seed)
     definitions = definitions_record(runs, catalogue, seed=seed)
@@ -82,35 +82,37 @@ def ask(
     ablations: dict[str, Record] = {}
     skipped: dict[str, str] = {}
     for protocol in protocols:
-        own = replace(judging, protocol=protocol)
-        closer = protocol in _ASKED_CLOSER
-        ways = [(own, {protocol: True, f"{protocol}-among": False} if closer else {protocol: True})]
-        if closer and shares_data:
+        own = replace(config, protocol=protocol)
+        detailed = protocol in _DETAILED_PROTOCOLS
+        ways = [
+            (own, {protocol: True, f"{protocol}-among": False} if detailed else {protocol: True})
+        ]
+        if detailed and shares_data:
             ways.append((replace(own, with_same_source=False), {f"{protocol}-apart": True}))
         for way, choices in ways:
-            plain = replace(way, plan=replace(way.plan, n_trials=1))
+            plain = replace(way, search=replace(way.search, n_trials=1))
             given = tuple(choices.values())
             try:
                 progress(f"evaluate: {', '.join(choices)}")
-                found = evaluate_choices(runs, catalogue, way, given, progress=progress)
+                results = evaluate_choices(runs, catalogue, way, given, progress=progress)
                 if way.with_same_source:
                     progress(f"ablate: {', '.join(choices)}")
                     arms = all_arms() if protocol == "target" else ladder_arms()
-                    steps = ablate_choices(
+                    ablation_results = ablate_choices(
                         runs, catalogue, plain, given, arms=arms, progress=progress
                     )
                 else:
-                    steps = [None] * len(given)
+                    ablation_results = [None] * len(given)
             except MetaselectError as error:
                 skipped |= dict.fromkeys(choices, str(error))
                 continue
-            for (name, with_direct), scored, ablated in zip(
-                choices.items(), found, steps, strict=True
+            for (name, with_direct), result, ablated in zip(
+                choices.items(), results, ablation_results, strict=True
             ):
-                if scored is None:
-                    skipped[name] = str(no_choice(way))
+                if result is None:
+                    skipped[name] = str(no_choice_error(way))
                     continue
-                evaluations[name] = evaluation_record(scored, replace(way, with_direct=with_direct))
+                evaluations[name] = evaluation_record(result, replace(way, with_direct=with_direct))
                 if ablated is not None:
                     own = replace(plain, with_direct=with_direct)
                     ablations[name] = ablation_record(ablated, own)
@@ -119,10 +121,10 @@ def ask(
     return Findings(anatomy, definitions, evaluations, ablations, skipped)
 
 
-def answer(findings: Findings) -> list[str]:
-    """The question's answer in three plain sentences, for targets never seen.
+def answer_sentences(findings: Findings) -> list[str]:
+    """The question's answer in three plain sentences, for unseen targets.
 
-    The first protocol that was judged speaks, where new targets could not be.
+    Where `target` could not be evaluated, the first protocol that could be is used.
     """
     protocol = next(iter(findings.evaluations))
     evaluation = findings.evaluations[protocol]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
-from metaselect.evaluation.judging import Judging, Scored
+from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
 
 SCHEMA = 2
 _SEEDS = {True: "other seeds", False: "the same seeds"}
@@ -32,45 +32,45 @@ _STEPS = (
 """Comparisons of arms, and whether they are primary ones, named before as well."""
 
 
-def evaluation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
+def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
     """The record of an evaluation: the keys of DESIGN 4.4 and what explains them."""
-    rivals = [name for name in scored.queries["method"].unique() if name not in _NOT_RIVALS]
+    rivals = [name for name in result.queries["method"].unique() if name not in _NOT_RIVALS]
     main = [
         Comparison("ranker", rival, measure, measure == "regret@1" and rival in _PRIMARY_RIVALS)
         for measure in ("regret@1", "regret@3")
         for rival in rivals
     ]
     crossed = (
-        [] if scored.crossed else [Comparison("ranker", name, "gain_crossed") for name in rivals]
+        [] if result.crossed else [Comparison("ranker", name, "gain_crossed") for name in rivals]
     )
-    if len(scored.halves):
+    if len(result.halves):
         crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
     return {
-        **_head(scored, judging),
-        "halves": _halves(scored),
-        "contrasts": contrasts_json(holm(_contrasts(scored, [*main, *crossed], judging))),
-        "intervals": interval_coverage(scored, level=judging.level),
-        "calibration": calibration(scored),
-        "direct": direct_choices(scored),
+        **_head(result, config),
+        "halves": _halves(result),
+        "contrasts": contrasts_json(holm(_contrasts(result, [*main, *crossed], config))),
+        "intervals": interval_coverage(result, level=config.level),
+        "calibration": calibration(result),
+        "direct": direct_choices(result),
     }
 
 
-def ablation_record(scored: Scored, judging: Judging) -> dict[str, Any]:
+def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
     """The record of an ablation: arms with their measures, and their contrasts."""
-    head = _head(scored, judging)
-    known = set(scored.queries["method"])
-    names = [name for name in scored.methods.index if name not in ("oracle", "random", "ceiling")]
+    head = _head(result, config)
+    known = set(result.queries["method"])
+    names = [name for name in result.methods.index if name not in ("oracle", "random", "ceiling")]
     steps = [
         Comparison(arm, before, measure, primary and measure == "regret@1")
         for arm, before, primary in _STEPS
-        for measure in ("regret@1", "regret@3", *([] if scored.crossed else ["gain_crossed"]))
+        for measure in ("regret@1", "regret@3", *([] if result.crossed else ["gain_crossed"]))
         if {arm, before} <= known
     ]
     primary = {(item.method, item.against) for item in steps}
     steps += [
         Comparison(name, "random", "regret@1") for name in names if (name, "random") not in primary
     ]
-    found = holm(_contrasts(scored, steps, judging))
+    found = holm(_contrasts(result, steps, config))
     return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)}
 
 
@@ -89,9 +89,9 @@ def contrast_in(
     raise KeyError(f"{method} against {against} in {measure}")
 
 
-def interval_coverage(scored: Scored, *, level: float) -> dict[str, Any]:
+def interval_coverage(result: EvaluationResult, *, level: float) -> dict[str, Any]:
     """Nominal and realised coverage of the gains' intervals, means over clusters."""
-    rows = scored.candidates
+    rows = result.candidates
     rows = rows[(rows["intermediate"] != DIRECT) & rows["absolute"]]
     finite = rows[rows["half_width"].notna()]
     inside = (finite["gain"] - finite["expected"]).abs() <= finite["half_width"]
@@ -105,14 +105,14 @@ def interval_coverage(scored: Scored, *, level: float) -> dict[str, Any]:
     }
 
 
-def calibration(scored: Scored) -> dict[str, Any]:
+def calibration(result: EvaluationResult) -> dict[str, Any]:
     """Whether gains are above 0 as often as was said, each cluster weighing the same.
 
     `bins` has, for each fifth of the probabilities, the mean said and the share seen; `brier` is
     the mean squared difference, `brier_of_share` the same for one probability for all: the share
     of gains above 0.
     """
-    rows = scored.candidates
+    rows = result.candidates
     rows = rows[(rows["intermediate"] != DIRECT) & rows["absolute"] & rows["p_positive"].notna()]
     if not len(rows):
         return {"brier": None, "brier_of_share": None, "bins": []}
@@ -138,16 +138,16 @@ def calibration(scored: Scored) -> dict[str, Any]:
     }
 
 
-def _halves(scored: Scored) -> dict[str, Any] | None:
+def _halves(result: EvaluationResult) -> dict[str, Any] | None:
     """Every method on the same halves of the seeds; None where no candidate has two."""
-    if not len(scored.halves):
+    if not len(result.halves):
         return None
-    return {"methods": measures_json(scored.methods_on_halves)}
+    return {"methods": measures_json(result.methods_on_halves)}
 
 
-def direct_choices(scored: Scored) -> dict[str, Any]:
+def direct_choices(result: EvaluationResult) -> dict[str, Any]:
     """How often training directly was best, how often it was chosen, and how often rightly."""
-    rows = scored.candidates[scored.candidates["absolute"]]
+    rows = result.candidates[result.candidates["absolute"]]
     others = rows[rows["intermediate"] != DIRECT]
     if not len(others):
         return {"share_negative_gains": None, "best": None, "chosen": None, "rightly": None}
@@ -161,32 +161,32 @@ def direct_choices(scored: Scored) -> dict[str, Any]:
     }
 
 
-def _head(scored: Scored, judging: Judging) -> dict[str, Any]:
+def _head(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
-        "protocol": judging.protocol,
-        "with_direct": judging.with_direct,
-        "with_same_source": judging.with_same_source,
-        "simulated": scored.simulated,
-        "n_queries": int(scored.candidates[["fold", "query"]].drop_duplicates().shape[0]),
-        "n_clusters": int(scored.queries["cluster"].nunique()),
-        "size_counts": _size_counts(scored),
-        "learnt_and_scored_on": _SEEDS[scored.crossed],
-        "methods": measures_json(scored.methods),
-        "not_applicable": dict(scored.unusable),
+        "protocol": config.protocol,
+        "with_direct": config.with_direct,
+        "with_same_source": config.with_same_source,
+        "simulated": result.simulated,
+        "n_queries": int(result.candidates[["fold", "query"]].drop_duplicates().shape[0]),
+        "n_clusters": int(result.queries["cluster"].nunique()),
+        "size_counts": _size_counts(result),
+        "learnt_and_scored_on": _SEEDS[result.crossed],
+        "methods": measures_json(result.methods),
+        "not_applicable": dict(result.unusable),
         "search": {
-            "trials_per_fold": judging.plan.n_trials,
-            "trials": scored.n_trials,
-            "pruned": scored.n_pruned,
-            "seed": judging.plan.seed,
-            "groups": list(judging.groups),
+            "trials_per_fold": config.search.n_trials,
+            "trials": result.n_trials,
+            "pruned": result.n_pruned,
+            "seed": config.search.seed,
+            "groups": list(config.groups),
         },
     }
 
 
-def _size_counts(scored: Scored) -> dict[str, int]:
+def _size_counts(result: EvaluationResult) -> dict[str, int]:
     """In how many queries the rule `size` counts examples trained on, and rows of cards."""
-    told = scored.candidates.groupby(["fold", "query"])["by_examples"].first()
+    told = result.candidates.groupby(["fold", "query"])["by_examples"].first()
     return {"train_examples": int(told.sum()), "card_rows": int((~told).sum())}
 
 
@@ -199,15 +199,15 @@ def measures_json(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
 
 
 def _contrasts(
-    scored: Scored, comparisons: Sequence[Comparison], judging: Judging
+    result: EvaluationResult, comparisons: Sequence[Comparison], config: EvaluationConfig
 ) -> list[Contrast]:
-    table = scored.clusters
-    units = None if judging.protocol == "target" else Units(scored.queries, scored.left_out)
+    table = result.clusters
+    units = None if config.protocol == "target" else Units(result.queries, result.left_out)
     return [
         contrast(
             table,
             item,
-            seed=judging.plan.seed,
+            seed=config.search.seed,
             units=None if item.measure == "gain_crossed" else units,
         )
         for item in comparisons

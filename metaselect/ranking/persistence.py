@@ -19,7 +19,7 @@ from metaselect.ranking.composite import Composite
 from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.linear import LinearGain
 from metaselect.ranking.model import GainModel, Settings
-from metaselect.ranking.predictor import Choice, Predictor
+from metaselect.ranking.predictor import ChosenSettings, Predictor
 from metaselect.ranking.ranker import TaskRanker
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.spread import GainSpread
@@ -92,7 +92,7 @@ def predictor_from_json(
             _read_trees(folder, str(name), n_features=len(names)) for name in entry["boosters"]
         ]
         models.append(model)
-        choices.append(Choice(settings, GainScale(**entry["scale"]), float(entry["loss"])))
+        choices.append(ChosenSettings(settings, GainScale(**entry["scale"]), float(entry["loss"])))
     return Predictor(
         tuple(models),
         tuple(choices),

@@ -16,8 +16,8 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One chosen setting: its scale in gains and its loss on the inner folds."""
+class ChosenSettings:
+    """Settings that the search chose, with their scale in gains and their loss on inner folds."""
 
     settings: Settings
     scale: GainScale
@@ -29,16 +29,16 @@ class Predictor:
     """Fitted models that agree on one expected gain, with its interval.
 
     Attributes:
-        models: Fitted models, one for each choice.
-        choices: Their settings, scales and losses, best first.
+        models: Fitted models, one per chosen settings.
+        choices: Settings, scales and losses of the models, best first.
         residuals: Of rows that inner folds left out, in expected spreads.
         spread: The spread expected of a row.
         n_trials: Settings that the search tried.
-        n_pruned: Those that it cut short.
+        n_pruned: Trials that were pruned, out of n_trials.
     """
 
     models: tuple[GainModel, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[ChosenSettings, ...]
     residuals: Residuals
     spread: GainSpread
     n_trials: int
@@ -56,7 +56,8 @@ class Predictor:
     def half_widths(self, rows: pd.DataFrame) -> Floats:
         """Half-width of each gain's interval, shape (n_rows,).
 
-        NaN where the level asked allows none; 0 for `direct`, whose gain is known.
+        NaN where too few units allow an interval at this level; 0 for `direct`, whose gain is
+        known.
         """
         radius = np.nan if self.residuals.radius is None else self.residuals.radius
         return np.where(_is_direct(rows), 0.0, radius * self.spread.of(rows))

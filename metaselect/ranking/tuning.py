@@ -24,7 +24,7 @@ from metaselect.parallel import ExecutorName
 from metaselect.ranking.innerfolds import InnerFolds
 from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.model import GainModel, Settings
-from metaselect.ranking.predictor import Choice, Predictor
+from metaselect.ranking.predictor import ChosenSettings, Predictor
 from metaselect.ranking.searchspace import (
     N_TREES,
     default_settings,
@@ -43,20 +43,20 @@ _TRIED = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How to search.
+class SearchSettings:
+    """How the hyperparameter search runs.
 
     Attributes:
-        n_trials: Settings tried, the defaults among them; 1 means the defaults alone.
-        n_folds: Inner folds of whole units; fewer units than that make fewer folds.
-        n_best: Best settings whose models are averaged, at most.
-        seed: Of folds, sampler and trees.
-        chance: Allowed probability that a search replaces the defaults although nothing beats
-            them; None takes the best settings without asking for proof.
-        trees: Whether inner folds are asked if trees help, where nothing is searched.
-        storage: Journal file, or a database URL for Optuna; None keeps the search in memory.
+        n_trials: Settings tried, including the defaults; 1 means only the defaults.
+        n_folds: Inner folds of whole units; fewer where there are fewer units.
+        n_best: Maximum number of best settings whose models are averaged.
+        seed: Seed of folds, sampler and trees.
+        chance: Significance level at which found settings replace the defaults; None takes the
+            best settings without a test.
+        trees: Without a search, whether inner folds decide if trees are used.
+        storage: Journal file or database URL for Optuna; None keeps the search in memory.
         workers: Processes that share the search.
-        executor: Whether they are this machine's, or as many as a Ray cluster has cores.
+        executor: Where they run: on this machine, or one per core of a Ray cluster.
     """
 
     n_trials: int
@@ -75,7 +75,7 @@ def fit_predictor(
     *,
     catalogue: Catalogue,
     groups: Sequence[Group],
-    plan: Plan,
+    search: SearchSettings,
     level: float,
     progress: Progress | None = None,
 ) -> Predictor:
@@ -85,20 +85,21 @@ def fit_predictor(
         rows: From `features.table.prepare`, with `held_out` naming the units.
         catalogue: Task cards.
         groups: Feature groups to use.
-        plan: How much to search.
+        search: How to search.
         level: Coverage of the gains' intervals.
         progress: Called with a line after each trial.
 
     Raises:
         MetaselectError: Fewer than two units.
     """
-    inner = InnerFolds(rows, catalogue, groups, n_folds=plan.n_folds, seed=plan.seed)
-    chosen, n_trials, n_pruned = _search(inner, plan, progress)
+    inner = InnerFolds(rows, catalogue, groups, n_folds=search.n_folds, seed=search.seed)
+    chosen, n_trials, n_pruned = _search(inner, search, progress)
     choices = tuple(
-        Choice(settings, inner.scale_of(settings), inner.loss_of(settings)) for settings in chosen
+        ChosenSettings(settings, inner.scale_of(settings), inner.loss_of(settings))
+        for settings in chosen
     )
     models = tuple(
-        GainModel.fit(rows, settings=settings, catalogue=catalogue, seed=plan.seed)
+        GainModel.fit(rows, settings=settings, catalogue=catalogue, seed=search.seed)
         for settings in chosen
     )
     residuals, spread = _residuals(inner, chosen, level)
@@ -106,48 +107,52 @@ def fit_predictor(
 
 
 def try_settings(
-    rows: pd.DataFrame, catalogue: Catalogue, groups: Sequence[Group], plan: Plan, helper: int
+    rows: pd.DataFrame,
+    catalogue: Catalogue,
+    groups: Sequence[Group],
+    search: SearchSettings,
+    helper: int,
 ) -> None:
-    """Take part in a search that others share, until enough trials are done or under way.
+    """Run trials of a shared search until enough are done or running.
 
     Args:
-        rows: As `fit_predictor` takes them, and the next two too.
+        rows: As for `fit_predictor`.
         catalogue: Task cards.
         groups: Feature groups to use.
-        plan: With a storage that all reach.
-        helper: Number of this process; two with one number would often try the same.
+        search: With a storage that all processes reach.
+        helper: Number of this process; processes with equal numbers would try equal settings.
     """
-    inner = InnerFolds(rows, catalogue, groups, n_folds=plan.n_folds, seed=plan.seed)
+    inner = InnerFolds(rows, catalogue, groups, n_folds=search.n_folds, seed=search.seed)
     if inner.groups:
-        _try(inner, plan, None, states=(*_TRIED, optuna.trial.TrialState.RUNNING), helper=helper)
+        _try(inner, search, None, states=(*_TRIED, optuna.trial.TrialState.RUNNING), helper=helper)
 
 
 def _search(
-    inner: InnerFolds, plan: Plan, progress: Progress | None
+    inner: InnerFolds, search: SearchSettings, progress: Progress | None
 ) -> tuple[list[Settings], int, int]:
     """The best settings, best first, with the number of trials and of those cut short."""
-    if plan.n_trials == 1 or not inner.groups:
-        return [_usual_settings(inner, trees=plan.trees)], 1, 0
-    study = _try(inner, plan, progress, states=_TRIED)
+    if search.n_trials == 1 or not inner.groups:
+        return [_usual_settings(inner, trees=search.trees)], 1, 0
+    study = _try(inner, search, progress, states=_TRIED)
     n_tried = len(study.get_trials(deepcopy=False, states=_TRIED))
     done = study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     best = sorted(done, key=lambda trial: (trial.value, trial.number))
     settings = [settings_of(trial.params, inner.groups) for trial in best]
-    if plan.chance is not None:
-        settings = _proven(inner, settings, chance=plan.chance / n_tried)
-    return settings[: plan.n_best], n_tried, n_tried - len(done)
+    if search.chance is not None:
+        settings = _proven(inner, settings, chance=search.chance / n_tried)
+    return settings[: search.n_best], n_tried, n_tried - len(done)
 
 
 def _try(
     inner: InnerFolds,
-    plan: Plan,
+    search: SearchSettings,
     progress: Progress | None,
     *,
     states: tuple[optuna.trial.TrialState, ...],
     helper: int | None = None,
 ) -> optuna.Study:
-    """Try settings until the plan's number of trials is in one of some states."""
-    study = _open_study(inner, plan)
+    """Run trials until `search.n_trials` of them are in one of the given states."""
+    study = _open_study(inner, search)
 
     def objective(trial: optuna.Trial) -> float:
         settings = settings_of(suggest(trial, inner.groups), inner.groups)
@@ -157,14 +162,14 @@ def _try(
                 raise optuna.TrialPruned
         return inner.loss_of(settings)
 
-    while (n_tried := len(study.get_trials(deepcopy=False, states=states))) < plan.n_trials:
-        study.sampler = _sampler(study, plan, helper)
+    while (n_tried := len(study.get_trials(deepcopy=False, states=states))) < search.n_trials:
+        study.sampler = _sampler(study, search, helper)
         if not helper:
             _enqueue_start(study, inner.groups)
         study.optimize(objective, n_trials=1)
         if progress is not None:
             best = f"best mean regret {study.best_value * 100:.2f} points"
-            progress(f"trial {n_tried + 1}/{plan.n_trials}  {best}")
+            progress(f"trial {n_tried + 1}/{search.n_trials}  {best}")
     return study
 
 
@@ -213,14 +218,16 @@ def _enqueue_start(study: optuna.Study, groups: Sequence[Group]) -> None:
             return
 
 
-def _sampler(study: optuna.Study, plan: Plan, helper: int | None) -> optuna.samplers.BaseSampler:
+def _sampler(
+    study: optuna.Study, search: SearchSettings, helper: int | None
+) -> optuna.samplers.BaseSampler:
     """A sampler for the next trial, seeded by its place: a resumed search equals an unbroken one,
     and processes that share a search do not try the same settings. Trials cut off do not count.
     """
     trials = study.get_trials(deepcopy=False)
     place = sum(trial.state != optuna.trial.TrialState.FAIL for trial in trials)
     names = (str(place),) if helper is None else (str(place), str(helper))
-    seed = derive_seed(plan.seed, "trial", *names)
+    seed = derive_seed(search.seed, "trial", *names)
     return optuna.samplers.TPESampler(seed=seed, n_startup_trials=8)
 
 
@@ -241,11 +248,11 @@ def _residuals(
     return found, GainSpread.fit(away, rows)
 
 
-def _open_study(inner: InnerFolds, plan: Plan) -> optuna.Study:
+def _open_study(inner: InnerFolds, search: SearchSettings) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # a stopped trial warns with a traceback
     return optuna.create_study(
-        study_name=f"metaselect-{_fingerprint(inner, plan)}",
-        storage=_storage(plan.storage),
+        study_name=f"metaselect-{_fingerprint(inner, search)}",
+        storage=_storage(search.storage),
         load_if_exists=True,
         pruner=optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=1),
     )
@@ -258,7 +265,7 @@ def _storage(storage: str | None) -> optuna.storages.BaseStorage | str | None:
     return JournalStorage(JournalFileBackend(storage))
 
 
-def _fingerprint(inner: InnerFolds, plan: Plan) -> str:
+def _fingerprint(inner: InnerFolds, search: SearchSettings) -> str:
     """Names what a search depends on: other runs, task cards or groups start one of their own."""
     columns = ["query", "cluster", "intermediate", "held_out", "gain", "score_se"]
     facts = inner.fixed.round(4) + 0.0  # the same on every machine
@@ -266,6 +273,6 @@ def _fingerprint(inner: InnerFolds, plan: Plan) -> str:
     content = b"".join(
         pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes() for table in tables
     )
-    fixed = (plan.n_folds, plan.seed)  # more trials go on with the same search
+    fixed = (search.n_folds, search.seed)  # more trials go on with the same search
     text = f"{inner.groups}{fixed}"
     return hashlib.blake2b(content + text.encode(), digest_size=8).hexdigest()

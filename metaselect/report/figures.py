@@ -6,7 +6,7 @@ from typing import Any
 
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
-from metaselect.report.judgements import ladder_rows, whisker_rows
+from metaselect.report.evaluations import ladder_rows, whisker_rows
 
 _FORMS = ("svg", "pdf")
 _TITLE = "difference in regret@1 (points)"

@@ -20,7 +20,7 @@ from metaselect.console import points, share
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.charts import PAGE as COLOURS
 from metaselect.report.charts import whiskers
-from metaselect.report.judgements import (
+from metaselect.report.evaluations import (
     ablation_sentence,
     ceiling_sentence,
     direct_sentence,
@@ -96,7 +96,7 @@ def page_html(content: ReportContent) -> str:
     context = {
         **_rests_on(content),
         **rankings.context(),
-        **_judged(content),
+        **_evaluation_context(content),
         "heat_maps": heat_maps(observed_gains(content.runs)),
         "sections": _SECTIONS,
         "sources": sources_of(content.runs, content.evaluations, content.ablations),
@@ -132,7 +132,7 @@ def _rests_on(content: ReportContent) -> dict[str, Any]:
     }
 
 
-def _judged(content: ReportContent) -> dict[str, Any]:
+def _evaluation_context(content: ReportContent) -> dict[str, Any]:
     evaluations = [
         {
             "record": record,

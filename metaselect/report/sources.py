@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from metaselect.evaluation.narrowing import narrowed, narrowing_options
+from metaselect.evaluation.restrictions import restriction_options, restriction_words
 from metaselect.runs.schema import table_hash
 
 
@@ -34,11 +34,14 @@ def sources_of(
             "the predictor's folder; language facts from URIEL (lang2vec), cards for tasks",
         ),
     ]
-    found += [_judged("evaluation, calibration, noise ceiling", "evaluate", r) for r in evaluations]
-    return found + [_judged("ablation", "ablate", record) for record in ablations]
+    found += [
+        _evaluation_source("evaluation, calibration, noise ceiling", "evaluate", r)
+        for r in evaluations
+    ]
+    return found + [_evaluation_source("ablation", "ablate", record) for record in ablations]
 
 
-def _judged(number: str, verb: str, record: Mapping[str, Any]) -> Source:
+def _evaluation_source(number: str, verb: str, record: Mapping[str, Any]) -> Source:
     search = record["search"]
     options = f"--protocol {record['protocol']} --trials {search['trials_per_fold']}"
     origin = (
@@ -46,7 +49,8 @@ def _judged(number: str, verb: str, record: Mapping[str, Any]) -> Source:
         f"{search['trials']} settings tried, {search['pruned']} cut short; "
         f"feature groups {', '.join(search['groups'])}"
     )
-    command = (
-        f"metaselect {verb} --runs ... {options} --seed {search['seed']}{narrowing_options(record)}"
+    options += f" --seed {search['seed']}{restriction_options(record)}"
+    command = f"metaselect {verb} --runs ... {options}"
+    return Source(
+        f"{number}: {record['protocol']} left out{restriction_words(record)}", command, origin
     )
-    return Source(f"{number}: {record['protocol']} left out{narrowed(record)}", command, origin)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.narrowing import narrowed
+from metaselect.evaluation.restrictions import restriction_words
 from metaselect.evaluation.results import contrast_in
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import is_simulated
@@ -113,7 +113,7 @@ def summarise_evaluation(record: Mapping[str, Any]) -> EvaluationSummary:
     rows = record["methods"]
     found = contrast_in(record, "ranker", "random")
     return EvaluationSummary(
-        protocol=str(record["protocol"]) + narrowed(record),
+        protocol=str(record["protocol"]) + restriction_words(record),
         n_queries=int(record["n_queries"]),
         n_clusters=int(record["n_clusters"]),
         regrets={name: (row["regret@1"], row["regret@3"]) for name, row in rows.items()},

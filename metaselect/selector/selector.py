@@ -104,9 +104,9 @@ class TaskSelector:
                 processes without a storage that they can share.
         """
         from metaselect.ranking.sharedsearch import searched_together
-        from metaselect.ranking.tuning import Plan, fit_predictor
+        from metaselect.ranking.tuning import SearchSettings, fit_predictor
 
-        plan = Plan(
+        search = SearchSettings(
             n_trials=self.n_trials,
             n_folds=self.n_folds,
             n_best=self.n_best,
@@ -122,12 +122,12 @@ class TaskSelector:
             rows = rankable(prepare(gains, self.catalogue, unit=unit))
             if unit == "family" and rows["family"].nunique() < 2:
                 continue  # one family tells nothing of another: such targets count as new
-            with searched_together(rows, self.catalogue, self.groups, plan) as own:
+            with searched_together(rows, self.catalogue, self.groups, search) as own:
                 self.predictors_[unit] = fit_predictor(
                     rows,
                     catalogue=self.catalogue,
                     groups=self.groups,
-                    plan=own,
+                    search=own,
                     level=self.level,
                     progress=progress,
                 )

@@ -1,4 +1,4 @@
-"""Judging on a Ray cluster gives what judging here gives."""
+"""An evaluation on a Ray cluster gives the same record as a local one."""
 
 import json
 import os

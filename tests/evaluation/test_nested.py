@@ -6,13 +6,13 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.judging import Judging
+from metaselect.evaluation.fold_evaluation import EvaluationConfig
 from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.nested import evaluate
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.ranking.baselines import RULES
 from metaselect.ranking.measures import MEASURES
-from metaselect.ranking.tuning import Plan
+from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 
@@ -26,21 +26,21 @@ def runs():
     return table[table["target"].isin(TARGETS)].reset_index(drop=True)
 
 
-def _judging(protocol="target", *, rules=("random", "history", "mnli")):
-    plan = Plan(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None)
+def _config(protocol="target", *, rules=("random", "history", "mnli")):
+    search = SearchSettings(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None)
     groups = ("size", "affinity", "history")
-    return Judging(protocol, groups, plan, level=0.5, rules=rules, workers=1)
+    return EvaluationConfig(protocol, groups, search, level=0.5, rules=rules, workers=1)
 
 
 @pytest.fixture(scope="module")
 def scored(runs):
-    return evaluate(runs, CATALOGUE, _judging())
+    return evaluate(runs, CATALOGUE, _config())
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_query_is_judged_under_every_protocol_by_every_method(runs, protocol):
     lines = []
-    found = evaluate(runs, CATALOGUE, _judging(protocol), progress=lines.append)
+    found = evaluate(runs, CATALOGUE, _config(protocol), progress=lines.append)
     folds = found.queries["fold"].nunique()
     folds += 0 if found.crossed else found.halves["fold"].nunique()
     assert lines[-1].startswith(f"{folds}/{folds} folds")
@@ -102,7 +102,7 @@ def test_no_method_sees_the_gains_that_it_is_judged_on(runs, scored):
     # xquad's and mlqa's scores turned upside down: what was expected of them stays the same
     own = runs["target"].isin(["xquad", "mlqa"])
     turned = runs.assign(score=runs["score"].where(~own, 1 - runs["score"]))
-    again = evaluate(turned, CATALOGUE, _judging())
+    again = evaluate(turned, CATALOGUE, _config())
     first, second = (
         table.candidates.query("cluster == 'squad'").set_index(["query", "intermediate"])
         for table in (scored, again)
@@ -113,26 +113,28 @@ def test_no_method_sees_the_gains_that_it_is_judged_on(runs, scored):
 
 @pytest.mark.slow
 def test_workers_change_nothing(runs, scored):
-    judging = _judging()
+    config = _config()
     two = evaluate(
         runs,
         CATALOGUE,
-        Judging(judging.protocol, judging.groups, judging.plan, 0.5, judging.rules, workers=2),
+        EvaluationConfig(
+            config.protocol, config.groups, config.search, 0.5, config.rules, workers=2
+        ),
     )
     np.testing.assert_array_equal(two.methods.to_numpy(), scored.methods.to_numpy())
 
 
 def test_mnli_is_no_rule_where_nobody_ran_it_and_the_ceiling_none_with_one_seed(runs):
     poor = runs[(runs["intermediate"] != "mnli") & (runs["seed"] == 0)].reset_index(drop=True)
-    found = evaluate(poor, CATALOGUE, _judging())
+    found = evaluate(poor, CATALOGUE, _config())
     assert set(found.unusable) == {"mnli", "ceiling"}
     assert not {"mnli", "ceiling"} & set(found.methods.index)
 
 
 def test_among_intermediates_direct_is_no_choice_and_the_rest_is_the_same(runs, scored):
     rules = ("random", "history", "mnli", "direct")
-    judging = replace(_judging(rules=rules), with_direct=False)
-    among = evaluate(runs, CATALOGUE, judging)
+    config = replace(_config(rules=rules), with_direct=False)
+    among = evaluate(runs, CATALOGUE, config)
     assert "direct" not in set(among.candidates["intermediate"])
     assert among.unusable["direct"] == "no query has direct among its candidates"
     keys = ["fold", "query", "intermediate"]
@@ -146,12 +148,12 @@ def test_among_intermediates_direct_is_no_choice_and_the_rest_is_the_same(runs, 
 
 
 def test_runs_on_shared_data_count_only_where_asked(runs, scored):
-    judging = _judging(rules=("random",))
-    apart = evaluate(runs, CATALOGUE, replace(judging, with_same_source=False))
+    config = _config(rules=("random",))
+    apart = evaluate(runs, CATALOGUE, replace(config, with_same_source=False))
     shared = [("mnli", "xnli"), ("squad", "xquad"), ("squad", "mlqa")]
     pairs = zip(runs["intermediate"], runs["target"], strict=True)
     rest = runs[[pair not in shared for pair in pairs]].reset_index(drop=True)
-    by_hand = evaluate(rest, CATALOGUE, judging)
+    by_hand = evaluate(rest, CATALOGUE, config)
     pd.testing.assert_frame_equal(apart.candidates, by_hand.candidates)
     assert len(apart.candidates) < len(scored.candidates)
 
@@ -159,7 +161,7 @@ def test_runs_on_shared_data_count_only_where_asked(runs, scored):
 def test_a_table_without_a_choice_is_refused(runs):
     alone = runs[runs["intermediate"] == "mnli"].reset_index(drop=True)
     with pytest.raises(MetaselectError, match="nothing to rank"):
-        evaluate(alone, CATALOGUE, _judging())
+        evaluate(alone, CATALOGUE, _config())
 
 
 def test_every_method_of_an_evaluation_has_words():

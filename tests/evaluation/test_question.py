@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.evaluation.question import Findings, answer
+from metaselect.evaluation.question import Findings, answer_sentences
 
 
 def contrast(method: str, against: str, difference: float, low: float, high: float) -> dict:
@@ -36,7 +36,7 @@ def findings(*, both: tuple[float, float, float], simulated: bool = False) -> Fi
 
 
 def test_three_sentences_give_differences_intervals_and_the_power() -> None:
-    first, second, third = answer(findings(both=(-0.003, -0.008, 0.002)))
+    first, second, third = answer_sentences(findings(both=(-0.003, -0.008, 0.002)))
     assert first.startswith("On these runs, for a target never seen, the ranker's first choice is")
     assert "1.00 points below the best and a random one 3.00" in first
     assert "-2.00 points (95% interval -3.00 to -1.00, p 0.040, 9 clusters)" in first
@@ -49,11 +49,13 @@ def test_three_sentences_give_differences_intervals_and_the_power() -> None:
 
 
 def test_features_that_change_no_choice_are_not_given_a_power() -> None:
-    third = answer(findings(both=(0.0, 0.0, 0.0)))[2]
+    third = answer_sentences(findings(both=(0.0, 0.0, 0.0)))[2]
     assert "change no first choice beyond size and history, in any of 9 clusters" in third
     assert "could have been seen" not in third
 
 
 @pytest.mark.parametrize(("simulated", "where"), [(True, "On simulated runs"), (False, "On these")])
 def test_simulated_runs_are_called_so(simulated: bool, where: str) -> None:
-    assert answer(findings(both=(0.0, 0.0, 0.0), simulated=simulated))[0].startswith(where)
+    assert answer_sentences(findings(both=(0.0, 0.0, 0.0), simulated=simulated))[0].startswith(
+        where
+    )

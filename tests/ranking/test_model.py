@@ -6,7 +6,7 @@ from metaselect.features.base import DEFAULT_GROUPS, GROUPS
 from metaselect.features.table import NEW
 from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.model import GainModel, Settings, fixed_features
-from metaselect.ranking.predictor import Choice, Predictor
+from metaselect.ranking.predictor import ChosenSettings, Predictor
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
 from metaselect.ranking.spread import GainSpread
@@ -93,7 +93,7 @@ def test_a_predictor_averages_its_models_in_gains(model, simulated_rows):
     rows = simulated_rows.iloc[:13]
     residuals = Residuals(0.9, 3, "clusters of targets", 2.0, (-1.0, 1.0))
     choices = tuple(
-        Choice(model.settings, GainScale(slope, level, level, {}, {}), 0.0)
+        ChosenSettings(model.settings, GainScale(slope, level, level, {}, {}), 0.0)
         for level, slope in [(0.01, 1.0), (0.03, 3.0)]
     )
     spread = GainSpread(0.01, {}, {}, {"mnli": 2.0})

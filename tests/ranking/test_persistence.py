@@ -8,13 +8,15 @@ from metaselect.features.base import GROUPS
 from metaselect.features.table import NEW
 from metaselect.files import write_text
 from metaselect.ranking.persistence import predictor_from_json, predictor_to_json
-from metaselect.ranking.tuning import Plan, fit_predictor
+from metaselect.ranking.tuning import SearchSettings, fit_predictor
 
 
 @pytest.fixture(scope="module")
 def predictor(simulated_rows, catalogue):
-    plan = Plan(n_trials=2, n_folds=2, n_best=2, seed=0, chance=None)
-    return fit_predictor(simulated_rows, catalogue=catalogue, groups=GROUPS, plan=plan, level=0.8)
+    search = SearchSettings(n_trials=2, n_folds=2, n_best=2, seed=0, chance=None)
+    return fit_predictor(
+        simulated_rows, catalogue=catalogue, groups=GROUPS, search=search, level=0.8
+    )
 
 
 @pytest.fixture

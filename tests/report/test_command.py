@@ -11,7 +11,7 @@ from metaselect.cli import app
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import read_manifest, write_json, write_manifest
-from metaselect.report.judgements import ablation_sentence, title_of
+from metaselect.report.evaluations import ablation_sentence, title_of
 from tests.report.parts import ABLATION, EVALUATION
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "google-chrome", "chrome"))), None)

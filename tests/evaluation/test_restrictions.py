@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.evaluation.narrowing import narrowed, narrowing_options
+from metaselect.evaluation.restrictions import restriction_options, restriction_words
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ from metaselect.evaluation.narrowing import narrowed, narrowing_options
     ],
 )
 def test_it_is_told_in_words_and_as_options(record, words, options):
-    assert narrowed(record) == words
-    assert narrowing_options(record) == options
+    assert restriction_words(record) == words
+    assert restriction_options(record) == options

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from metaselect.console import points, share
-from metaselect.evaluation.narrowing import narrowed
+from metaselect.evaluation.restrictions import restriction_words
 
 Record = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def title_of(record: Record) -> str:
     """What was left out, and how much there was."""
     what = _LEFT_OUT.get(record["protocol"], f"{record['protocol']} left out")
     counts = f"{record['n_queries']} queries in {record['n_clusters']} clusters"
-    return f"{what[0].upper()}{what[1:]}{narrowed(record)}, {counts}"
+    return f"{what[0].upper()}{what[1:]}{restriction_words(record)}, {counts}"
 
 
 def whisker_rows(contrasts: Sequence[Record], *, against: str | None = None) -> pd.DataFrame:

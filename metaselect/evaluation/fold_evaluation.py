@@ -1,7 +1,7 @@
-"""How an evaluation is made: outer folds judged side by side, and what comes out of them together.
+"""Evaluation of outer folds in parallel, and their combined result.
 
-Outer folds leave units out whole; the ranker's settings, its history, its scale and its intervals
-come from the rest alone. Folds run in parallel processes, each with one thread.
+Each outer fold leaves out whole units. The ranker's settings, history, scale and intervals come
+from the remaining units only. Folds run in parallel processes, each with one thread.
 """
 
 import os
@@ -15,37 +15,36 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import FoldPlan
-from metaselect.evaluation.measured import grade_steps, measured
 from metaselect.evaluation.protocols import OuterFold, without_same_source
+from metaselect.evaluation.query_metrics import grade_steps, measure_queries
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.parallel import ExecutorName, cluster, run_all
 from metaselect.ranking.baselines import RULES, sized_by_examples
 from metaselect.ranking.measures import MEASURES
 from metaselect.ranking.predictor import Predictor
-from metaselect.ranking.tuning import Plan, fit_predictor
+from metaselect.ranking.tuning import SearchSettings, fit_predictor
 
 
 @dataclass(frozen=True, slots=True)
-class Judging:
+class EvaluationConfig:
     """How an evaluation is made.
 
     Attributes:
         protocol: What is left out.
-        groups: The ranker's feature groups.
-        plan: Its search in every fold.
-        level: Coverage of its intervals.
-        rules: Names of the simple rules beside it.
-        workers: Processes of this machine.
-        executor: Where folds are judged: here, or on a Ray cluster's cores.
-        with_direct: Whether no intermediate is a choice; otherwise the question is which one, if
-            one is used.
-        with_same_source: Whether runs count whose intermediate shares data with the target.
+        groups: Feature groups of the ranker.
+        search: How settings are searched in each fold.
+        level: Coverage of the ranker's intervals.
+        rules: Names of the simple rules to compare with.
+        workers: Processes on this machine.
+        executor: Where folds run: on this machine or on a Ray cluster.
+        with_direct: Whether `direct` (no intermediate) is one of the candidates.
+        with_same_source: Whether to keep runs whose intermediate shares data with the target.
     """
 
     protocol: Unit
     groups: Sequence[Group]
-    plan: Plan
+    search: SearchSettings
     level: float
     rules: Sequence[str]
     workers: int
@@ -55,21 +54,22 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What came out of the outer folds.
+class EvaluationResult:
+    """Result of all outer folds.
 
     Attributes:
-        queries: One row for each query, fold and method: cluster, query, fold, method, measures.
-        halves: The same where methods learnt from one half of the seeds and were scored on the
-            other, the noise ceiling among them; no rows where no candidate has two seeds.
-        crossed: Whether `queries` are themselves `halves`.
-        left_out: Units that each fold left out, by the fold's name.
-        candidates: One row for each test candidate: query, intermediate, gain, expected,
-            half_width, p_positive, by_examples (whether the rule `size` counts examples trained on
-            in its query, and not the rows of cards).
-        n_pruned: Trials that searches cut short, of n_trials in all.
+        queries: One row per query, fold and method: cluster, query, fold, method, measures.
+        halves: The same columns, for methods that learnt from one half of the seeds and were scored
+            on the other, including the noise ceiling; empty where no candidate has two seeds.
+        crossed: Whether `queries` and `halves` are the same table.
+        left_out: Units left out, by the fold's name.
+        candidates: One row per test candidate: query, intermediate, gain, expected,
+            half_width, p_positive, by_examples (whether the rule `size` uses the number of examples
+            trained on in that query instead of the card's row count).
+        n_trials: Settings tried by all searches.
+        n_pruned: Trials that were pruned, out of n_trials.
         unusable: Methods that could not be applied, with the reason.
-        simulated: Whether runs behind them are simulated.
+        simulated: Whether the runs are simulated.
     """
 
     queries: pd.DataFrame
@@ -118,10 +118,14 @@ def _over_clusters(clusters: pd.DataFrame, appearances: Sequence[pd.DataFrame]) 
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One outer fold: queries and candidates as `Scored` has them, for each way to choose.
+class FoldResult:
+    """Result of one outer fold.
 
-    None stands where no query leaves a choice.
+    Attributes:
+        tables: Queries and candidates as in `EvaluationResult`, for each value of `with_direct`;
+            None where no query has two candidates.
+        n_trials: Settings that the fold's search tried.
+        n_pruned: Trials that were pruned, out of n_trials.
     """
 
     tables: list[tuple[pd.DataFrame, pd.DataFrame] | None]
@@ -129,59 +133,63 @@ class Outcome:
     n_pruned: int
 
 
-def asked_about(runs: pd.DataFrame, catalogue: Catalogue, judging: Judging) -> pd.DataFrame:
-    """The runs of a table that an evaluation is about."""
-    return runs if judging.with_same_source else without_same_source(runs, catalogue)
+def runs_to_evaluate(
+    runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig
+) -> pd.DataFrame:
+    """Runs without those that the configuration excludes."""
+    return runs if config.with_same_source else without_same_source(runs, catalogue)
 
 
-def judged(
-    jobs: Sequence[tuple[OuterFold, Judging]], catalogue: Catalogue, choices: Sequence[bool]
-) -> Iterator[Outcome]:
-    """What comes out of folds, in their order; the first job says where all are judged.
+def evaluate_folds(
+    jobs: Sequence[tuple[OuterFold, EvaluationConfig]],
+    catalogue: Catalogue,
+    choices: Sequence[bool],
+) -> Iterator[FoldResult]:
+    """Evaluate folds in parallel; yield their results in the order of the jobs.
 
     Args:
-        jobs: Folds, and how each is judged.
+        jobs: Folds with their configurations; the first configuration sets workers and executor.
         catalogue: Task cards.
-        choices: Values of `with_direct` to judge with each fit.
+        choices: Values of `with_direct` to evaluate with each fit.
     """
     if not jobs:
         return
     first = jobs[0][1]
-    calls = ((fold, catalogue, judging, choices) for fold, judging in jobs)
+    calls = ((fold, catalogue, config, choices) for fold, config in jobs)
     if first.executor == "ray":
         with cluster() as ray:
-            yield from run_all(ray, _judge_fold, calls)
+            yield from run_all(ray, _evaluate_fold, calls)
         return
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         parallel = joblib.Parallel(n_jobs=min(first.workers, len(jobs)), return_as="generator")
-        yield from parallel(joblib.delayed(_judge_fold)(*call) for call in calls)
+        yield from parallel(joblib.delayed(_evaluate_fold)(*call) for call in calls)
 
 
-def scored_of(
-    results: Sequence[Outcome], place: int, rules: Sequence[str], plan: FoldPlan
-) -> Scored | None:
-    """One choice of all folds together; None where no query leaves it.
+def combine_folds(
+    results: Sequence[FoldResult], choice: int, rules: Sequence[str], plan: FoldPlan
+) -> EvaluationResult | None:
+    """Combine all folds for one value of `with_direct`; None where no query has two candidates.
 
     Args:
-        results: Main folds first, then those that only cross seeds.
-        place: Which choice.
-        rules: Names of the simple rules that were judged.
+        results: Main folds first, then folds that only cross seeds.
+        choice: Position of the value in `choices` of `evaluate_folds`.
+        rules: Names of the simple rules that were evaluated.
         plan: The folds.
     """
     n_main, crossed = len(plan.main), plan.main is plan.crossed
-    kept = [tables for item in results[:n_main] if (tables := item.tables[place]) is not None]
+    kept = [tables for item in results[:n_main] if (tables := item.tables[choice]) is not None]
     if not kept:
         return None
     queries = pd.concat([tables[0] for tables in kept], ignore_index=True)
     candidates = pd.concat([tables[1] for tables in kept], ignore_index=True)
-    beside = [tables[0] for item in results[n_main:] if (tables := item.tables[place]) is not None]
+    beside = [tables[0] for item in results[n_main:] if (tables := item.tables[choice]) is not None]
     halves = queries if crossed else pd.concat([queries.iloc[:0], *beside], ignore_index=True)
     offered = set(candidates["intermediate"])
     named = [name for name in ("mnli", DIRECT) if name in rules]
     unusable = {
         name: f"no query has {name} among its candidates" for name in named if name not in offered
     }
-    return Scored(
+    return EvaluationResult(
         queries[~queries["method"].isin(unusable)],
         halves[~halves["method"].isin(unusable)],
         crossed,
@@ -194,74 +202,76 @@ def scored_of(
 
 
 def default_workers() -> int:
-    """Processes to use where none are named: the cores that this process may use."""
+    """Default number of processes: the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def the_one(scored: Scored | None, judging: Judging) -> Scored:
-    """What came out, if anything did.
+def require_result(result: EvaluationResult | None, config: EvaluationConfig) -> EvaluationResult:
+    """The result, or an error where there is none.
 
     Raises:
-        MetaselectError: No query left a choice.
+        MetaselectError: No query has two candidates.
     """
-    if scored is None:
-        raise no_choice(judging)
-    return scored
+    if result is None:
+        raise no_choice_error(config)
+    return result
 
 
-def no_choice(judging: Judging) -> MetaselectError:
-    """What is told where no query leaves a choice."""
+def no_choice_error(config: EvaluationConfig) -> MetaselectError:
+    """The error for an evaluation in which no query has two candidates."""
     return MetaselectError(
-        f"Protocol {judging.protocol!r} leaves no query with two candidates to choose among: "
+        f"Protocol {config.protocol!r} leaves no query with two candidates to choose among: "
         "add runs of more intermediates, or `direct` runs."
     )
 
 
-def offered_folds(folds: Sequence[OuterFold], *, with_direct: bool) -> list[OuterFold]:
-    """Folds with the test rows that leave a choice; those without any are left out."""
-    offered = [replace(fold, test=_offered(fold.test, with_direct=with_direct)) for fold in folds]
-    return [fold for fold in offered if len(fold.test)]
+def folds_with_choice(folds: Sequence[OuterFold], *, with_direct: bool) -> list[OuterFold]:
+    """Folds restricted to test queries with two candidates; folds without any are dropped."""
+    restricted = [
+        replace(fold, test=_with_choice(fold.test, with_direct=with_direct)) for fold in folds
+    ]
+    return [fold for fold in restricted if len(fold.test)]
 
 
-def _offered(rows: pd.DataFrame, *, with_direct: bool) -> pd.DataFrame:
-    """Candidates of queries with two or more of them."""
+def _with_choice(rows: pd.DataFrame, *, with_direct: bool) -> pd.DataFrame:
+    """Rows of queries with two or more candidates."""
     if with_direct:
         return rows
     rows = rows[rows["intermediate"] != DIRECT]
     return rows[rows.groupby("query")["gain"].transform("size").to_numpy() > 1]
 
 
-def _judge_fold(
-    fold: OuterFold, catalogue: Catalogue, judging: Judging, choices: Sequence[bool]
-) -> Outcome:
+def _evaluate_fold(
+    fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig, choices: Sequence[bool]
+) -> FoldResult:
     predictor = fit_predictor(
         fold.train,
         catalogue=catalogue,
-        groups=judging.groups,
-        plan=judging.plan,
-        level=judging.level,
+        groups=config.groups,
+        search=config.search,
+        level=config.level,
     )
     tables = []
     for with_direct in choices:
-        offered = offered_folds([fold], with_direct=with_direct)
+        usable = folds_with_choice([fold], with_direct=with_direct)
         tables.append(
-            _measured_test(predictor, offered[0], catalogue, judging) if offered else None
+            _evaluate_methods(predictor, usable[0], catalogue, config) if usable else None
         )
-    return Outcome(tables, predictor.n_trials, predictor.n_pruned)
+    return FoldResult(tables, predictor.n_trials, predictor.n_pruned)
 
 
-def _measured_test(
-    predictor: Predictor, fold: OuterFold, catalogue: Catalogue, judging: Judging
+def _evaluate_methods(
+    predictor: Predictor, fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     expected = predictor.expected(fold.test)
-    scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in judging.rules}
+    scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in config.rules}
     scores["ranker"] = expected
     scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
-    if fold.crossed:  # what the seeds that were learnt from have not told of comes last
+    if fold.crossed:  # candidates unknown on the training seeds come last
         scores["ceiling"] = fold.test["gain_learnt"].fillna(-np.inf).to_numpy(dtype=np.float64)
     steps = grade_steps(fold.test)
     queries = [
-        measured(fold.test, values, method=name, fold=fold.name, steps=steps)
+        measure_queries(fold.test, values, method=name, fold=fold.name, steps=steps)
         for name, values in scores.items()
     ]
     columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]

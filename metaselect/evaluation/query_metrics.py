@@ -10,13 +10,13 @@ from metaselect.ranking.measures import measure_all
 
 Floats = npt.NDArray[np.float64]
 
-_SMALLEST_STEP = 1e-3  # gain worth a grade where noise is unknown or almost none
+_SMALLEST_STEP = 1e-3  # gain per grade where noise is unknown or close to 0
 
 
-def measured(
+def measure_queries(
     rows: pd.DataFrame, scores: Floats, *, method: str, fold: str, steps: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Every measure for every query of test rows ranked by scores."""
+    """Compute every measure for each query of test rows ranked by scores."""
     gains = rows["gain"].to_numpy(dtype=np.float64)
     clusters = rows["cluster"].to_numpy(dtype=object)
     found = []
