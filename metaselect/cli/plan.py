@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.harness.config import GridConfig
     from metaselect.planning.costs import Costs
-    from metaselect.planning.grids import Grid
+    from metaselect.planning.grids import PlannedGrid
     from metaselect.planning.plan import Plan
 
 RuleName = Literal["gradient", "improvement"]
@@ -138,7 +138,7 @@ def _asked(text: str | None) -> list[str] | None:
 
 
 def _costs_of(
-    grid: "Grid", catalogue: "Catalogue", folder: Path | None, hours_per_run: float
+    grid: "PlannedGrid", catalogue: "Catalogue", folder: Path | None, hours_per_run: float
 ) -> "Costs":
     from metaselect.planning.costs import guessed_costs, measured_costs
 
@@ -165,7 +165,9 @@ def _seeds(own: "pd.DataFrame", config: "GridConfig | None", asked: int | None) 
     return [*known, *range(first, first + count)][:count]
 
 
-def _write(out: Path, plan: "Plan", grid: "Grid", origin: "_Origin", seeds: list[int]) -> list[str]:
+def _write(
+    out: Path, plan: "Plan", grid: "PlannedGrid", origin: "_Origin", seeds: list[int]
+) -> list[str]:
     """Write the grid for `metaselect run`; what its user should know."""
     from metaselect.harness.config import check_config
 
@@ -198,7 +200,7 @@ def _card_notes(plan: "Plan", catalogue: "Catalogue") -> list[str]:
 
 
 def _record(
-    plan: "Plan", grid: "Grid", budget: float, seeds: list[int], notes: list[str]
+    plan: "Plan", grid: "PlannedGrid", budget: float, seeds: list[int], notes: list[str]
 ) -> dict[str, Any]:
     setting = grid.setting
     return {

@@ -1,4 +1,4 @@
-"""What a plan is made in: one protocol of a runs table, and its grid of runs, made and open."""
+"""The protocol and the grid of a plan: which runs are done and which are open."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Setting:
     adaptation: str
 
     def of(self, table: pd.DataFrame) -> pd.Series:
-        """Which rows of a table are its own."""
+        """Mask of the table's rows under this protocol."""
         return (
             (table["study"] == self.study)
             & (table["encoder"] == self.encoder)
@@ -30,14 +30,14 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """The grid of a plan: what is known of it and what is not yet run.
+class PlannedGrid:
+    """The grid of a plan: tasks on both axes, and the cells that are done.
 
     Attributes:
-        setting: Its protocol.
-        intermediates, targets: Its axes, without `direct`.
-        done: Cells of (intermediate, target) with runs, `direct` ones among them.
-        notes: Targets left out, and why.
+        setting: Protocol of the grid.
+        intermediates, targets: The axes, without `direct`.
+        done: Cells (intermediate, target) that have runs, including `direct` ones.
+        notes: Targets that were left out, with the reason.
     """
 
     setting: Setting
@@ -48,7 +48,7 @@ class Grid:
 
     @property
     def open(self) -> list[tuple[str, str]]:
-        """Cells not yet run; a task is no intermediate of itself."""
+        """Cells without runs; a task is never its own intermediate."""
         pairs = product(self.intermediates, self.targets)
         return [pair for pair in pairs if pair not in self.done and pair[0] != pair[1]]
 
@@ -56,14 +56,14 @@ class Grid:
 def setting_of(
     runs: pd.DataFrame, *, study: str | None, encoder: str | None, adaptation: str | None
 ) -> Setting:
-    """The one protocol of a table that fits the names given.
+    """The only protocol of a table that matches the given names.
 
     Raises:
-        MetaselectError: None fits, or several do.
+        MetaselectError: No protocol matches, or several do.
     """
-    asked = {"study": study, "encoder": encoder, "adaptation": adaptation}
+    given = {"study": study, "encoder": encoder, "adaptation": adaptation}
     rows = runs[list(SETTING)].drop_duplicates()
-    for name, value in asked.items():
+    for name, value in given.items():
         known = sorted(rows[name].unique())
         if value is not None and value not in known:
             raise MetaselectError(f"No runs with {name} {value!r}; there are: {few(known)}.")
@@ -86,14 +86,14 @@ def grid_of(
     *,
     intermediates: Sequence[str] | None,
     targets: Sequence[str] | None,
-) -> Grid:
-    """The grid to plan in: the tasks asked for, or those that the setting's runs name.
+) -> PlannedGrid:
+    """The grid to plan: the given tasks, or else the tasks in the setting's runs.
 
-    A target with runs of intermediates but none `direct` is left out with a note: its gains stay
-    unknown whatever is run.
+    A target that has runs of intermediates but no `direct` runs is left out with a note, since its
+    gains cannot be known.
 
     Raises:
-        MetaselectError: A name that neither the table nor a card knows, or nothing left to run.
+        MetaselectError: A name is in neither the table nor the cards, or nothing is left to run.
     """
     own = runs[setting.of(runs)]
     done = frozenset(own[["intermediate", "target"]].itertuples(index=False, name=None))
@@ -107,7 +107,7 @@ def grid_of(
             f"{setting.study} has no {DIRECT!r} runs on {few(without)}, so no gain is known "
             f"there: run {DIRECT!r} on them first."
         )
-    grid = Grid(
+    grid = PlannedGrid(
         setting=setting,
         intermediates=tuple(name for name in rows if name not in (DIRECT, DIRECT_PLUS)),
         targets=tuple(name for name in columns if name not in without),
@@ -124,16 +124,16 @@ def grid_of(
 
 
 def _checked(
-    asked: Sequence[str] | None, own: pd.Series, known: set[str], catalogue: Catalogue
+    given: Sequence[str] | None, own: pd.Series, known: set[str], catalogue: Catalogue
 ) -> list[str]:
-    """Names asked for, else those of the setting, in order of name."""
-    if asked is None:
+    """The given names, or else those of the setting, sorted."""
+    if given is None:
         return sorted(set(own))
-    for name in asked:
+    for name in given:
         unknown = [part for part in name.split("+") if part not in catalogue]
         if name not in known and name not in catalogue and unknown:
             raise UnknownName("task", unknown[0], {*catalogue, *known})
-    return sorted(set(asked))
+    return sorted(set(given))
 
 
 def _without_direct(names: list[str]) -> str:

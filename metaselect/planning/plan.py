@@ -11,7 +11,7 @@ from metaselect.planning.batch import Field, PlannedRun, Rule, choose_runs
 from metaselect.planning.beliefs import Belief, believe, learn_spreads, seen_cells
 from metaselect.planning.cells import CELL, LANGUAGE, SETTING, cell_gains
 from metaselect.planning.costs import Costs
-from metaselect.planning.grids import Grid
+from metaselect.planning.grids import PlannedGrid
 from metaselect.planning.landscape import Landscape, landscape_of
 from metaselect.planning.worth import expected_regret
 
@@ -63,7 +63,7 @@ class Plan:
 
 
 def make_plan(
-    runs: pd.DataFrame, grid: Grid, catalogue: Catalogue, costs: Costs, terms: Terms
+    runs: pd.DataFrame, grid: PlannedGrid, catalogue: Catalogue, costs: Costs, terms: Terms
 ) -> Plan:
     """The runs that are expected to lower regret most for their hours, under a budget.
 
@@ -99,7 +99,7 @@ def make_plan(
 
 
 def _believed(
-    runs: pd.DataFrame, grid: Grid, catalogue: Catalogue
+    runs: pd.DataFrame, grid: PlannedGrid, catalogue: Catalogue
 ) -> tuple[Landscape, Belief, list[str]]:
     """Measured cells, the grid's own first, and open ones; and what is believed of them."""
     gains = cell_gains(runs)
@@ -122,7 +122,7 @@ def _believed(
     return land, believe(land, seen, learn_spreads(land, seen)), notes
 
 
-def _field(grid: Grid, land: Landscape, costs: Costs) -> Field:
+def _field(grid: PlannedGrid, land: Landscape, costs: Costs) -> Field:
     own = grid.setting.of(land.cells).to_numpy(dtype=bool)
     allowed = own & land.cells["intermediate"].isin(grid.intermediates).to_numpy(dtype=bool)
     queries = [
