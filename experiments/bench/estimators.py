@@ -22,8 +22,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy starts its threads
 
 import numpy as np
 
-from metaselect.features.measured.estimators import h_score
 from metaselect.features.measured.evidence import logme
+from metaselect.features.measured.transfer_estimators import h_score
 
 Estimate = Callable[[np.ndarray, np.ndarray], float]
 HOW_TO_GET = {

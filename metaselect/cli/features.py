@@ -86,7 +86,7 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
         import joblib
 
         from metaselect.catalogue.cache import cache_folder
-        from metaselect.features.measured.carrying import carry_out
+        from metaselect.features.measured.compute import compute_jobs
         from metaselect.features.measured.jobs import cost_of, plan_jobs
         from metaselect.features.measured.recorded import from_responses, from_trainings
     except ImportError as error:
@@ -108,7 +108,7 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
         return
     recorded = [] if trainings is None else from_trainings(trainings, catalogue)
     recorded += [] if responses is None else from_responses(responses, catalogue)
-    result = carry_out(
+    result = compute_jobs(
         bench, jobs, folder=cache_folder() / "measured", progress=say,
         n_workers=workers or joblib.cpu_count(), executor=executor,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from metaselect.features.measured import spoken
+from metaselect.features.measured import cross_lingual
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.records import BY_NAME, MEASURES, Of
 from metaselect.harness.data.corpora import Split
@@ -168,7 +168,7 @@ class Namer:
             "data": [self._data(name) for name in (task, target) if name],
         }
         if language:
-            names = spoken.TEXTS if kind != "doubt" else (task,)  # a target's own test texts
+            names = cross_lingual.TEXTS if kind != "doubt" else (task,)  # a target's own test texts
             identity["texts"] = [self._identity(name, "test", language) for name in names]
         return Job(kind=kind, task=task, target=target, language=language, key=stage_key(identity))
 

@@ -14,7 +14,7 @@ Codes = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class LabelledFeatures:
     """Items with their classes.
 
     Attributes:
@@ -38,7 +38,7 @@ class Labelled:
         return np.asarray(sums / self.counts[:, None])
 
 
-def labelled(features: np.ndarray, labels: np.ndarray) -> Labelled:
+def labelled(features: np.ndarray, labels: np.ndarray) -> LabelledFeatures:
     """Features and labels of the same items, checked.
 
     Args:
@@ -53,7 +53,7 @@ def labelled(features: np.ndarray, labels: np.ndarray) -> Labelled:
     codes, n_classes = class_codes(labels)
     if len(codes) != len(values):
         raise ValueError(f"need one label an item, got {len(codes)} labels, {len(values)} items")
-    return Labelled(values, codes, n_classes)
+    return LabelledFeatures(values, codes, n_classes)
 
 
 def matrix(features: np.ndarray) -> Floats:

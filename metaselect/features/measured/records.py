@@ -57,8 +57,8 @@ _PAIRS: tuple[Need, ...] = (*_TUNED, "sentence pairs")
 _task = partial(Measure, group="difficulty", of="task")
 _pair = partial(Measure, group="affinity", of="pair")
 _of_language = partial(Measure, group="language", of="language")
-_task_spoken = partial(Measure, group="language", of="task in language")
-_target_spoken = partial(Measure, group="language", of="target in language")
+_task_in_language = partial(Measure, group="language", of="task in language")
+_target_in_language = partial(Measure, group="language", of="target in language")
 
 MEASURES: tuple[Measure, ...] = (
     _task("label_entropy", "spread of the labels", "Shannon entropy of the training labels",
@@ -131,16 +131,16 @@ MEASURES: tuple[Measure, ...] = (
             high=64.0, unit="subwords a word"),
     _of_language("unknown_share", "subwords that the encoder does not know",
             "unknown tokens over tokens", _FROZEN, 0.1),
-    _task_spoken("subword_overlap", "subwords shared with text of the language",
+    _task_in_language("subword_overlap", "subwords shared with text of the language",
             "share of the language's subword tokens that the task's English texts use",
             _FROZEN, 2.5),
-    _task_spoken("alignment", "English and the language still aligned",
+    _task_in_language("alignment", "English and the language still aligned",
             "accuracy of nearest neighbours among sentence pairs after the intermediate, minus "
             "the encoder's own", _PAIRS, 2.5, low=-1.0),
-    _task_spoken("drift", "how far the language's sentences moved",
+    _task_in_language("drift", "how far the language's sentences moved",
             "1 - mean cosine of a sentence's vectors before and after the intermediate",
             _PAIRS, 2.5, high=2.0),
-    _target_spoken("target_doubt", "doubt of the English-tuned model in the language",
+    _target_in_language("target_doubt", "doubt of the English-tuned model in the language",
             "entropy of its predictions on unlabelled text over that of a uniform guess",
             _TUNED, 2.5),
 )  # fmt: skip

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metaselect.features.measured import learning, spoken, transfer
+from metaselect.features.measured import cross_lingual, learning, task_measures
 from metaselect.features.measured.bench import texts_of
-from metaselect.features.measured.carrying import carry_out
+from metaselect.features.measured.compute import compute_jobs
 from metaselect.features.measured.jobs import NAMES, Wish, cost_of, measures_of, plan_jobs
 from metaselect.features.measured.records import BY_NAME, MEASURES
 from metaselect.features.measured.vectors import labelled_vectors, source_classes
@@ -24,7 +24,7 @@ WISH = Wish(
 
 def measured(bench, folder, wish=WISH, lines=None):
     report = (lambda line: None) if lines is None else lines.append
-    return carry_out(bench, plan_jobs(bench, wish), folder=folder, n_workers=1, progress=report)
+    return compute_jobs(bench, plan_jobs(bench, wish), folder=folder, n_workers=1, progress=report)
 
 
 def test_every_measure_is_given_by_a_job_or_by_records() -> None:
@@ -73,7 +73,9 @@ def test_two_processes_measure_what_one_does(bench, tmp_path) -> None:
     jobs = plan_jobs(bench, wish)
     alone = measured(bench, tmp_path / "one", wish)
     other = replace(bench, work=type(bench.work)(tmp_path / "elsewhere"))
-    both = carry_out(other, jobs, folder=tmp_path / "two", n_workers=2, progress=lambda line: None)
+    both = compute_jobs(
+        other, jobs, folder=tmp_path / "two", n_workers=2, progress=lambda line: None
+    )
     plain = [
         {(item.measure, item.task, round(item.value, 5)) for item in outcome.values}
         for outcome in (alone, both)
@@ -201,8 +203,8 @@ class TestSpoken:
 
     def test_fertility_and_unknown_words_by_hand(self, bench, monkeypatch) -> None:
         texts = ["la kato kantas .", "xyz hundo"]
-        monkeypatch.setattr(spoken, "language_texts", lambda bench, code: texts)
-        found = spoken.language_measures(bench, "sw")
+        monkeypatch.setattr(cross_lingual, "language_texts", lambda bench, code: texts)
+        found = cross_lingual.language_measures(bench, "sw")
         assert found["fertility"] == pytest.approx(6 / 6)
         assert found["unknown_share"] == pytest.approx(2 / 6)  # la, xyz
 
@@ -210,32 +212,32 @@ class TestSpoken:
         from metaselect.harness.train.training import sampled
         from metaselect.seeding import derive_seed
 
-        monkeypatch.setattr(spoken, "N_TEXTS", 4)
+        monkeypatch.setattr(cross_lingual, "N_TEXTS", 4)
         card = bench.catalogue["tatoeba"]
         rows = bench.corpora.rows(card, "test", "de")
         scored = sampled(len(rows), 8, seed=derive_seed(0, "test", "tatoeba"))
-        pairs = spoken.held_out_pairs(bench, "de")
+        pairs = cross_lingual.held_out_pairs(bench, "de")
         assert len(pairs) == 4
         assert not {rows[index] for index in scored} & set(pairs)
 
     def test_an_encoder_tuned_on_nothing_new_does_not_drift(self, bench, monkeypatch) -> None:
         monkeypatch.setattr(type(bench), "source", lambda self, name: None)
-        monkeypatch.setattr(spoken, "task_counts", lambda bench, name: {})
-        found = spoken.task_in_language_measures(bench, "mnli", "sw")
+        monkeypatch.setattr(cross_lingual, "task_counts", lambda bench, name: {})
+        found = cross_lingual.task_in_language_measures(bench, "mnli", "sw")
         assert found["drift"] == pytest.approx(0.0, abs=1e-5)
         assert found["alignment"] == 0.0
         assert found["subword_overlap"] == 0.0
 
 
 def test_likeness_of_a_task_with_itself_is_whole(bench) -> None:
-    found = transfer.likeness_measures(bench, "mnli", "mnli")
+    found = task_measures.similarity_measures(bench, "mnli", "mnli")
     assert found["vocabulary_overlap"] == 1.0
     assert found["text_similarity"] == pytest.approx(1.0)
-    assert transfer.likeness_measures(bench, "mnli", "udpos")["vocabulary_overlap"] < 1.0
+    assert task_measures.similarity_measures(bench, "mnli", "udpos")["vocabulary_overlap"] < 1.0
 
 
 def test_a_fisher_diagonal_is_a_sum_of_squares_of_the_body(bench) -> None:
-    found = transfer.fisher_diagonal(bench, "mnli")
+    found = task_measures.fisher_diagonal(bench, "mnli")
     assert all((values >= 0).all() and values.max() > 0 for values in found.values())
     assert not any("embeddings" in name or "pooler" in name for name in found)
 

@@ -1,4 +1,4 @@
-"""Carrying out jobs of measuring: side by side, each kept as it finishes."""
+"""Compute measured features: jobs run in parallel, and each result is saved as it finishes."""
 
 import json
 import multiprocessing
@@ -16,7 +16,7 @@ import torch
 
 from metaselect.catalogue.measured import Value
 from metaselect.errors import MetaselectError
-from metaselect.features.measured import learning, spoken, surprise, transfer
+from metaselect.features.measured import cross_lingual, learning, surprise, task_measures
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
 from metaselect.files import write_json
@@ -27,14 +27,14 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of it.
+class ComputeResult:
+    """Result of computing a list of jobs.
 
     Attributes:
-        values: Measured values, old ones included.
-        failures: Reason by job.
-        n_jobs: Jobs in all.
-        n_known: Those that were known from before.
+        values: Measured values, including those from earlier calls.
+        failures: Reason of failure by job.
+        n_jobs: Number of distinct jobs.
+        n_known: Jobs whose values were saved by an earlier call.
     """
 
     values: tuple[Value, ...]
@@ -43,33 +43,33 @@ class Outcome:
     n_known: int
 
 
-def carry_out(bench: Bench, jobs: Sequence[Job], *, folder: Path, n_workers: int,
-              progress: Progress, executor: ExecutorName = "local") -> Outcome:  # fmt: skip
-    """Do what is missing, keeping each job's values as it finishes.
+def compute_jobs(bench: Bench, jobs: Sequence[Job], *, folder: Path, n_workers: int,
+              progress: Progress, executor: ExecutorName = "local") -> ComputeResult:  # fmt: skip
+    """Compute the jobs that are not saved yet, and save each one as it finishes.
 
     Args:
         bench: Data and encoder.
         jobs: From `plan_jobs`.
-        folder: Where values are kept, one file a job.
-        n_workers: Processes of this machine.
+        folder: Folder of saved values, one file per job.
+        n_workers: Processes on this machine.
         progress: Called with a line after each job.
-        executor: Where jobs are done: here, or on a Ray cluster's cores, whose nodes see the data,
-            the encoder and the cache folder under the same paths.
+        executor: Where jobs run: on this machine or on a Ray cluster, whose nodes must see the
+            data, the encoder and the cache folder under the same paths.
     """
     values: list[Value] = []
     missing: dict[str, Job] = {}
-    alike: dict[str, list[Job]] = defaultdict(list)
+    jobs_by_key: dict[str, list[Job]] = defaultdict(list)
     for job in jobs:
-        alike[job.key].append(job)
-    for key, same in alike.items():
-        known = _kept(folder, key)
+        jobs_by_key[job.key].append(job)
+    for key, equal_jobs in jobs_by_key.items():
+        known = _read_saved(folder, key)
         if known is None:
-            missing[key] = same[0]
+            missing[key] = equal_jobs[0]
         else:
-            values += _for_each(known, same)
+            values += _copy_to_jobs(known, equal_jobs)
     failures: dict[str, str] = {}
     started, n_done = time.perf_counter(), 0
-    for batch, finished in _done(bench, list(missing.values()), n_workers, executor):
+    for batch, finished in _run_jobs(bench, list(missing.values()), n_workers, executor):
         for job, found in zip(batch, finished, strict=True):
             n_done += job.key in missing
             if isinstance(found, str):
@@ -77,19 +77,19 @@ def carry_out(bench: Bench, jobs: Sequence[Job], *, folder: Path, n_workers: int
                 progress(f"{job.label}: {found}")
                 continue
             write_json(folder / f"{job.key}.json", [asdict(item) for item in found])
-            values += _for_each(found, alike.get(job.key, []))
+            values += _copy_to_jobs(found, jobs_by_key.get(job.key, []))
         passed = time.perf_counter() - started
         left = passed / max(1, n_done) * (len(missing) - n_done)
         progress(f"{n_done}/{len(missing)} {batch[-1].label}  {passed:.0f}s, {left:.0f}s left")
-    return Outcome(tuple(values), failures, len(alike), len(alike) - len(missing))
+    return ComputeResult(tuple(values), failures, len(jobs_by_key), len(jobs_by_key) - len(missing))
 
 
-def _for_each(values: Sequence[Value], jobs: Sequence[Job]) -> list[Value]:
-    """Values of one job as those of all jobs alike: targets that train on the same rows."""
+def _copy_to_jobs(values: Sequence[Value], jobs: Sequence[Job]) -> list[Value]:
+    """Copy one job's values to all jobs with the same key: targets trained on the same rows."""
     return [replace(item, task=job.task, target=job.target) for job in jobs for item in values]
 
 
-def _kept(folder: Path, key: str) -> list[Value] | None:
+def _read_saved(folder: Path, key: str) -> list[Value] | None:
     path = folder / f"{key}.json"
     try:
         return [Value(**item) for item in json.loads(path.read_text(encoding="utf-8"))]
@@ -97,16 +97,16 @@ def _kept(folder: Path, key: str) -> list[Value] | None:
         return None
 
 
-def _done(
+def _run_jobs(
     bench: Bench, jobs: Sequence[Job], n_workers: int, executor: ExecutorName
 ) -> Iterator[tuple[list[Job], list[list[Value] | str]]]:
-    """Batches of jobs with their values or the reason of their failure, as they finish.
+    """Yield batches of jobs, as they finish, with the values or failure reason of each job.
 
-    Trainings come first, so that no two workers tune one model.
+    Trainings run first, so that no two workers train the same model.
     """
     rest = [job for job in jobs if job.kind != "learning"]
     learning = [job for job in jobs if job.kind == "learning"]
-    learning += _trainings(bench, rest, beside=learning)
+    learning += _missing_trainings(bench, rest, planned=learning)
     for phase in ([[job] for job in learning], _batches(rest)):
         if executor == "ray":
             with cluster() as ray:
@@ -114,12 +114,12 @@ def _done(
                 found = run_all(ray, _measure, [(whole, batch) for batch in phase])
                 yield from zip(phase, found, strict=True)
         else:
-            yield from _side_by_side(bench, phase, n_workers)
+            yield from _run_local(bench, phase, n_workers)
 
 
-def _trainings(bench: Bench, jobs: Sequence[Job], *, beside: Sequence[Job]) -> list[Job]:
-    """Jobs that train what other jobs need and nobody has trained, once for tasks on one source."""
-    known = {job.key for job in beside}
+def _missing_trainings(bench: Bench, jobs: Sequence[Job], *, planned: Sequence[Job]) -> list[Job]:
+    """Training jobs that other jobs need and that are not done; one per training source."""
+    known = {job.key for job in planned}
     names = dict.fromkeys(
         name for job in jobs if job.kind in NEEDS_TUNED for name in (job.task, job.target) if name
     )
@@ -136,13 +136,13 @@ def _trainings(bench: Bench, jobs: Sequence[Job], *, beside: Sequence[Job]) -> l
 
 
 def _batches(jobs: Sequence[Job]) -> list[list[Job]]:
-    """Jobs of one kind and task together: they share a model."""
+    """Group jobs of one kind and task, which share a model."""
     groups = groupby(jobs, key=lambda job: (job.kind, job.task))
     batches = [list(group) for _, group in groups]
     return [batch[start : start + 16] for batch in batches for start in range(0, len(batch), 16)]
 
 
-def _side_by_side(
+def _run_local(
     bench: Bench, batches: Sequence[list[Job]], n_workers: int
 ) -> Iterator[tuple[list[Job], list[list[Value] | str]]]:
     if n_workers == 1 or len(batches) < 2:
@@ -150,7 +150,7 @@ def _side_by_side(
             yield batch, _measure(bench, batch)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_ready) as pool:
+    with ProcessPoolExecutor(n_workers, mp_context=context, initializer=_init_worker) as pool:
         ahead = iter(batches)
         running: dict[Future[list[list[Value] | str]], list[Job]] = {}
         for batch in ahead:
@@ -169,15 +169,15 @@ def _finished(
         yield running.pop(future), future.result()
 
 
-def _ready() -> None:
+def _init_worker() -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     follow_parent()
 
 
 def _measure(bench: Bench, batch: Sequence[Job]) -> list[list[Value] | str]:
-    """Values of each job, or why there are none."""
+    """Values of each job, or the reason of its failure."""
     torch.set_num_threads(bench.machine.threads)
-    shared = _SHARED.setdefault(_identity_of(bench), bench)  # what it remembers is kept with it
+    shared = _BENCHES.setdefault(_identity_of(bench), bench)
     found: list[list[Value] | str] = []
     for job in batch:
         started = time.perf_counter()
@@ -193,7 +193,7 @@ def _measure(bench: Bench, batch: Sequence[Job]) -> list[list[Value] | str]:
     return found
 
 
-_SHARED: dict[tuple[Any, ...], Bench] = {}
+_BENCHES: dict[tuple[Any, ...], Bench] = {}  # one bench per process, which keeps its caches
 
 
 def _identity_of(bench: Bench) -> tuple[Any, ...]:
@@ -201,15 +201,15 @@ def _identity_of(bench: Bench) -> tuple[Any, ...]:
 
 
 _MEASURE: Mapping[Kind, Callable[[Bench, Job], dict[str, float]]] = {
-    "data": lambda bench, job: transfer.data_measures(bench, job.task),
-    "frozen": lambda bench, job: transfer.frozen_measures(bench, job.task),
+    "data": lambda bench, job: task_measures.data_measures(bench, job.task),
+    "frozen": lambda bench, job: task_measures.frozen_measures(bench, job.task),
     "surprise": lambda bench, job: surprise.surprise_measures(bench, job.task),
     "learning": lambda bench, job: learning.learning_measures(bench, job.task),
-    "likeness": lambda bench, job: transfer.likeness_measures(bench, job.task, job.target),
-    "transfer": lambda bench, job: transfer.transfer_measures(bench, job.task, job.target),
-    "language": lambda bench, job: spoken.language_measures(bench, job.language),
-    "task in language": lambda bench, job: spoken.task_in_language_measures(
+    "likeness": lambda bench, job: task_measures.similarity_measures(bench, job.task, job.target),
+    "transfer": lambda bench, job: task_measures.transfer_measures(bench, job.task, job.target),
+    "language": lambda bench, job: cross_lingual.language_measures(bench, job.language),
+    "task in language": lambda bench, job: cross_lingual.task_in_language_measures(
         bench, job.task, job.language
     ),
-    "doubt": lambda bench, job: spoken.target_doubt(bench, job.task, job.language),
+    "doubt": lambda bench, job: cross_lingual.target_doubt(bench, job.task, job.language),
 }

@@ -1,4 +1,4 @@
-"""What a language is to an encoder, to one tuned on a task, and to a target's English model."""
+"""Measures of a language under a pretrained encoder, a tuned one, and a target's English model."""
 
 from collections import Counter
 from functools import lru_cache
@@ -19,10 +19,10 @@ from metaselect.harness.train.inference import Tensors
 from metaselect.seeding import derive_seed
 
 PAIRS = "tatoeba"
-"""Task whose sentence pairs tell how well English and a language are aligned."""
+"""Task whose sentence pairs measure the alignment of English and a language."""
 
 TEXTS = (PAIRS, "sib200", "udpos", "panx", "xnli", "masakhanews", "americasnli")
-"""Tasks whose unlabelled text stands for a language, the first that has it."""
+"""Tasks with unlabelled text of a language, in order of preference."""
 
 _LENGTH = 96
 
@@ -44,13 +44,13 @@ def language_measures(bench: Bench, language: str) -> dict[str, float]:
 def task_in_language_measures(bench: Bench, name: str, language: str) -> dict[str, float]:
     """Subwords shared with a language; alignment and drift after tuning on the task.
 
-    The sentence pairs are the last of the order in which scorings draw theirs, so that no
-    scoring of at most (rows - 100) pairs of a language meets them.
+    Scorings draw sentence pairs from the start of a fixed order and this takes the last ones, so
+    a scoring of at most (rows - 100) pairs of a language shares none with it.
     """
-    spoken = subword_counts(bench, tuple(language_texts(bench, language)))
+    counts = subword_counts(bench, tuple(language_texts(bench, language)))
     own = task_counts(bench, name)
-    known = sum(count for token, count in spoken.items() if token in own)
-    found = {"subword_overlap": known / max(1, sum(spoken.values()))}
+    known = sum(count for token, count in counts.items() if token in own)
+    found = {"subword_overlap": known / max(1, sum(counts.values()))}
     pairs = held_out_pairs(bench, language)
     if not pairs:
         return found
@@ -108,14 +108,14 @@ def held_out_pairs(bench: Bench, language: str) -> list[Pair]:
 
 
 def subword_counts(bench: Bench, texts: tuple[str, ...]) -> Counter[int]:
-    """How often each subword stands in texts."""
+    """Count of each subword in texts."""
     ids = tokenizer_of(bench.encoder)(list(texts), add_special_tokens=False)["input_ids"]
     return Counter(token for text in ids for token in text)
 
 
 @lru_cache(maxsize=64)
 def task_counts(bench: Bench, name: str) -> Counter[int]:
-    """How often each subword stands in a task's English training texts."""
+    """Count of each subword in a task's English training texts."""
     card = bench.source(name)
     if card is None:
         return Counter()
@@ -126,24 +126,24 @@ def task_counts(bench: Bench, name: str) -> Counter[int]:
 def _pair_vectors(
     bench: Bench, tuned_on: str | None, language: str
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Unit vectors of a language's sentences and of their English partners."""
+    """Unit vectors of a language's sentences and of their English translations."""
     card = None if tuned_on is None else bench.source(tuned_on)
     predictor = bench.predictor(bench.body(card), bench.catalogue[PAIRS])
     pairs = held_out_pairs(bench, language)
-    spoken, english = (
+    foreign, english = (
         embed_texts(predictor, texts, max_length=_LENGTH, layer=-1, pooling="mean")
         for texts in ([pair.source for pair in pairs], [pair.target for pair in pairs])
     )
-    return spoken, english
+    return foreign, english
 
 
-def _nearest(spoken: npt.NDArray[np.float32], english: npt.NDArray[np.float32]) -> float:
-    """Share of sentences whose nearest English sentence is their partner."""
-    return float(((spoken @ english.T).argmax(axis=1) == np.arange(len(spoken))).mean())
+def _nearest(foreign: npt.NDArray[np.float32], english: npt.NDArray[np.float32]) -> float:
+    """Share of sentences whose nearest English sentence is their translation."""
+    return float(((foreign @ english.T).argmax(axis=1) == np.arange(len(foreign))).mean())
 
 
 def _doubt(model: torch.nn.Module, batch: Tensors) -> tuple[torch.Tensor, ...]:
-    """Entropy over its largest possible value: an item, or a token of a tagged text."""
+    """Normalised entropy of each item, or of each token of a tagged text."""
     out = None if batch.width > 1 else model(**batch.inputs)
     if out is None:
         logits = logits_of(model, batch)

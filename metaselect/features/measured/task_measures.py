@@ -1,4 +1,4 @@
-"""Frozen difficulty of a task, and how a model tuned on one task takes to another's labels."""
+"""Measures of a task and of a task pair: data, frozen difficulty, similarity, transferability."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from metaselect.features.measured import estimators, probes, similarities
+from metaselect.features.measured import probes, similarities, transfer_estimators
 from metaselect.features.measured.bench import N_SAMPLE, Bench, texts_of
+from metaselect.features.measured.cross_lingual import task_counts
 from metaselect.features.measured.evidence import logme
 from metaselect.features.measured.hardness import chance_corrected_error, label_entropy
 from metaselect.features.measured.learning import class_labels
 from metaselect.features.measured.posteriors import leep, nleep
-from metaselect.features.measured.spoken import task_counts
 from metaselect.features.measured.vectors import Vectors, labelled_vectors, source_classes
 from metaselect.harness.score.retrieval import embed_texts
 from metaselect.harness.train.heads.registry import HEADS
@@ -25,7 +25,7 @@ _N_PARC = 500  # items, as in its paper
 
 
 def data_measures(bench: Bench, name: str) -> dict[str, float]:
-    """What a task's English training rows tell without an encoder."""
+    """Measures of a task's English training rows that need no encoder."""
     card = bench.source(name)
     if card is None:
         return {}
@@ -43,7 +43,7 @@ def data_measures(bench: Bench, name: str) -> dict[str, float]:
 
 
 def frozen_measures(bench: Bench, name: str) -> dict[str, float]:
-    """Difficulty of a task's labels to simple models on the encoder's frozen vectors."""
+    """Difficulty of a task for simple models on the encoder's frozen vectors."""
     vectors = frozen_vectors(bench, name)
     if vectors is None:
         return {}
@@ -64,8 +64,8 @@ def error_of(accuracy: float, vectors: Vectors) -> float:
     return min(2.0, chance_corrected_error(accuracy, chance=vectors.chance))
 
 
-def likeness_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
-    """What a task's English texts and a target's have in common."""
+def similarity_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
+    """Similarity of a task's English texts and a target's."""
     counts = [task_counts(bench, name) for name in (task, target)]
     if not all(counts):
         return {}
@@ -78,7 +78,7 @@ def likeness_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
 
 
 def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
-    """How the target's labels lie in the vectors of the encoder tuned on the task."""
+    """Transferability estimates: target labels against vectors of the encoder tuned on the task."""
     found = _task_similarity(bench, task, target)
     vectors = labelled_vectors(bench, target, tuned_on=task)
     if vectors is None:
@@ -92,11 +92,11 @@ def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
     some = vectors.sample(_N_PARC)
     return found | {
         "logme": logme(features, labels),
-        "h_score": estimators.h_score(features, labels),
+        "h_score": transfer_estimators.h_score(features, labels),
         "nleep": nleep(features, labels, seed=0),
-        "parc": estimators.parc(some.features, some.labels),
-        "transrate": estimators.transrate(features, labels),
-        "gbc": estimators.gbc(features, labels, variances="diagonal"),
+        "parc": transfer_estimators.parc(some.features, some.labels),
+        "transrate": transfer_estimators.transrate(features, labels),
+        "gbc": transfer_estimators.gbc(features, labels, variances="diagonal"),
         "linear_transfer": 1.0 - error_of(linear, vectors),
         "neighbour_transfer": 1.0 - error_of(nearest, vectors),
     }

@@ -4,7 +4,6 @@ import warnings
 import numpy as np
 import pytest
 
-from metaselect.features.measured.estimators import gbc, h_score, parc, transrate
 from metaselect.features.measured.evidence import logme
 from metaselect.features.measured.posteriors import nleep
 from metaselect.features.measured.probes import (
@@ -12,6 +11,7 @@ from metaselect.features.measured.probes import (
     nearest_neighbour_accuracy,
     prequential_bits,
 )
+from metaselect.features.measured.transfer_estimators import gbc, h_score, parc, transrate
 
 
 def exact_logme(features, labels):

@@ -12,7 +12,7 @@ from scipy import linalg, stats
 
 from metaselect.features.measured.labelled import (
     Floats,
-    Labelled,
+    LabelledFeatures,
     labelled,
     principal_components,
     varies,
@@ -142,7 +142,7 @@ def gbc(features: np.ndarray, labels: np.ndarray, *, variances: Variances) -> fl
     data = labelled(features, labels)
     if data.features.shape[1] > _GBC_DIMS:
         reduced = principal_components(data.features)[0][:, :_GBC_DIMS]
-        data = Labelled(reduced, data.codes, data.n_classes)
+        data = LabelledFeatures(reduced, data.codes, data.n_classes)
     means = data.class_means()
     spread = np.array([data.features[data.codes == c].var(axis=0) for c in range(data.n_classes)])
     spread = np.maximum(spread, _LEAST_VARIANCE)
