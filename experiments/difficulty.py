@@ -15,10 +15,10 @@ from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.evaluation.definitions import (
     MEASURED,
     PUBLISHED,
-    correlations,
+    centred_mean_gains,
     definitions_record,
+    difficulty_correlations,
     difficulty_table,
-    mean_gains,
 )
 from metaselect.runs.exchange import read_runs
 
@@ -39,12 +39,12 @@ def main() -> None:
     for name in PUBLISHED:
         known = table[f"{name}_intermediate"].dropna().to_dict()
         print(f"\nSpearman with published {name} ({len(known)} tasks)")
-        print(correlations(table, known).round(2).to_string(na_rep="-"))
+        print(difficulty_correlations(table, known).round(2).to_string(na_rep="-"))
     for path in arguments.runs:
         runs = read_runs(path)
-        gains = mean_gains(runs, catalogue)
+        gains = centred_mean_gains(runs, catalogue)
         print(f"\nSpearman with the mean gain of an intermediate, {path.name} ({len(gains)} tasks)")
-        print(correlations(table, gains).round(2).to_string(na_rep="-"))
+        print(difficulty_correlations(table, gains).round(2).to_string(na_rep="-"))
         record = definitions_record(runs, catalogue, seed=0)
         rows = pd.DataFrame(record["methods"]).T[["regret@1", "regret@3", "gain@1"]] * 100
         print(

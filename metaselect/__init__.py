@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from metaselect.evaluation.ablation import ablate as ablate
     from metaselect.evaluation.nested import evaluate as evaluate
-    from metaselect.ranking import measures as metrics
+    from metaselect.ranking import metrics as metrics
     from metaselect.runs.exchange import read_runs as read_runs
     from metaselect.selector.selector import TaskSelector as TaskSelector
 
@@ -24,7 +24,7 @@ _MODULES = {
     "TaskSelector": "metaselect.selector.selector",
     "ablate": "metaselect.evaluation.ablation",
     "evaluate": "metaselect.evaluation.nested",
-    "metrics": "metaselect.ranking.measures",
+    "metrics": "metaselect.ranking.metrics",
     "read_runs": "metaselect.runs.exchange",
 }
 

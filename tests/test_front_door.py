@@ -8,7 +8,7 @@ import pytest
 import metaselect
 import metaselect.selector
 from metaselect.evaluation import ablation, nested
-from metaselect.ranking import measures
+from metaselect.ranking import metrics as ranking_metrics
 from metaselect.runs import exchange
 from metaselect.selector import selector
 
@@ -22,7 +22,7 @@ def test_the_front_door_opens_on_the_modules_that_define_the_names():
     assert read_runs is exchange.read_runs
     assert evaluate is nested.evaluate
     assert ablate is ablation.ablate
-    assert metrics is measures
+    assert metrics is ranking_metrics
     assert sorted(metaselect.__all__) == metaselect.__all__
     assert all(hasattr(metaselect, name) for name in metaselect.__all__)
 

@@ -19,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy starts its threads
 import lightgbm
 import numpy as np
 
-from metaselect.ranking.measures import ndcg_at
+from metaselect.ranking.metrics import ndcg_at
 from metaselect.ranking.ranker import TaskRanker
 from metaselect.ranking.relevance import grades_by_rank
 

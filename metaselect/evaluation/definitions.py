@@ -22,7 +22,7 @@ from metaselect.features.measured.records import FEATURES as MEASURED_FEATURES
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import prepare, rankable
 from metaselect.ranking.baselines import standardised
-from metaselect.ranking.measures import MEASURES
+from metaselect.ranking.metrics import MEASURES
 from metaselect.runs.gains import query_gains
 from metaselect.runs.simulated import is_simulated
 
@@ -106,7 +106,7 @@ def difficulty_table(catalogue: Catalogue, *, encoder: str) -> pd.DataFrame:
     return values[known]
 
 
-def correlations(table: pd.DataFrame, others: Mapping[str, float]) -> pd.DataFrame:
+def difficulty_correlations(table: pd.DataFrame, others: Mapping[str, float]) -> pd.DataFrame:
     """Spearman's correlation of each column with a number known of some tasks.
 
     Args:
@@ -130,10 +130,10 @@ def correlations(table: pd.DataFrame, others: Mapping[str, float]) -> pd.DataFra
     return pd.DataFrame.from_dict(found, orient="index")
 
 
-def mean_gains(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, float]:
-    """Mean gain of each intermediate, every query's gains around their query's mean.
+def centred_mean_gains(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, float]:
+    """Mean of each intermediate's gain minus its query's mean gain.
 
-    Clusters of targets weigh the same.
+    Clusters of targets have equal weight.
     """
     rows = prepare(query_gains(runs), catalogue, unit="target")
     rows = rows[rows["intermediate"] != DIRECT]

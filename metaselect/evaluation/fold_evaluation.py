@@ -21,7 +21,7 @@ from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.parallel import ExecutorName, cluster, run_all
 from metaselect.ranking.baselines import RULES, sized_by_examples
-from metaselect.ranking.measures import MEASURES
+from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.predictor import Predictor
 from metaselect.ranking.tuning import SearchSettings, fit_predictor
 

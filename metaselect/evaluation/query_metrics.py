@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.ranking.measures import measure_all
+from metaselect.ranking.metrics import measure_all
 
 Floats = npt.NDArray[np.float64]
 

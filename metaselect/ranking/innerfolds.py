@@ -11,7 +11,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
 from metaselect.features.table import NEW
-from metaselect.ranking.measures import regret_at
+from metaselect.ranking.metrics import regret_at
 from metaselect.ranking.model import GainModel, Settings, fixed_features
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings

@@ -9,10 +9,10 @@ from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.measured import Measured, Value
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.evaluation.definitions import (
-    correlations,
+    centred_mean_gains,
     definitions_record,
+    difficulty_correlations,
     difficulty_table,
-    mean_gains,
 )
 from metaselect.runs.schema import check_runs
 
@@ -75,7 +75,7 @@ def test_correlations_are_spearman_s_and_size_can_be_taken_out() -> None:
     hard = np.array([2.0, 0.0, 3.0, 1.0, 6.0, 4.0, 7.0, 5.0])
     other = np.array([1.0, 0.0, 4.0, 2.0, 5.0, 3.0, 7.0, 6.0])
     table = pd.DataFrame({"log_size_intermediate": size, "hard": hard}, index=names)
-    found = correlations(table, dict(zip(names, other, strict=True)))
+    found = difficulty_correlations(table, dict(zip(names, other, strict=True)))
     rho = stats.spearmanr(hard, other).statistic
     assert found.loc["hard", "rho"] == pytest.approx(rho)
     assert found.loc["hard", "n"] == 8
@@ -87,8 +87,8 @@ def test_correlations_are_spearman_s_and_size_can_be_taken_out() -> None:
     assert np.isnan(found.loc["log_size_intermediate", "rho_size"])
 
 
-def test_mean_gains_weigh_clusters_alike() -> None:
-    found = mean_gains(runs_of(GAINS), CARDS)
+def test_centred_mean_gains_weigh_clusters_alike() -> None:
+    found = centred_mean_gains(runs_of(GAINS), CARDS)
     means = {"xnli": 0.04, "udpos": 0.07 / 3, "panx": 0.02}
     want = np.mean([GAINS[target, "cb"] - means[target] for target in means])
     assert found["cb"] == pytest.approx(want)

@@ -11,7 +11,7 @@ from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.nested import evaluate
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.ranking.baselines import RULES
-from metaselect.ranking.measures import MEASURES
+from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs

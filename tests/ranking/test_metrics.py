@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaselect.ranking.measures import (
+from metaselect.ranking.metrics import (
     MEASURES,
     gain_at_1,
     graded_relevance,
