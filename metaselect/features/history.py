@@ -22,6 +22,7 @@ from scipy.linalg import solve
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.features.base import Feature, Floats, Values, World
+from metaselect.runs.gains import with_known_gain
 
 _SEPARATOR = "\x1f"  # between the names of a level; no name holds it
 _MOST_SOLVES = 10  # units beyond which several are left out at a time
@@ -100,9 +101,9 @@ class History:
             leave_out: Also solve without each unit in `held_out`, as features of the training
                 rows themselves need; many units are left out several at a time.
         """
-        known = rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()]
+        known = with_known_gain(rows)
         design, levels = _design(known, pooling)
-        scale = _usual_spread(known)
+        scale = _median_query_sd(known)
         system = _System(known, design, pooling=pooling, scale=scale)
         units = sorted(known["held_out"].unique()) if leave_out else []
         parts = [units[start::_MOST_SOLVES] for start in range(min(_MOST_SOLVES, len(units)))]
@@ -215,7 +216,7 @@ def _level_index(rows: pd.DataFrame, columns: tuple[str, ...]) -> pd.Index:
     return pd.Index(sum((_SEPARATOR + part for part in parts[1:]), parts[0]), dtype=object)
 
 
-def _usual_spread(rows: pd.DataFrame) -> float:
+def _median_query_sd(rows: pd.DataFrame) -> float:
     """Median over queries of the standard deviation of gains, where they vary; else 1e-6."""
     spreads = rows.groupby("query")["gain"].std()
     varying = spreads[spreads > 0]

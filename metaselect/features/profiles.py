@@ -16,6 +16,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.base import Feature, Floats, Values, World
+from metaselect.runs.gains import with_known_gain
 
 WHOLE = ""
 """Name of the table with all units."""
@@ -64,7 +65,7 @@ class Profiles:
             leave_out: Also without each unit in `held_out`, as features of the training rows
                 themselves need.
         """
-        known = rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()]
+        known = with_known_gain(rows)
         row, intermediates = pd.factorize(known["intermediate"], sort=True)
         column, targets = pd.factorize(known["target"], sort=True)
         unit, units = pd.factorize(known["held_out"], sort=True)

@@ -21,7 +21,7 @@ from metaselect.features.base import DEFAULT_GROUPS, World, compute
 from metaselect.features.history import History, Pooling
 from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
-from metaselect.runs.gains import TRAIN_EXAMPLES
+from metaselect.runs.gains import TRAIN_EXAMPLES, is_direct, with_known_gain
 
 Floats = npt.NDArray[np.float64]
 Rule = Callable[[pd.DataFrame, pd.DataFrame, Catalogue], Floats]
@@ -105,7 +105,7 @@ def rrf(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats
 
 def ridge(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floats:
     """Ridge regression of gains on the ranker's own features, history included."""
-    known = train[(train["intermediate"] != DIRECT) & train["gain"].notna()]
+    known = with_known_gain(train)
     past = History.fit(known, pooling=_RIDGE_POOLING, leave_out=True)
     told = Profiles.fit(known, catalogue, leave_out=True)
     world, features = World(catalogue, past, told), features_of(DEFAULT_GROUPS)
@@ -116,7 +116,7 @@ def ridge(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floa
     )
     model.fit(compute(features, known, world).to_numpy(), known["gain"].to_numpy())
     scores = np.asarray(model.predict(compute(features, test, world).to_numpy()))
-    scores[_is_direct(test)] = 0.0
+    scores[is_direct(test)] = 0.0
     return scores
 
 
@@ -154,7 +154,7 @@ def _mean_gain(
     train: pd.DataFrame, test: pd.DataFrame, columns: list[str], fallback: Rule | None = None
 ) -> Floats:
     """Mean training gain by columns; what has none takes the fallback's score, or the mean."""
-    known = train[(train["intermediate"] != DIRECT) & train["gain"].notna()]
+    known = with_known_gain(train)
     means = known.groupby(columns)["gain"].mean()
     index = test.set_index(columns).index if len(columns) > 1 else pd.Index(test[columns[0]])
     scores = means.reindex(index).to_numpy(dtype=np.float64, copy=True)
@@ -162,7 +162,7 @@ def _mean_gain(
     if fallback is not None and missing.any():
         scores[missing] = fallback(train, test, Catalogue([]))[missing]
     scores[np.isnan(scores)] = known["gain"].mean() if len(known) else 0.0
-    scores[_is_direct(test)] = 0.0
+    scores[is_direct(test)] = 0.0
     return scores
 
 
@@ -177,13 +177,9 @@ def standardised(values: Floats, codes: npt.NDArray[np.intp]) -> Floats:
     return np.asarray(away / np.where(spreads > 0, spreads, 1.0)[codes], dtype=np.float64)
 
 
-def _is_direct(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    return (rows["intermediate"] == DIRECT).to_numpy(dtype=bool)
-
-
 def _last(scores: Floats, rows: pd.DataFrame) -> Floats:
     """Unknown scores at the lowest known one's level, `direct` below all."""
     floor = float(np.nanmin(scores)) if np.isfinite(scores).any() else 0.0
     filled = np.nan_to_num(scores, nan=floor)
-    filled[_is_direct(rows)] = floor - 1.0
+    filled[is_direct(rows)] = floor - 1.0
     return filled

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
 from metaselect.features.table import NEW
@@ -15,6 +15,7 @@ from metaselect.ranking.metrics import regret_at
 from metaselect.ranking.model import GainModel, Settings, fixed_features
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
+from metaselect.runs.gains import with_known_gain
 from metaselect.seeding import derive_seed
 
 Floats = npt.NDArray[np.float64]
@@ -45,7 +46,7 @@ class InnerFolds:
         n_folds: int,
         seed: int,
     ) -> None:
-        known = rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()]
+        known = with_known_gain(rows)
         self.rows = known.reset_index(drop=True)
         self.catalogue = catalogue
         self.groups = tuple(groups)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.catalogue.tasks import Catalogue
 from metaselect.features import history, profiles
 from metaselect.features.base import Feature, Group, World, compute
 from metaselect.features.history import History, Pooling, prior_gain
@@ -22,6 +22,7 @@ from metaselect.ranking.composite import Composite
 from metaselect.ranking.linear import LinearGain, fit_linear
 from metaselect.ranking.ranker import TaskRanker
 from metaselect.ranking.relevance import spread_roots
+from metaselect.runs.gains import is_direct, with_known_gain
 
 Floats = npt.NDArray[np.float64]
 
@@ -84,7 +85,7 @@ class GainModel:
             fixed: Values of the features that no training gain enters, for these rows by index,
                 from `fixed_features`, where many fits share them.
         """
-        known = _evened(rows[(rows["intermediate"] != DIRECT) & rows["gain"].notna()])
+        known = _evened(with_known_gain(rows))
         own = fixed_features(known, settings, catalogue) if fixed is None else fixed
         gains = known["gain"].to_numpy(dtype=np.float64)
         weights = _weights(known, settings.pooling.noise)
@@ -129,7 +130,7 @@ class GainModel:
         table = self.table(rows, fixed=fixed)
         prior = self._mixed(_fitted_prior(self.linear, table), self.composite.parts(rows, table))
         scores = self.ranker.predict(table.to_numpy(), prior=prior)
-        scores[(rows["intermediate"] == DIRECT).to_numpy(dtype=bool)] = np.nan
+        scores[is_direct(rows)] = np.nan
         return scores
 
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:

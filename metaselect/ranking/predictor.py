@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.catalogue.tasks import DIRECT
 from metaselect.ranking.intervals import Residuals
 from metaselect.ranking.model import GainModel, Settings
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.spread import GainSpread
+from metaselect.runs.gains import is_direct
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +50,7 @@ class Predictor:
         for model, choice in zip(self.models, self.choices, strict=True):
             total += choice.scale.gain(model.score(rows), rows)
         total /= len(self.models)
-        total[_is_direct(rows)] = 0.0
+        total[is_direct(rows)] = 0.0
         return total
 
     def half_widths(self, rows: pd.DataFrame) -> Floats:
@@ -60,7 +60,7 @@ class Predictor:
         known.
         """
         radius = np.nan if self.residuals.radius is None else self.residuals.radius
-        return np.where(_is_direct(rows), 0.0, radius * self.spread.of(rows))
+        return np.where(is_direct(rows), 0.0, radius * self.spread.of(rows))
 
     def p_positive(self, rows: pd.DataFrame, expected: Floats | None = None) -> Floats:
         """Probability that the gain of a candidate is above 0, shape (n_rows,); 0 for `direct`.
@@ -71,7 +71,7 @@ class Predictor:
         """
         gains = self.expected(rows) if expected is None else expected
         return np.where(
-            _is_direct(rows), 0.0, self.residuals.p_positive(gains, self.spread.of(rows))
+            is_direct(rows), 0.0, self.residuals.p_positive(gains, self.spread.of(rows))
         )
 
     def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +81,3 @@ class Predictor:
             for model, choice in zip(self.models, self.choices, strict=True)
         ]
         return sum(parts[1:], parts[0]) / len(parts)
-
-
-def _is_direct(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    return np.asarray(rows["intermediate"] == DIRECT, dtype=bool)

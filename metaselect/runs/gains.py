@@ -120,9 +120,9 @@ def _gains(runs: pd.DataFrame) -> pd.DataFrame:
     gains["n_seeds"] = count
     _pair(gains, _paired_statistics(runs, cell, direct), count, direct)
     gains["gain_se"] = gains["gain_se"].clip(lower=SE_FLOOR)
-    is_direct = (gains["intermediate"] == DIRECT).to_numpy()
-    gains.loc[is_direct, ["gain", "gain_se"]] = 0.0
-    gains["paired"] |= is_direct
+    direct_rows = is_direct(gains)
+    gains.loc[direct_rows, ["gain", "gain_se"]] = 0.0
+    gains["paired"] |= direct_rows
     gains["absolute"] = direct >= 0
     if TRAIN_EXAMPLES in runs:
         examples = pd.to_numeric(runs[TRAIN_EXAMPLES], errors="coerce")
@@ -131,9 +131,19 @@ def _gains(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def observed_gains(runs: pd.DataFrame) -> pd.DataFrame:
-    """Gains over training directly, one row a candidate of a query; those alone that are known."""
+    """Known gains over training directly, one row per candidate of a query."""
     gains = query_gains(runs)
-    return gains[gains["absolute"] & (gains["intermediate"] != DIRECT) & gains["gain"].notna()]
+    return with_known_gain(gains[gains["absolute"]])
+
+
+def with_known_gain(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of intermediates whose gain is known; `direct` and NaN gains are dropped."""
+    return rows[~is_direct(rows) & rows["gain"].notna()]
+
+
+def is_direct(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Whether each row is `direct`, shape (n_rows,)."""
+    return (rows["intermediate"] == DIRECT).to_numpy(dtype=bool)
 
 
 def split_seeds(runs: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
