@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.runs.keys import distinct_keys
 
 if TYPE_CHECKING:
     from metaselect.features.history import History
@@ -26,8 +27,6 @@ DEFAULT_GROUPS: tuple[Group, ...] = (
 GROUPS: tuple[Group, ...] = (*DEFAULT_GROUPS, "measured")
 """All groups. A measured feature belongs to `measured` and to the group of what it says."""
 Floats = npt.NDArray[np.float64]
-
-_SPARSE = 4  # possible keys for each row beyond which a table of all of them costs too much
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,39 +96,10 @@ def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd
     groups: dict[tuple[str, ...], tuple[npt.NDArray[np.intp], pd.DataFrame]] = {}
     for column, feature in enumerate(features):
         if feature.keys not in groups:
-            groups[feature.keys] = distinct(rows, feature.keys)
+            groups[feature.keys] = distinct_keys(rows, feature.keys)
         codes, keys = groups[feature.keys]
         np.take(_checked(feature, keys, world), codes, out=matrix[:, column], mode="clip")
     return pd.DataFrame(matrix, index=rows.index, columns=[f.name for f in features], copy=False)
-
-
-def distinct(
-    rows: pd.DataFrame, columns: tuple[str, ...]
-) -> tuple[npt.NDArray[np.intp], pd.DataFrame]:
-    """Codes of the rows into their distinct keys, and those keys in first-seen order."""
-    combined, size = np.zeros(len(rows), dtype=np.intp), 1
-    for name in columns:
-        codes, n_names = _codes(rows[name])
-        if n_names > 1:
-            combined, size = combined * n_names + codes, size * n_names
-        if size > _SPARSE * (len(rows) + 1):
-            combined, names = pd.factorize(combined)
-            size = len(names)
-    first = np.full(size, len(rows), dtype=np.intp)
-    first[combined[::-1]] = np.arange(len(rows) - 1, -1, -1)  # of several, the last written stays
-    met = np.flatnonzero(first < len(rows))
-    met = met[np.argsort(first[met])]
-    place = np.empty(size, dtype=np.intp)
-    place[met] = np.arange(len(met))
-    return place[combined], rows[list(columns)].iloc[first[met]].reset_index(drop=True)
-
-
-def _codes(values: pd.Series) -> tuple[npt.NDArray[np.intp], int]:
-    """Codes of values, and how many different ones there may be."""
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return np.asarray(values.cat.codes, dtype=np.intp), len(values.cat.categories)
-    codes, names = pd.factorize(values)
-    return np.asarray(codes, dtype=np.intp), len(names)
 
 
 def _checked(feature: Feature, keys: pd.DataFrame, world: World) -> npt.NDArray[np.float32]:

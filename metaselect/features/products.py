@@ -9,7 +9,8 @@ from itertools import product as pairs
 import numpy as np
 import pandas as pd
 
-from metaselect.features.base import Feature, Floats, Group, Values, World, distinct
+from metaselect.features.base import Feature, Floats, Group, Values, World
+from metaselect.runs.keys import distinct_keys
 
 _TIMES = "_x_"
 
@@ -47,5 +48,5 @@ def _values(first: Feature, second: Feature) -> Values:
 
 def _spread(factor: Feature, keys: pd.DataFrame, world: World) -> Floats:
     """A factor's values, computed once for each of its own keys."""
-    codes, own = distinct(keys, factor.keys)
+    codes, own = distinct_keys(keys, factor.keys)
     return np.asarray(factor.values(own, world), dtype=np.float64)[codes]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.runs.floors import raised_to_floor
+from metaselect.runs.keys import distinct_keys
 from metaselect.seeding import derive_seed
 
 QUERY = ("study", "encoder", "adaptation", "target", "language")
@@ -43,7 +44,7 @@ def query_key(rows: pd.DataFrame) -> pd.Series:
         >>> query_key(pd.DataFrame([names], columns=QUERY)).item()
         'ours|xlmr|lora|xnli|nan'
     """
-    codes, names = _distinct(rows, QUERY)
+    codes, names = distinct_keys(rows, QUERY)
     escaped = [[_escape(str(part)) for part in row] for row in names.itertuples(index=False)]
     keys = pd.Series(["|".join(row) for row in escaped], dtype="str").array
     return pd.Series(keys.take(codes), index=rows.index, name="query")
@@ -105,8 +106,8 @@ def control_gains(runs: pd.DataFrame) -> pd.DataFrame:
 
 def _gains(runs: pd.DataFrame) -> pd.DataFrame:
     columns = (*QUERY, "metric", "intermediate")
-    cell, gains = _distinct(runs, columns)
-    query, _ = _distinct(gains, (*QUERY, "metric"))
+    cell, gains = distinct_keys(runs, columns)
+    query, _ = distinct_keys(gains, (*QUERY, "metric"))
     stats = _cell_statistics(runs["score"].to_numpy(), cell, len(gains))
     direct = _direct_cells(gains, query)
     variance = _filled_variance(gains, stats)
@@ -162,7 +163,7 @@ def split_seeds(runs: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.Data
     first = _in_first_half(runs, seed=seed)
     second = ~first
     is_direct = (runs["intermediate"] == DIRECT).to_numpy(dtype=bool)
-    query, _ = _distinct(runs, (*QUERY, "metric"))
+    query, _ = distinct_keys(runs, (*QUERY, "metric"))
     n_queries = int(query.max()) + 1 if len(query) else 0
     for half, other in ((first, second), (second, first)):
         lacks = np.bincount(query[half & is_direct], minlength=n_queries) == 0
@@ -175,8 +176,8 @@ def _in_first_half(runs: pd.DataFrame, *, seed: int) -> npt.NDArray[np.bool_]:
 
     Seeds that intermediates have are dealt first, so that both halves have as many of them.
     """
-    protocol, _ = _distinct(runs, QUERY[:3])
-    draw, drawn = _distinct(runs, (*QUERY[:3], "seed"))
+    protocol, _ = distinct_keys(runs, QUERY[:3])
+    draw, drawn = distinct_keys(runs, (*QUERY[:3], "seed"))
     chosen = np.bincount(draw, weights=runs["intermediate"] != DIRECT, minlength=len(drawn)) > 0
     names = drawn.astype(str).itertuples(index=False)
     order = [derive_seed(seed, *(str(part) for part in row)) for row in names]
@@ -189,16 +190,6 @@ def _in_first_half(runs: pd.DataFrame, *, seed: int) -> npt.NDArray[np.bool_]:
 
 def _escape(name: str) -> str:
     return name.replace("\\", "\\\\").replace("|", "\\|")
-
-
-def _distinct(rows: pd.DataFrame, columns: tuple[str, ...]) -> tuple[Codes, pd.DataFrame]:
-    """Codes of the rows into their distinct keys, and those keys in order of appearance."""
-    combined = np.zeros(len(rows), dtype=np.int64)
-    for name in columns:
-        codes, uniques = pd.factorize(rows[name])
-        combined, _ = pd.factorize(combined * max(len(uniques), 1) + codes)
-    first = ~pd.Series(combined).duplicated().to_numpy()
-    return combined.astype(np.intp), rows.loc[first, list(columns)].reset_index(drop=True)
 
 
 def _cell_statistics(values: Floats, cell: Codes, n_cells: int) -> pd.DataFrame:
@@ -225,8 +216,8 @@ def _query_means(values: Floats, query: Codes) -> Floats:
 def _filled_variance(cells: pd.DataFrame, stats: pd.DataFrame) -> Floats:
     """Variance over seeds of each cell, pooled where one seed cannot tell it."""
     protocol = ("study", "encoder", "adaptation")
-    by_target = _pooled_variance(_distinct(cells, (*protocol, "target"))[0], stats)
-    by_study = _pooled_variance(_distinct(cells, protocol)[0], stats)
+    by_target = _pooled_variance(distinct_keys(cells, (*protocol, "target"))[0], stats)
+    by_study = _pooled_variance(distinct_keys(cells, protocol)[0], stats)
     pooled = np.where(np.isnan(by_target), by_study, by_target)
     freedom = stats["count"].to_numpy() - 1
     own = stats["squares"].to_numpy() / np.maximum(freedom, 1)

@@ -1,0 +1,41 @@
+"""Distinct keys of the rows of a table."""
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+_SPARSE = 4  # possible keys per row beyond which a lookup table of all keys costs too much
+
+
+def distinct_keys(
+    rows: pd.DataFrame, columns: tuple[str, ...]
+) -> tuple[npt.NDArray[np.intp], pd.DataFrame]:
+    """Code each row by its key (the values of some columns).
+
+    Returns:
+        Codes from 0, shape (n_rows,), and the distinct keys in order of first appearance, so that
+        the key of a row is the one at the position of its code.
+    """
+    combined, size = np.zeros(len(rows), dtype=np.intp), 1
+    for name in columns:
+        codes, n_names = _codes(rows[name])
+        if n_names > 1:
+            combined, size = combined * n_names + codes, size * n_names
+        if size > _SPARSE * (len(rows) + 1):
+            combined, names = pd.factorize(combined)
+            size = len(names)
+    first = np.full(size, len(rows), dtype=np.intp)
+    first[combined[::-1]] = np.arange(len(rows) - 1, -1, -1)  # the last write wins
+    met = np.flatnonzero(first < len(rows))
+    met = met[np.argsort(first[met])]
+    place = np.empty(size, dtype=np.intp)
+    place[met] = np.arange(len(met))
+    return place[combined], rows[list(columns)].iloc[first[met]].reset_index(drop=True)
+
+
+def _codes(values: pd.Series) -> tuple[npt.NDArray[np.intp], int]:
+    """Codes of values, and how many different ones there may be."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return np.asarray(values.cat.codes, dtype=np.intp), len(values.cat.categories)
+    codes, names = pd.factorize(values)
+    return np.asarray(codes, dtype=np.intp), len(names)
