@@ -32,11 +32,17 @@ import pandas as pd
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.planning.beliefs import Belief, Seen, believe, learn_spreads, seen_cells
+from metaselect.planning.acquisition import expected_improvement, knowledge_gradient
 from metaselect.planning.cells import CELL, SETTING, cell_gains
 from metaselect.planning.landscape import Landscape, landscape_of
-from metaselect.planning.variances import usual_spreads
-from metaselect.planning.worth import expected_improvement, knowledge_gradient
+from metaselect.planning.posterior import (
+    MeasuredCells,
+    Posterior,
+    learn_spreads,
+    measured_cells,
+    posterior_of,
+)
+from metaselect.planning.variances import prior_spreads
 from metaselect.runs.exchange import read_runs
 from metaselect.seeding import derive_seed
 
@@ -131,17 +137,17 @@ def _curve(world: World, policy: str, repeat: int, asked: argparse.Namespace) ->
     gains = _revealed_gains(world, asked.seeds, draw)
     order = _fixed_order(world, policy, draw)
     places: list[int] = []
-    spreads = usual_spreads(len(world.land.kernels), world.land.n_queries)
+    spreads = prior_spreads(len(world.land.kernels), world.land.n_queries)
     regrets = []
     while True:
-        seen = seen_cells(gains.iloc[places], np.array(places, dtype=np.intp))
+        measured = measured_cells(gains.iloc[places], np.array(places, dtype=np.intp))
         if len(places) in LEARN_AT:
-            spreads = learn_spreads(world.land, seen, start=spreads)
-        belief = believe(world.land, seen, spreads)
-        regrets.append([_regret(world, belief.mean), _regret(world, _observed(world, seen))])
+            spreads = learn_spreads(world.land, measured, start=spreads)
+        posterior = posterior_of(world.land, measured, spreads)
+        regrets.append([_regret(world, posterior.mean), _regret(world, _observed(world, measured))])
         if len(places) == min(asked.most, len(world.truth)):
             return np.array(regrets)
-        places.append(_next(world, policy, belief, places, order, asked.seeds or 1))
+        places.append(_next(world, policy, posterior, places, order, asked.seeds or 1))
 
 
 def _revealed_gains(world: World, n_seeds: int, draw: np.random.Generator) -> pd.DataFrame:
@@ -176,7 +182,7 @@ def _fixed_order(world: World, policy: str, draw: np.random.Generator) -> list[i
 def _next(
     world: World,
     policy: str,
-    belief: Belief,
+    posterior: Posterior,
     places: list[int],
     order: list[int],
     n_seeds: int,
@@ -184,13 +190,13 @@ def _next(
     if order:
         return int(order[len(places)])
     left = np.setdiff1d(np.arange(len(world.truth)), places)
-    worth = ACQUIRED[policy](belief, left, queries=world.queries, n_seeds=n_seeds)
+    worth = ACQUIRED[policy](posterior, left, queries=world.queries, n_seeds=n_seeds)
     return int(left[worth.argmax()])
 
 
-def _observed(world: World, seen: Seen) -> Floats:
+def _observed(world: World, measured: MeasuredCells) -> Floats:
     gains = np.full(len(world.truth), -np.inf)
-    gains[seen.places] = seen.gains
+    gains[measured.places] = measured.gains
     return gains
 
 

@@ -83,7 +83,7 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.harness.config import read_config
     from metaselect.planning.grids import grid_of, setting_of
-    from metaselect.planning.plan import Terms, make_plan
+    from metaselect.planning.plan import PlanSettings, make_plan
 
     _check_numbers(budget, hours_per_run)
     _check_out(out, config)
@@ -99,8 +99,8 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     )
     price = _costs_of(grid, catalogue, costs, hours_per_run)
     numbers = _seeds(table[setting.of(table)], origin.config, seeds)
-    terms = Terms(budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED)
-    plan = make_plan(table, grid, catalogue, price, terms)
+    settings = PlanSettings(budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED)
+    plan = make_plan(table, grid, catalogue, price, settings)
     notes = [*plan.notes, *_cost_notes(price)]
     if out is not None:
         notes += _write(out, plan, grid, origin, numbers) + _card_notes(plan, catalogue)
@@ -140,11 +140,11 @@ def _asked(text: str | None) -> list[str] | None:
 def _costs_of(
     grid: "PlannedGrid", catalogue: "Catalogue", folder: Path | None, hours_per_run: float
 ) -> "Costs":
-    from metaselect.planning.costs import guessed_costs, measured_costs
+    from metaselect.planning.costs import estimated_costs, measured_costs
 
     names = (grid.intermediates, grid.targets, catalogue)
     if folder is None:
-        return guessed_costs(*names, hours_per_run=hours_per_run)
+        return estimated_costs(*names, hours_per_run=hours_per_run)
     own = grid.setting
     return measured_costs(*names, folder=folder, encoder=own.encoder, adaptation=own.adaptation)
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.planning.beliefs import Belief
+from metaselect.planning.acquisition import expected_improvement, knowledge_gradient
 from metaselect.planning.costs import Costs, Stage
 from metaselect.planning.landscape import Landscape
-from metaselect.planning.worth import expected_improvement, knowledge_gradient
+from metaselect.planning.posterior import Posterior
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -48,8 +48,8 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
-    """What may be run and what is to be decided.
+class PlanProblem:
+    """Cells that may be run, and the queries to decide.
 
     Attributes:
         land: All cells.
@@ -67,33 +67,39 @@ class Field:
 
 
 def choose_runs(
-    field: Field, belief: Belief, costs: Costs, *, budget: float, n_seeds: int, rule: Rule
-) -> tuple[list[PlannedRun], Belief]:
+    problem: PlanProblem,
+    posterior: Posterior,
+    costs: Costs,
+    *,
+    budget: float,
+    n_seeds: int,
+    rule: Rule,
+) -> tuple[list[PlannedRun], Posterior]:
     """Runs one after the other, each the one of most worth an hour that the budget still allows.
 
     Each is taken to come out as expected, so that the next is chosen where most is still unknown
     (the Kriging believer of Ginsbourger et al. 2010); nothing is chosen that is worth nothing.
 
     Args:
-        field: What may be run.
-        belief: Of all cells.
+        problem: Cells that may be run, and the queries to decide.
+        posterior: Of all cells.
         costs: Hours.
         budget: Hours in all.
         n_seeds: Seeds of each run.
         rule: What a run is worth.
 
     Returns:
-        The runs in order, and what is believed after them.
+        The runs in order, and the posterior after them.
     """
-    made, undirected = set(field.made), set(field.undirected)
-    cells = list(field.land.cells[["intermediate", "target"]].itertuples(index=False, name=None))
-    left, chosen = [int(place) for place in field.open], list[PlannedRun]()
+    made, undirected = set(problem.made), set(problem.undirected)
+    cells = list(problem.land.cells[["intermediate", "target"]].itertuples(index=False, name=None))
+    left, chosen = [int(place) for place in problem.open], list[PlannedRun]()
     while left:
         bills = [costs.bill(_needed(cells[place], undirected), made)[0] for place in left]
         hours = np.array(bills) * n_seeds
         worth = RULES[rule](
-            belief, np.array(left, dtype=np.intp), queries=field.queries, n_seeds=n_seeds
-        ) / len(field.queries)
+            posterior, np.array(left, dtype=np.intp), queries=problem.queries, n_seeds=n_seeds
+        ) / len(problem.queries)
         allowed = (hours <= budget) & (worth > _NOTHING)
         if not allowed.any():
             break
@@ -103,11 +109,11 @@ def choose_runs(
             price, new = costs.bill([cell], made)
             made |= new
             of_cell = float(worth[best]) if cell[0] != DIRECT else 0.0
-            chosen.append(_planned(cell, belief, place, price * n_seeds, of_cell))
+            chosen.append(_planned(cell, posterior, place, price * n_seeds, of_cell))
         undirected.discard(cells[place][1])
         budget -= float(hours[best])
-        belief = belief.after(place, n_seeds=n_seeds)
-    return chosen, belief
+        posterior = posterior.after(place, n_seeds=n_seeds)
+    return chosen, posterior
 
 
 def _needed(cell: tuple[str, str], undirected: set[str]) -> list[tuple[str, str]]:
@@ -116,7 +122,7 @@ def _needed(cell: tuple[str, str], undirected: set[str]) -> list[tuple[str, str]
 
 
 def _planned(
-    cell: tuple[str, str], belief: Belief, place: int, hours: float, worth: float
+    cell: tuple[str, str], posterior: Posterior, place: int, hours: float, worth: float
 ) -> PlannedRun:
     direct = cell[0] == DIRECT
     return PlannedRun(
@@ -124,6 +130,6 @@ def _planned(
         target=cell[1],
         hours=hours,
         expected_reduction=worth,
-        gain=0.0 if direct else float(belief.mean[place]),
-        gain_sd=0.0 if direct else float(np.sqrt(max(belief.covariance[place, place], 0.0))),
+        gain=0.0 if direct else float(posterior.mean[place]),
+        gain_sd=0.0 if direct else float(np.sqrt(max(posterior.covariance[place, place], 0.0))),
     )

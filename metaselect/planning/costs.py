@@ -1,4 +1,4 @@
-"""Hours of compute that runs take: measured by an earlier grid, or guessed from training sizes.
+"""Hours of compute that runs take: measured by an earlier grid, or estimated from training sizes.
 
 A run on a target trains the target and scores it; the first run of an intermediate trains that
 too, and a model that two targets share (XQuAD's and MLQA's, both trained on SQuAD) is trained once.
@@ -62,7 +62,7 @@ class Costs:
         return found if intermediate == DIRECT else {(intermediate, ""), *found}
 
 
-def guessed_costs(
+def estimated_costs(
     intermediates: Sequence[str],
     targets: Sequence[str],
     catalogue: Catalogue,

@@ -7,23 +7,23 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.planning.batch import Field, PlannedRun, Rule, choose_runs
-from metaselect.planning.beliefs import Belief, believe, learn_spreads, seen_cells
+from metaselect.planning.acquisition import expected_regret
+from metaselect.planning.batch import PlannedRun, PlanProblem, Rule, choose_runs
 from metaselect.planning.cells import CELL, LANGUAGE, SETTING, cell_gains
 from metaselect.planning.costs import Costs
 from metaselect.planning.grids import PlannedGrid
 from metaselect.planning.landscape import Landscape, landscape_of
-from metaselect.planning.worth import expected_regret
+from metaselect.planning.posterior import Posterior, learn_spreads, measured_cells, posterior_of
 
 MOST_CELLS = 1200
-"""Most measured cells that a belief rests on: it takes time with their number cubed. The setting's
-own come first; of the rest, the first in order of name."""
+"""Maximum number of measured cells in a posterior, which takes time cubic in it. The setting's own
+cells come first, then the others in order of name."""
 
 _N_DRAWS = 4096  # of the expected regrets: their error is about a hundredth of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class PlanSettings:
     """How a plan is made.
 
     Attributes:
@@ -63,7 +63,11 @@ class Plan:
 
 
 def make_plan(
-    runs: pd.DataFrame, grid: PlannedGrid, catalogue: Catalogue, costs: Costs, terms: Terms
+    runs: pd.DataFrame,
+    grid: PlannedGrid,
+    catalogue: Catalogue,
+    costs: Costs,
+    settings: PlanSettings,
 ) -> Plan:
     """The runs that are expected to lower regret most for their hours, under a budget.
 
@@ -72,36 +76,41 @@ def make_plan(
         grid: What may be run.
         catalogue: Task cards.
         costs: Hours of the grid's tasks.
-        terms: Budget, seeds, rule.
+        settings: Budget, seeds, rule.
 
     Raises:
         MetaselectError: No gain is known, or the budget does not pay for a run.
     """
-    land, belief, notes = _believed(runs, grid, catalogue)
-    field = _field(grid, land, costs)
+    land, posterior, notes = _posterior(runs, grid, catalogue)
+    problem = _problem(grid, land, costs)
     chosen, after = choose_runs(
-        field, belief, costs, budget=terms.budget, n_seeds=terms.n_seeds, rule=terms.rule
+        problem,
+        posterior,
+        costs,
+        budget=settings.budget,
+        n_seeds=settings.n_seeds,
+        rule=settings.rule,
     )
     if not chosen:
-        raise MetaselectError(_nothing_chosen(field, costs, terms))
+        raise MetaselectError(_nothing_chosen(problem, costs, settings))
     now, then = expected_regret(
-        belief, after, queries=field.queries, n_draws=_N_DRAWS, seed=terms.seed
+        posterior, after, queries=problem.queries, n_draws=_N_DRAWS, seed=settings.seed
     )
     return Plan(
         runs=tuple(chosen),
         hours=sum(run.hours for run in chosen),
         expected_regret_now=now,
         expected_regret_after=then,
-        n_open=len(field.open),
+        n_open=len(problem.open),
         targets=grid.targets,
         notes=(*grid.notes, *notes),
     )
 
 
-def _believed(
+def _posterior(
     runs: pd.DataFrame, grid: PlannedGrid, catalogue: Catalogue
-) -> tuple[Landscape, Belief, list[str]]:
-    """Measured cells, the grid's own first, and open ones; and what is believed of them."""
+) -> tuple[Landscape, Posterior, list[str]]:
+    """Measured cells (the grid's own first), open cells, and the posterior of their gains."""
     gains = cell_gains(runs)
     own = grid.setting.of(gains)
     kept = pd.concat([gains[own], gains[~own]])[:MOST_CELLS].reset_index(drop=True)
@@ -110,7 +119,7 @@ def _believed(
     names = [*CELL, "language"]
     blank = open_cells.assign(**setting, language=LANGUAGE)[names]
     land = landscape_of(pd.concat([kept[names], blank], ignore_index=True), catalogue)
-    seen = seen_cells(kept, np.arange(len(kept)))
+    measured = measured_cells(kept, np.arange(len(kept)))
     notes = []
     if len(gains) > len(kept):
         notes.append(f"{len(gains) - len(kept)} measured cells of other studies are not used")
@@ -119,10 +128,10 @@ def _believed(
             "no seed repeats, so half of what nothing explains counts as noise: a second seed of "
             "a few runs would tell"
         )
-    return land, believe(land, seen, learn_spreads(land, seen)), notes
+    return land, posterior_of(land, measured, learn_spreads(land, measured)), notes
 
 
-def _field(grid: PlannedGrid, land: Landscape, costs: Costs) -> Field:
+def _problem(grid: PlannedGrid, land: Landscape, costs: Costs) -> PlanProblem:
     own = grid.setting.of(land.cells).to_numpy(dtype=bool)
     allowed = own & land.cells["intermediate"].isin(grid.intermediates).to_numpy(dtype=bool)
     queries = [
@@ -131,7 +140,7 @@ def _field(grid: PlannedGrid, land: Landscape, costs: Costs) -> Field:
     ]
     made = {stage for cell in grid.done if cell[1] in costs.models for stage in costs.stages(*cell)}
     made |= {(intermediate, "") for intermediate, _ in grid.done}
-    return Field(
+    return PlanProblem(
         land=land,
         open=np.arange(len(land.cells) - len(grid.open), len(land.cells)),
         queries=[query for query in queries if len(query)],
@@ -140,13 +149,12 @@ def _field(grid: PlannedGrid, land: Landscape, costs: Costs) -> Field:
     )
 
 
-def _nothing_chosen(field: Field, costs: Costs, terms: Terms) -> str:
-    cells = field.land.cells.iloc[field.open][["intermediate", "target"]]
+def _nothing_chosen(problem: PlanProblem, costs: Costs, settings: PlanSettings) -> str:
+    cells = problem.land.cells.iloc[problem.open][["intermediate", "target"]]
     open_cells = cells.itertuples(index=False, name=None)
-    bills = [costs.bill([cell], set(field.made))[0] for cell in open_cells]
-    least = min(bills) * terms.n_seeds
-    if least > terms.budget:
-        return (
-            f"A budget of {terms.budget:g} hours pays for no run: the cheapest takes {least:.3g}."
-        )
+    bills = [costs.bill([cell], set(problem.made))[0] for cell in open_cells]
+    least = min(bills) * settings.n_seeds
+    if least > settings.budget:
+        hours = f"{settings.budget:g} hours"
+        return f"A budget of {hours} pays for no run: the cheapest takes {least:.3g}."
     return "No run within the budget is expected to change a choice: plan a larger one."

@@ -48,7 +48,7 @@ class Spreads:
         return np.asarray(total * np.outer(scale, scale))
 
 
-def usual_spreads(n_kernels: int, n_queries: int) -> Spreads:
+def prior_spreads(n_kernels: int, n_queries: int) -> Spreads:
     """What is expected before any gain is known."""
     return Spreads(np.full(n_kernels, USUAL**2), np.ones(n_queries))
 
@@ -60,7 +60,7 @@ def fit_spreads(
 
     The effects have mean zero and are integrated out, so that this is restricted maximum
     likelihood with every effect random (Patterson and Thompson 1971), plus log-normal priors:
-    with no gains it gives `usual_spreads`.
+    with no gains it gives `prior_spreads`.
 
     Args:
         gains: Shape (n,).

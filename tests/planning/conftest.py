@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.planning.beliefs import Belief
+from metaselect.planning.posterior import Posterior
 from metaselect.runs.schema import check_runs
 
 MakeRuns = Callable[..., pd.DataFrame]
@@ -34,13 +34,13 @@ def make_runs() -> MakeRuns:
 
 
 @pytest.fixture
-def random_belief() -> Callable[[int], Belief]:
-    """A belief about some cells with any covariance."""
+def random_posterior() -> Callable[[int], Posterior]:
+    """A posterior about some cells with any covariance."""
 
-    def made(n_cells: int) -> Belief:
+    def made(n_cells: int) -> Posterior:
         draw = np.random.default_rng(n_cells)
         root = draw.normal(size=(n_cells, n_cells)) * 0.02
         mean = draw.normal(size=n_cells) * 0.02
-        return Belief(mean, root @ root.T, draw.uniform(1e-5, 1e-4, size=n_cells))
+        return Posterior(mean, root @ root.T, draw.uniform(1e-5, 1e-4, size=n_cells))
 
     return made

@@ -1,4 +1,4 @@
-"""Hours of runs: guessed from sizes, measured by a grid, shared where models are."""
+"""Hours of runs: estimated from sizes, measured by a grid, shared where models are."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue, shipped_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.planning.costs import Costs, guessed_costs, measured_costs
+from metaselect.planning.costs import Costs, estimated_costs, measured_costs
 
 CARDS = """
 [small]
@@ -45,7 +45,9 @@ def cards(tmp_path):
 
 
 def test_hours_follow_training_rows_from_the_median_task(cards):
-    costs = guessed_costs(["large", "direct", "small"], ["usual", "tiny"], cards, hours_per_run=2.0)
+    costs = estimated_costs(
+        ["large", "direct", "small"], ["usual", "tiny"], cards, hours_per_run=2.0
+    )
     # sizes 8000, 100, 1000, 10: median 550, which takes 2 hours; the least is a twentieth of it
     assert costs.intermediates == pytest.approx({"large": 2 * 8000 / 550, "small": 2 * 100 / 550})
     assert costs.targets == pytest.approx({"usual": 2 * 1000 / 550, "tiny": 0.1})
@@ -54,14 +56,14 @@ def test_hours_follow_training_rows_from_the_median_task(cards):
 
 
 def test_unknown_sizes_are_usual_and_named_and_joined_tasks_add_up(cards):
-    costs = guessed_costs(["who", "small+usual"], ["large"], cards, hours_per_run=1.0)
+    costs = estimated_costs(["who", "small+usual"], ["large"], cards, hours_per_run=1.0)
     # known: 1100 and 8000, median 4550
     assert costs.intermediates == pytest.approx({"who": 1.0, "small+usual": 1100 / 4550})
     assert costs.assumed == ("who",)
 
 
 def test_targets_that_are_not_trained_cost_their_scoring_alone():
-    costs = guessed_costs(["mnli"], ["tatoeba"], shipped_catalogue(), hours_per_run=1.0)
+    costs = estimated_costs(["mnli"], ["tatoeba"], shipped_catalogue(), hours_per_run=1.0)
     assert costs.targets == {"tatoeba": 0.0}
 
 

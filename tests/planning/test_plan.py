@@ -6,9 +6,9 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError, UnknownName
-from metaselect.planning.costs import Costs, guessed_costs
+from metaselect.planning.costs import Costs, estimated_costs
 from metaselect.planning.grids import Setting, grid_of, setting_of
-from metaselect.planning.plan import Terms, make_plan
+from metaselect.planning.plan import PlanSettings, make_plan
 
 CARDS = shipped_catalogue()
 BEFORE = ("mnli", "snli", "squad", "qqp", "copa", "sst2")
@@ -38,9 +38,9 @@ def _grid(runs, intermediates=None, targets=None):
 
 def _plan(runs, grid=None, costs=None, **changes):
     grid = grid or _grid(runs)
-    costs = costs or guessed_costs(grid.intermediates, grid.targets, CARDS, hours_per_run=1.0)
-    terms = {"budget": 20.0, "n_seeds": 1, "rule": "gradient", "seed": 0} | changes
-    return make_plan(runs, grid, CARDS, costs, Terms(**terms))
+    costs = costs or estimated_costs(grid.intermediates, grid.targets, CARDS, hours_per_run=1.0)
+    settings = {"budget": 20.0, "n_seeds": 1, "rule": "gradient", "seed": 0} | changes
+    return make_plan(runs, grid, CARDS, costs, PlanSettings(**settings))
 
 
 def _equal_costs(grid, **dear):

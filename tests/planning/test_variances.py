@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metaselect.planning.variances import USUAL, Spreads, fit_spreads, usual_spreads
+from metaselect.planning.variances import USUAL, Spreads, fit_spreads, prior_spreads
 
 
 def _crossed(n_rows, n_columns):
@@ -21,7 +21,7 @@ def test_known_spreads_are_found_again():
     noise = np.eye(len(gains)) * 0.005**2
     gains = gains + draw.normal(size=len(gains)) * 0.005
     found = fit_spreads(
-        gains, noise, kernels=kernels, query=np.zeros_like(query), start=usual_spreads(3, 1)
+        gains, noise, kernels=kernels, query=np.zeros_like(query), start=prior_spreads(3, 1)
     )
     level = found.scales[0]  # one query: only the product is determined
     assert np.sqrt(found.variances) * level == pytest.approx(sds, rel=0.35)
@@ -32,7 +32,7 @@ def test_a_query_whose_gains_are_wider_has_a_larger_scale():
     wide = np.array([0.5, 0.5, 0.5, 2.0, 2.0, 2.0])
     gains = np.random.default_rng(1).normal(size=len(query)) * 0.02 * wide[query]
     found = fit_spreads(
-        gains, np.zeros((180, 180)), kernels=kernels[2:], query=query, start=usual_spreads(1, 6)
+        gains, np.zeros((180, 180)), kernels=kernels[2:], query=query, start=prior_spreads(1, 6)
     )
     # a prior draws them towards 1, so the ratio of 4 comes out a little smaller
     assert 2.8 < found.scales[3:].mean() / found.scales[:3].mean() < 4.2
@@ -51,7 +51,7 @@ def test_the_search_ends_where_no_spread_can_be_better():
     kernels, query = _crossed(8, 5)
     gains = np.random.default_rng(2).normal(size=40) * 0.02
     noise = np.eye(40) * 1e-4
-    first = fit_spreads(gains, noise, kernels=kernels, query=query, start=usual_spreads(3, 5))
+    first = fit_spreads(gains, noise, kernels=kernels, query=query, start=prior_spreads(3, 5))
     other = Spreads(np.array([1e-5, 1e-3, 1e-4]), np.linspace(0.6, 1.6, 5))
     again = fit_spreads(gains, noise, kernels=kernels, query=query, start=other)
     assert np.log(again.variances) == pytest.approx(np.log(first.variances), abs=0.1)

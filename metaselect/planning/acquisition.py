@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from metaselect.planning.beliefs import Belief
+from metaselect.planning.posterior import Posterior
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -18,12 +18,12 @@ _FAR = 8.0  # standard deviations beyond which nothing is counted: 1e-15 of the 
 
 
 def knowledge_gradient(
-    belief: Belief, places: Codes, *, queries: Sequence[Codes], n_seeds: int
+    posterior: Posterior, places: Codes, *, queries: Sequence[Codes], n_seeds: int
 ) -> Floats:
     """Expected rise, over a run of each cell, of the best expected gain summed over queries.
 
     Args:
-        belief: Of all cells.
+        posterior: Of all cells.
         places: Cells that may be run, shape (n_places,).
         queries: Cells of each query that is to be decided.
         n_seeds: Seeds of a run.
@@ -35,10 +35,10 @@ def knowledge_gradient(
         Frazier, Powell and Dayanik 2009 (correlated normal beliefs, in closed form), summed over
         queries: a run on one target also tells of others.
     """
-    moved = belief.effect(places, n_seeds=n_seeds)
+    moved = posterior.effect(places, n_seeds=n_seeds)
     total = np.zeros(len(places))
     for query in queries:
-        means = np.append(belief.mean[query], 0.0)
+        means = np.append(posterior.mean[query], 0.0)
         slopes = np.column_stack([moved[:, query], np.zeros(len(places))])
         total += expected_rise(means, slopes)
     return total
@@ -90,7 +90,7 @@ def _maximum_above(level: Floats, steep: Floats) -> Floats:
 
 
 def expected_improvement(
-    belief: Belief, places: Codes, *, queries: Sequence[Codes], n_seeds: int
+    posterior: Posterior, places: Codes, *, queries: Sequence[Codes], n_seeds: int
 ) -> Floats:
     """Expected excess of each cell's gain over the best expected gain of its query.
 
@@ -100,22 +100,22 @@ def expected_improvement(
     Source:
         Jones, Schonlau and Welch 1998, equation 15, with the best expected gain as the incumbent.
     """
-    best = np.zeros(len(belief.mean))
+    best = np.zeros(len(posterior.mean))
     for query in queries:
-        best[query] = max(float(belief.mean[query].max(initial=0.0)), 0.0)
-    spread = np.sqrt(np.maximum(np.diag(belief.covariance)[places], 1e-18))
-    ahead = (belief.mean[places] - best[places]) / spread
+        best[query] = max(float(posterior.mean[query].max(initial=0.0)), 0.0)
+    spread = np.sqrt(np.maximum(np.diag(posterior.covariance)[places], 1e-18))
+    ahead = (posterior.mean[places] - best[places]) / spread
     return np.asarray(spread * (ahead * ndtr(ahead) + _density(ahead)))
 
 
 def expected_regret(
-    before: Belief, after: Belief, *, queries: Sequence[Codes], n_draws: int, seed: int
+    before: Posterior, after: Posterior, *, queries: Sequence[Codes], n_draws: int, seed: int
 ) -> tuple[float, float]:
     """Mean regret over queries of choosing now, and of choosing after the runs of a batch.
 
     Args:
-        before: What is believed now.
-        after: `before` with the batch's `Belief.after` applied.
+        before: Posterior now.
+        after: `before` with the batch's `Posterior.after` applied.
         queries: Cells of each query.
         n_draws: Draws of the gains and of what the batch tells of them, a multiple of 4.
         seed: Of the draws.

@@ -1,4 +1,4 @@
-"""What is believed of every cell's gain: a normal distribution that each run makes narrower."""
+"""Posterior over the gains of all cells: a normal distribution that each run makes narrower."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
 from metaselect.planning.landscape import OWN, Landscape
-from metaselect.planning.variances import Spreads, fit_spreads, usual_spreads
+from metaselect.planning.variances import Spreads, fit_spreads, prior_spreads
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -22,7 +22,7 @@ _NEVER = 1e-10  # added to the diagonal, so that exact measurements can be facto
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class MeasuredCells:
     """Measured cells of a landscape.
 
     Attributes:
@@ -42,7 +42,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class Posterior:
     """A normal distribution over the gains of a landscape's cells.
 
     Attributes:
@@ -69,15 +69,15 @@ class Belief:
         return np.asarray(self.covariance[places] / np.sqrt(variance + _NEVER)[:, None])
 
     def after(self, place: int, *, n_seeds: int) -> Self:
-        """What would be believed after a run that comes out as expected: as much, more surely."""
+        """The posterior after a run with the expected result: same means, smaller variances."""
         moved = self.effect(np.array([place]), n_seeds=n_seeds)[0]
         return type(self)(self.mean, self.covariance - np.outer(moved, moved), self.noise)
 
 
-def seen_cells(gains: pd.DataFrame, places: Codes) -> Seen:
+def measured_cells(gains: pd.DataFrame, places: Codes) -> MeasuredCells:
     """What `cell_gains` measured, at their places in a landscape."""
     own, direct = (gains[name].to_numpy(dtype=np.float64) ** 2 for name in ("own_se", "direct_se"))
-    return Seen(
+    return MeasuredCells(
         places=places,
         gains=gains["gain"].to_numpy(dtype=np.float64),
         own_variance=own,
@@ -86,28 +86,30 @@ def seen_cells(gains: pd.DataFrame, places: Codes) -> Seen:
     )
 
 
-def learn_spreads(land: Landscape, seen: Seen, *, start: Spreads | None = None) -> Spreads:
-    """Effects' variances and queries' scales from what has been measured.
+def learn_spreads(
+    land: Landscape, measured: MeasuredCells, *, start: Spreads | None = None
+) -> Spreads:
+    """Effects' variances and queries' scales, estimated from the measured cells.
 
     Args:
         land: All cells.
-        seen: The measured ones.
+        measured: The measured ones.
         start: Where the search begins: an earlier answer makes it short.
     """
-    usual = usual_spreads(len(land.kernels), land.n_queries)
-    if not len(seen.places):
+    usual = prior_spreads(len(land.kernels), land.n_queries)
+    if not len(measured.places):
         return usual
-    inside = np.ix_(seen.places, seen.places)
+    inside = np.ix_(measured.places, measured.places)
     return fit_spreads(
-        seen.gains,
-        _noise_covariance(land, seen, np.nan_to_num(seen.own_variance)),
+        measured.gains,
+        _noise_covariance(land, measured, np.nan_to_num(measured.own_variance)),
         kernels=[kernel[inside] for kernel in land.kernels.values()],
-        query=land.query[seen.places],
+        query=land.query[measured.places],
         start=start or usual,
     )
 
 
-def believe(land: Landscape, seen: Seen, spreads: Spreads) -> Belief:
+def posterior_of(land: Landscape, measured: MeasuredCells, spreads: Spreads) -> Posterior:
     """The gains of all cells given the measured ones: Bayes' rule for normal distributions.
 
     The mean over all effects is zero before anything is measured. Where no seed repeats, half of
@@ -116,35 +118,37 @@ def believe(land: Landscape, seen: Seen, spreads: Spreads) -> Belief:
     variances = spreads.variances.copy()
     own = list(land.kernels).index(OWN)
     unknown = variances[own] * _NOISE_SHARE * spreads.scales[land.query] ** 2
-    if len(seen.places) == 0 or np.isnan(seen.own_variance).any():
+    if len(measured.places) == 0 or np.isnan(measured.own_variance).any():
         variances[own] *= 1 - _NOISE_SHARE
-    error = np.where(np.isnan(seen.own_variance), unknown[seen.places], seen.own_variance)
+    error = np.where(
+        np.isnan(measured.own_variance), unknown[measured.places], measured.own_variance
+    )
     prior = Spreads(variances, spreads.scales).covariance(list(land.kernels.values()), land.query)
-    across = prior[:, seen.places]
-    measured = across[seen.places] + _noise_covariance(land, seen, error)
-    factor = cho_factor(measured + _NEVER * np.eye(len(seen.places)), lower=True)
-    return Belief(
-        mean=np.asarray(across @ cho_solve(factor, seen.gains)),
+    across = prior[:, measured.places]
+    observed = across[measured.places] + _noise_covariance(land, measured, error)
+    factor = cho_factor(observed + _NEVER * np.eye(len(measured.places)), lower=True)
+    return Posterior(
+        mean=np.asarray(across @ cho_solve(factor, measured.gains)),
         covariance=np.asarray(prior - across @ cho_solve(factor, across.T)),
-        noise=_noise_of_a_run(land, seen, unknown),
+        noise=_noise_of_a_run(land, measured, unknown),
     )
 
 
-def _noise_covariance(land: Landscape, seen: Seen, own: Floats) -> Floats:
+def _noise_covariance(land: Landscape, measured: MeasuredCells, own: Floats) -> Floats:
     """Errors of the measured gains: each its own, and one of `direct` for each query."""
-    query = land.query[seen.places]
+    query = land.query[measured.places]
     same = query[:, None] == query[None, :]
-    direct = np.sqrt(seen.direct_variance)
+    direct = np.sqrt(measured.direct_variance)
     return np.asarray(np.diag(own) + same * np.outer(direct, direct))
 
 
-def _noise_of_a_run(land: Landscape, seen: Seen, unknown: Floats) -> Floats:
+def _noise_of_a_run(land: Landscape, measured: MeasuredCells, unknown: Floats) -> Floats:
     """Variance over seeds of each cell: the median of its query's measured cells, else of all."""
-    per_seed = seen.own_variance * seen.n_seeds
+    per_seed = measured.own_variance * measured.n_seeds
     if not len(per_seed) or np.isnan(per_seed).all():
         return unknown
     noise = np.full(len(unknown), np.nanmedian(per_seed))
-    by_query = pd.Series(per_seed).groupby(land.query[seen.places]).median().dropna()
+    by_query = pd.Series(per_seed).groupby(land.query[measured.places]).median().dropna()
     for code, variance in by_query.items():
         noise[land.query == code] = variance
     return noise
