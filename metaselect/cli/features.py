@@ -13,7 +13,7 @@ from metaselect.errors import MetaselectError, MissingExtra
 if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.features.measured.bench import Bench
-    from metaselect.features.measured.jobs import Wish
+    from metaselect.features.measured.jobs import MeasureRequest
 
 app = typer.Typer(
     help="Measure features of tasks and languages, where cards say nothing.",
@@ -93,14 +93,14 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
         raise MissingExtra("Measuring features", "harness") from error
     bench = _bench(data, encoder, catalogue, precision=precision, n_layers=layers)
     wanted = _measures(measures, groups)
-    wish = _wish(bench, wanted, (intermediates, targets, languages))
-    jobs = plan_jobs(bench, wish)
+    request = _wish(bench, wanted, (intermediates, targets, languages))
+    jobs = plan_jobs(bench, request)
     if dry_run:
         seconds = cost_of(
-            wish.measures, n_tasks=len(wish.tasks), n_targets=len(wish.targets),
-            n_languages=len(wish.languages),
+            request.measures, n_tasks=len(request.tasks), n_targets=len(request.targets),
+            n_languages=len(request.languages),
         )  # fmt: skip
-        found = {"jobs": len(jobs), "seconds": seconds, "measures": list(wish.measures)}
+        found = {"jobs": len(jobs), "seconds": seconds, "measures": list(request.measures)}
         if as_json:
             print_json(found)
         else:
@@ -167,10 +167,10 @@ def _measures(named: str | None, groups: str) -> list[str]:
 
 def _wish(
     bench: "Bench", measures: list[str], asked: tuple[str | None, str | None, str | None]
-) -> "Wish":
+) -> "MeasureRequest":
     """What to measure: as asked, else whatever there are data for."""
     from metaselect.catalogue.languages import resolve_language
-    from metaselect.features.measured.jobs import Wish
+    from metaselect.features.measured.jobs import MeasureRequest
 
     cards = bench.catalogue
     intermediates, targets, languages = asked
@@ -189,4 +189,4 @@ def _wish(
     else:
         found = [resolve_language(code).code for code in listed(languages)]
     codes = [code for code in dict.fromkeys(found) if code != "en"]
-    return Wish(tasks=tasks, targets=wanted, languages=sorted(codes), measures=measures)
+    return MeasureRequest(tasks=tasks, targets=wanted, languages=sorted(codes), measures=measures)

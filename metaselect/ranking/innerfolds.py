@@ -68,7 +68,7 @@ class InnerFolds:
         return fixed_features(self.rows, default_settings(self.groups), self.catalogue)
 
     @property
-    def what_units_are(self) -> str:
+    def unit_description(self) -> str:
         """What the units are called, by the column that names them."""
         for column, words in _UNIT_WORDS.items():
             if (self.rows[column].to_numpy(dtype=object) == self.units).all():

@@ -21,7 +21,7 @@ from metaselect.ranking.tuning import SearchSettings, try_settings
 
 
 @contextmanager
-def searched_together(
+def shared_search(
     rows: pd.DataFrame, catalogue: Catalogue, groups: Sequence[Group], search: SearchSettings
 ) -> Iterator[SearchSettings]:
     """Run a search in all the processes that its settings name.

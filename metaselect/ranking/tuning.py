@@ -244,7 +244,7 @@ def _residuals(
         own = units == unit
         if not own.all():
             scaled[own] = away[own] / GainSpread.fit(away[~own], rows[~own]).of(rows[own])
-    found = Residuals.of(scaled, units, level=level, units=inner.what_units_are)
+    found = Residuals.of(scaled, units, level=level, units=inner.unit_description)
     return found, GainSpread.fit(away, rows)
 
 

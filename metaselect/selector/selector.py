@@ -103,7 +103,7 @@ class TaskSelector:
             MetaselectError: The table has nothing to rank, too few independent targets, or
                 processes without a storage that they can share.
         """
-        from metaselect.ranking.sharedsearch import searched_together
+        from metaselect.ranking.sharedsearch import shared_search
         from metaselect.ranking.tuning import SearchSettings, fit_predictor
 
         search = SearchSettings(
@@ -122,7 +122,7 @@ class TaskSelector:
             rows = rankable(prepare(gains, self.catalogue, unit=unit))
             if unit == "family" and rows["family"].nunique() < 2:
                 continue  # one family tells nothing of another: such targets count as new
-            with searched_together(rows, self.catalogue, self.groups, search) as own:
+            with shared_search(rows, self.catalogue, self.groups, search) as own:
                 self.predictors_[unit] = fit_predictor(
                     rows,
                     catalogue=self.catalogue,

@@ -7,7 +7,7 @@ import pytest
 
 from metaselect.errors import MetaselectError
 from metaselect.ranking import sharedsearch
-from metaselect.ranking.sharedsearch import searched_together
+from metaselect.ranking.sharedsearch import shared_search
 from metaselect.ranking.tuning import SearchSettings, fit_predictor, try_settings
 
 GROUPS = ("size", "affinity")
@@ -15,7 +15,7 @@ SEARCH = SearchSettings(n_trials=6, n_folds=2, n_best=1, seed=4, chance=None)
 
 
 def together(rows, catalogue, search):
-    with searched_together(rows, catalogue, GROUPS, search) as own:
+    with shared_search(rows, catalogue, GROUPS, search) as own:
         return alone(rows, catalogue, own)
 
 

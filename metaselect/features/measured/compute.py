@@ -18,7 +18,7 @@ from metaselect.catalogue.measured import Value
 from metaselect.errors import MetaselectError
 from metaselect.features.measured import cross_lingual, learning, surprise, task_measures
 from metaselect.features.measured.bench import Bench
-from metaselect.features.measured.jobs import NEEDS_TUNED, Job, Kind, Namer, has_head
+from metaselect.features.measured.jobs import NEEDS_TUNED, Job, JobFactory, Kind, has_head
 from metaselect.files import write_json
 from metaselect.harness.grid.workers import follow_parent
 from metaselect.parallel import ExecutorName, cluster, run_all
@@ -123,11 +123,11 @@ def _missing_trainings(bench: Bench, jobs: Sequence[Job], *, planned: Sequence[J
     names = dict.fromkeys(
         name for job in jobs if job.kind in NEEDS_TUNED for name in (job.task, job.target) if name
     )
-    namer = Namer(bench)
+    factory = JobFactory(bench)
     needed = {
         job.key: job
         for job in (
-            namer.job("learning", task=name)
+            factory.job("learning", task=name)
             for name in names
             if has_head(bench, name) and not bench.is_tuned(name)
         )

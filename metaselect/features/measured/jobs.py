@@ -1,4 +1,4 @@
-"""What is to be measured, as jobs: each named by all that its values depend on."""
+"""Measuring jobs; the key of a job is a hash of everything that its values depend on."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from metaselect.harness.train import encoders
 from metaselect.harness.train.heads.registry import HEADS
 
 CODE_VERSION = 2
-"""Raise it with any change that moves a measured value, so that old ones are not taken for new."""
+"""Raise it with any change of a measured value, so that saved old values are not reused."""
 
 Kind = Literal[
     "data",
@@ -44,19 +44,19 @@ NAMES: Mapping[Kind, tuple[str, ...]] = {
     "task in language": ("subword_overlap", "alignment", "drift"),
     "doubt": ("target_doubt",),
 }  # fmt: skip
-"""Measures that come out of one job of each kind together."""
+"""Measures that one job of each kind computes together."""
 
 NEEDS_TUNED: tuple[Kind, ...] = ("learning", "transfer", "task in language", "doubt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One pass that gives a few values.
+    """One pass that computes a few measures.
 
     Attributes:
-        kind: What is done.
-        task, target, language: What it is of; "" where that does not matter.
-        key: Name: hash of code version, data, encoder and what it is of.
+        kind: Kind of pass.
+        task, target, language: Subject of the measures; "" where not applicable.
+        key: Hash of code version, data, encoder and subject.
     """
 
     kind: Kind
@@ -67,18 +67,18 @@ class Job:
 
     @property
     def label(self) -> str:
-        """For people."""
+        """Text that names the job in logs."""
         return " ".join(filter(None, (self.kind, self.task, self.target, self.language)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What is to be measured.
+class MeasureRequest:
+    """Tasks, languages and measures to compute.
 
     Attributes:
-        tasks: Intermediates, and tasks whose difficulty is asked.
+        tasks: Intermediates, and tasks whose difficulty is requested.
         targets: Targets.
-        languages: Codes; a target is measured in those that it has test rows in.
+        languages: Codes; a target is measured in each one that it has test rows for.
         measures: Names of measures.
     """
 
@@ -88,52 +88,52 @@ class Wish:
     measures: Sequence[str]
 
 
-def plan_jobs(bench: Bench, wish: Wish) -> list[Job]:
-    """Jobs that give the measures wished for, in an order that reuses tuned models.
+def plan_jobs(bench: Bench, request: MeasureRequest) -> list[Job]:
+    """Jobs that compute the requested measures, in an order that reuses tuned models.
 
     A target of a pair is measured where it has English training rows; a language where some task
     has text of it.
     """
-    kinds = [kind for kind, names in NAMES.items() if set(names) & set(wish.measures)]
-    everything = list(dict.fromkeys((*wish.tasks, *wish.targets)))
+    kinds = [kind for kind, names in NAMES.items() if set(names) & set(request.measures)]
+    everything = list(dict.fromkeys((*request.tasks, *request.targets)))
     trained = [name for name in everything if bench.source(name) is not None]
-    tasks = [name for name in wish.tasks if name in trained]
-    targets = [name for name in wish.targets if name in trained]
+    tasks = [name for name in request.tasks if name in trained]
+    targets = [name for name in request.targets if name in trained]
     learnable = [name for name in trained if has_head(bench, name)]
     jobs: list[Job] = []
-    namer = Namer(bench)
+    factory = JobFactory(bench)
     for kind in kinds:
         if kind in ("data", "frozen", "surprise"):
-            jobs += [namer.job(kind, task=name) for name in trained]
+            jobs += [factory.job(kind, task=name) for name in trained]
         elif kind == "learning":
-            jobs += [namer.job(kind, task=name) for name in learnable]
+            jobs += [factory.job(kind, task=name) for name in learnable]
         elif kind in ("likeness", "transfer"):
             jobs += [
-                namer.job(kind, task=task, target=target) for task in tasks for target in targets
+                factory.job(kind, task=task, target=target) for task in tasks for target in targets
             ]
         elif kind == "language":
-            jobs += [namer.job(kind, language=code) for code in wish.languages]
+            jobs += [factory.job(kind, language=code) for code in request.languages]
         elif kind == "task in language":
             jobs += [
-                namer.job(kind, task=task, language=code)
+                factory.job(kind, task=task, language=code)
                 for task in tasks
-                for code in wish.languages
+                for code in request.languages
             ]
         else:
             jobs += [
-                namer.job(kind, task=target, language=code)
+                factory.job(kind, task=target, language=code)
                 for target in targets
                 if target in learnable
-                for code in wish.languages
+                for code in request.languages
                 if bench.corpora.has(bench.catalogue[target], "test", code)
             ]
     return jobs
 
 
 def cost_of(measures: Iterable[str], *, n_tasks: int, n_targets: int, n_languages: int) -> float:
-    """Seconds on one core that measures of so many tasks, targets and languages are likely to take.
+    """Estimated seconds on one core for measures of so many tasks, targets and languages.
 
-    Measures that come out of one pass count once.
+    Measures computed in one pass are counted once.
     """
     counts: Mapping[Of, int] = {
         "task": n_tasks, "pair": n_tasks * n_targets, "task in language": n_tasks * n_languages,
@@ -151,15 +151,15 @@ def measures_of(groups: Iterable[str]) -> list[str]:
     return [item.name for item in MEASURES if item.group in wanted and item.name in known]
 
 
-class Namer:
-    """Names jobs; remembers the encoder's hash."""
+class JobFactory:
+    """Makes jobs with their keys; computes the encoder's hash once."""
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
         self._encoder = encoders.fingerprint(bench.encoder)
 
     def job(self, kind: Kind, *, task: str = "", target: str = "", language: str = "") -> Job:
-        """A job named by all that its values depend on."""
+        """A job, whose key depends on everything that its values depend on."""
         identity: dict[str, Any] = {
             "kind": f"measured {kind}",
             "version": CODE_VERSION,

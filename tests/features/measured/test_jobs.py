@@ -9,22 +9,24 @@ import pytest
 from metaselect.features.measured import cross_lingual, learning, task_measures
 from metaselect.features.measured.bench import texts_of
 from metaselect.features.measured.compute import compute_jobs
-from metaselect.features.measured.jobs import NAMES, Wish, cost_of, measures_of, plan_jobs
+from metaselect.features.measured.jobs import NAMES, MeasureRequest, cost_of, measures_of, plan_jobs
 from metaselect.features.measured.records import BY_NAME, MEASURES
 from metaselect.features.measured.vectors import labelled_vectors, source_classes
 from metaselect.harness.data.rows import Labelled, MultipleChoice, Question, Tagged
 from metaselect.harness.data.tokens import pack
 
 ALL = tuple(name for names in NAMES.values() for name in names)
-WISH = Wish(
+REQUEST = MeasureRequest(
     tasks=("mnli", "copa"), targets=("udpos", "xquad", "mlqa", "tatoeba"), languages=("fi", "sw"),
     measures=ALL,
 )  # fmt: skip
 
 
-def measured(bench, folder, wish=WISH, lines=None):
+def measured(bench, folder, request=REQUEST, lines=None):
     report = (lambda line: None) if lines is None else lines.append
-    return compute_jobs(bench, plan_jobs(bench, wish), folder=folder, n_workers=1, progress=report)
+    return compute_jobs(
+        bench, plan_jobs(bench, request), folder=folder, n_workers=1, progress=report
+    )
 
 
 def test_every_measure_is_given_by_a_job_or_by_records() -> None:
@@ -56,11 +58,11 @@ def test_a_whole_set_is_measured_in_range_once(bench, tmp_path) -> None:
 
 
 def test_targets_on_the_same_training_data_are_measured_once(bench, tmp_path) -> None:
-    wish = replace(WISH, tasks=("copa",), measures=("vocabulary_overlap",))
-    jobs = plan_jobs(bench, wish)
+    request = replace(REQUEST, tasks=("copa",), measures=("vocabulary_overlap",))
+    jobs = plan_jobs(bench, request)
     by_target = {job.target: job.key for job in jobs}
     assert by_target["xquad"] == by_target["mlqa"] != by_target["udpos"]
-    outcome = measured(bench, tmp_path, wish)
+    outcome = measured(bench, tmp_path, request)
     values = {
         item.target: item.value for item in outcome.values if item.measure == "vocabulary_overlap"
     }
@@ -69,9 +71,9 @@ def test_targets_on_the_same_training_data_are_measured_once(bench, tmp_path) ->
 
 
 def test_two_processes_measure_what_one_does(bench, tmp_path) -> None:
-    wish = replace(WISH, tasks=("mnli",), targets=("udpos",), measures=NAMES["learning"])
-    jobs = plan_jobs(bench, wish)
-    alone = measured(bench, tmp_path / "one", wish)
+    request = replace(REQUEST, tasks=("mnli",), targets=("udpos",), measures=NAMES["learning"])
+    jobs = plan_jobs(bench, request)
+    alone = measured(bench, tmp_path / "one", request)
     other = replace(bench, work=type(bench.work)(tmp_path / "elsewhere"))
     both = compute_jobs(
         other, jobs, folder=tmp_path / "two", n_workers=2, progress=lambda line: None
@@ -84,8 +86,8 @@ def test_two_processes_measure_what_one_does(bench, tmp_path) -> None:
 
 
 def test_a_language_without_text_fails_alone(bench, tmp_path) -> None:
-    wish = replace(WISH, languages=("sw", "cy"), measures=("fertility",))
-    outcome = measured(bench, tmp_path, wish)
+    request = replace(REQUEST, languages=("sw", "cy"), measures=("fertility",))
+    outcome = measured(bench, tmp_path, request)
     assert list(outcome.failures) == ["language cy"]
     assert "No task has text of cy" in outcome.failures["language cy"]
     assert {item.language for item in outcome.values} == {"sw"}
