@@ -1,1 +1,1 @@
-"""Which transfer runs to make next: beliefs about gains, the worth of a run, its cost."""
+"""Which transfer runs to make next: posterior over gains, acquisition functions, costs."""

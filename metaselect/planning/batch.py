@@ -1,4 +1,4 @@
-"""A batch of runs under a budget: the run that is worth most an hour, then the next, and so on."""
+"""Greedy choice of a batch of runs under a budget, by acquisition value per hour."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -55,8 +55,8 @@ class PlanProblem:
         land: All cells.
         open: Cells that may be run.
         queries: Cells of each target to choose for.
-        undirected: Targets without `direct` runs: the first run on one brings them along.
-        made: Trainings that are there already.
+        undirected: Targets without `direct` runs, which the first run on them adds.
+        made: Trainings that exist already.
     """
 
     land: Landscape
@@ -75,18 +75,18 @@ def choose_runs(
     n_seeds: int,
     rule: Rule,
 ) -> tuple[list[PlannedRun], Posterior]:
-    """Runs one after the other, each the one of most worth an hour that the budget still allows.
+    """Choose runs greedily by acquisition value per hour, within the budget.
 
-    Each is taken to come out as expected, so that the next is chosen where most is still unknown
-    (the Kriging believer of Ginsbourger et al. 2010); nothing is chosen that is worth nothing.
+    Each run is assumed to have its expected result before the next is chosen (the Kriging believer
+    of Ginsbourger et al. 2010). A run without value is never chosen.
 
     Args:
         problem: Cells that may be run, and the queries to decide.
         posterior: Of all cells.
         costs: Hours.
-        budget: Hours in all.
+        budget: Total hours.
         n_seeds: Seeds of each run.
-        rule: What a run is worth.
+        rule: Acquisition function.
 
     Returns:
         The runs in order, and the posterior after them.

@@ -1,4 +1,4 @@
-"""The cells that a plan is about, and which of them are alike: the covariance of their gains."""
+"""All cells of a plan and the prior covariance of their gains."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ _GROUPS: tuple[Group, ...] = ("size", "difficulty", "affinity")  # a cell has no
 
 @dataclass(frozen=True, slots=True)
 class Landscape:
-    """Cells and their likeness.
+    """Cells and their covariance kernels.
 
     Attributes:
-        cells: One row a cell, with the columns of `planning.cells.CELL`.
+        cells: One row per cell, with the columns of `planning.cells.CELL`.
         query: Query (protocol and target) of each cell as codes, shape (n_cells,).
         kernels: Prior covariance of each effect at variance 1, by name, each of shape
             (n_cells, n_cells).
@@ -39,12 +39,12 @@ class Landscape:
 
     @property
     def n_queries(self) -> int:
-        """Queries in all."""
+        """Number of queries."""
         return int(self.query.max()) + 1 if len(self.query) else 0
 
 
 def landscape_of(cells: pd.DataFrame, catalogue: Catalogue) -> Landscape:
-    """Cells with the likeness of each pair.
+    """Cells with their covariance kernels.
 
     Two cells share the effects of the predictor's history (`features.history.EFFECTS`: their
     intermediate, its kind and the target's, ...), that of all cells and of their query, and are

@@ -29,8 +29,8 @@ class PlanSettings:
     Attributes:
         budget: Hours of compute.
         n_seeds: Seeds of each run.
-        rule: What a run is worth.
-        seed: Of the draws behind the expected regrets.
+        rule: Acquisition function.
+        seed: Seed of the draws for the expected regrets.
     """
 
     budget: float
@@ -44,13 +44,13 @@ class Plan:
     """Runs to make, in order.
 
     Attributes:
-        runs: `direct` ones stand before the run that needs them.
-        hours: What they take in all.
-        expected_regret_now, expected_regret_after: Mean regret over the targets of choosing by
-            what is known now, and once the runs are made; as the model believes.
+        runs: Planned runs; `direct` runs precede the run that needs them.
+        hours: Total hours of the runs.
+        expected_regret_now, expected_regret_after: Mean regret over targets under the posterior,
+            for choices made now and after the runs.
         n_open: Cells that could have been chosen.
-        targets: Targets that are decided.
-        notes: What a reader should know.
+        targets: Targets to choose intermediates for.
+        notes: Warnings for the reader.
     """
 
     runs: tuple[PlannedRun, ...]
@@ -72,7 +72,7 @@ def make_plan(
     """The runs that are expected to lower regret most for their hours, under a budget.
 
     Args:
-        runs: A table from `check_runs`; runs under other protocols inform the beliefs too.
+        runs: A table from `check_runs`; runs under other protocols inform the posterior too.
         grid: What may be run.
         catalogue: Task cards.
         costs: Hours of the grid's tasks.

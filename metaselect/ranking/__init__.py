@@ -1,4 +1,4 @@
-"""Measures, the ranker, the simple rules it must beat, intervals.
+"""Ranking metrics, the ranker, the simple rules that it must beat, intervals.
 
 from metaselect.ranking import TaskRanker
 

@@ -1,4 +1,4 @@
-"""Small made-up studies, and beliefs about a few cells written down by hand."""
+"""Small made-up studies, and posteriors of a few cells written down by hand."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Posterior beliefs against Bayes' rule written another way, and after runs not yet made."""
+"""Posteriors against Bayes' rule written another way, and after runs not yet made."""
 
 import numpy as np
 import pandas as pd
