@@ -89,7 +89,7 @@ def values_of(rows: Sequence[Row], column: str) -> list[Any]:
     return [value for value in found if value is not None and value != "" and value == value]
 
 
-def cell(row: Row, column: str) -> Any:
+def cell_of(row: Row, column: str) -> Any:
     """A column's value; a dot reaches into a nested column; None where there is none."""
     if column in row:
         return row[column]
@@ -101,7 +101,7 @@ def cell(row: Row, column: str) -> Any:
 
 def text_of(row: Row, columns: Columns) -> str:
     """All texts and choices of a row as one."""
-    values = [cell(row, name) for name in (*columns.text, *columns.choices)]
+    values = [cell_of(row, name) for name in (*columns.text, *columns.choices)]
     parts = [value if isinstance(value, list) else [value] for value in values]
     return " ".join(str(item) for part in parts for item in part if item is not None)
 

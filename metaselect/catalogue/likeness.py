@@ -37,7 +37,7 @@ _LONGEST = 1000  # characters of a row that are read
 
 
 @dataclass(frozen=True, slots=True)
-class Profiles:
+class TextProfiles:
     """The catalogue's profiles.
 
     Attributes:
@@ -79,10 +79,10 @@ def profile(texts: Sequence[str]) -> Floats:
 
 
 @cache
-def shipped_profiles() -> Profiles:
+def shipped_profiles() -> TextProfiles:
     """The profiles that come with the package."""
     file = resources.files("metaselect.catalogue") / PROFILES
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
         names = tuple(arrays["names"].tolist())
         words = dict(zip(names, arrays["mean_words"].tolist(), strict=True))
-        return Profiles(names, arrays["roots"].astype(np.float64), words)
+        return TextProfiles(names, arrays["roots"].astype(np.float64), words)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from metaselect.catalogue.columns import Columns, cell, find_columns, text_of, values_of
+from metaselect.catalogue.columns import Columns, cell_of, find_columns, text_of, values_of
 from metaselect.catalogue.datafile import DataFile, Row, read_data_file
 from metaselect.catalogue.kinds import Shape, kind_by_rule
 from metaselect.catalogue.kindvotes import kind_by_likeness, kind_of_same_data
@@ -236,7 +236,7 @@ def _n_choices(rows: Sequence[Row], columns: Columns) -> int | None:
         return None
     if len(columns.choices) > 1:
         return len(columns.choices)
-    return max(len(cell(row, columns.choices[0]) or ()) for row in rows)
+    return max(len(cell_of(row, columns.choices[0]) or ()) for row in rows)
 
 
 def _free_name(name: str, catalogue: Catalogue) -> str:

@@ -59,13 +59,13 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     command = f"metaselect run {out} --dry-run"
     if data is not None:
         beside = out.with_suffix(".tasks.toml")
-        write_text(beside, card_text(card))
+        write_text(beside, task_card_toml(card))
         command += f" --tasks {beside}"
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
     return f"{out}: tries {', '.join((DIRECT, *tried))}; {command}", lacking
 
 
-def card_text(card: TaskCard) -> str:
+def task_card_toml(card: TaskCard) -> str:
     """A guessed card as TOML."""
     layouts = [
         {

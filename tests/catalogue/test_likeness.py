@@ -1,4 +1,4 @@
-"""Profiles of texts: what ships, what they measure, and that they stay small."""
+"""TextProfiles of texts: what ships, what they measure, and that they stay small."""
 
 from importlib import resources
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
-from metaselect.catalogue.likeness import PROFILES, Profiles, profile, shipped_profiles
+from metaselect.catalogue.likeness import PROFILES, TextProfiles, profile, shipped_profiles
 
 
 def test_the_shipped_profiles_are_small_and_of_tasks_with_cards():
@@ -29,7 +29,7 @@ def test_a_profile_is_the_root_of_frequencies():
 def test_texts_are_most_like_the_profile_made_of_them():
     texts = {"numbers": ["one two three"], "animals": ["cat dog bird"], "places": ["park house"]}
     roots = np.array([profile(own) for own in texts.values()])
-    known = Profiles(tuple(texts), roots, dict.fromkeys(texts, 3.0))
+    known = TextProfiles(tuple(texts), roots, dict.fromkeys(texts, 3.0))
     likeness = known.likeness(["dog cat bird dog"])
     assert max(likeness, key=lambda name: likeness[name]) == "animals"
     assert known.likeness(["one two three"])["numbers"] == pytest.approx(1.0)
