@@ -147,7 +147,7 @@ def _table_rows(file: TextIO, path: Path, *, step: int) -> Iterator[Row | None]:
     tabs = path.suffix == ".tsv"  # as GLUE has it, where a quotation mark is text
     delimiter = "\t" if tabs else max(",;\t", key=lambda mark: (head.count(mark), mark == ","))
     quoting: Literal[0, 3] = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-    csv.field_size_limit(_LONGEST_CELL)
+    before = csv.field_size_limit(_LONGEST_CELL)  # the whole process's
     try:
         names: list[str] = next(csv.reader([head], delimiter=delimiter, quoting=quoting), [])
         lines = csv.reader(file, delimiter=delimiter, quoting=quoting)
@@ -165,6 +165,8 @@ def _table_rows(file: TextIO, path: Path, *, step: int) -> Iterator[Row | None]:
             yield dict(zip(names, cells, strict=True)) if wanted else None
     except csv.Error as error:
         raise MetaselectError(f"{path} is no table: {error}.") from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def _with_numbers(rows: list[Row]) -> list[Row]:

@@ -1,5 +1,6 @@
 """A user's data file: every format gives the same rows, and a broken one a clear line."""
 
+import csv
 import gzip
 import json
 
@@ -91,3 +92,12 @@ def test_a_folder_without_a_train_file_names_what_is_there(tmp_path):
     (tmp_path / "dev.csv").write_text("a\n1\n")
     with pytest.raises(MetaselectError, match=r"has no train file.*--data .*dev\.csv"):
         read_data_file(tmp_path)
+
+
+def test_long_cells_are_read_and_the_process_s_limit_stays(tmp_path):
+    limit = csv.field_size_limit()
+    path = tmp_path / "train.csv"
+    path.write_text("text,label\n" + "".join(f"{'a' * (limit + 9)},{k}\n" for k in "01"))
+    data = read_data_file(path)
+    assert len(data.rows[0]["text"]) == limit + 9
+    assert csv.field_size_limit() == limit
