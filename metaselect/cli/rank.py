@@ -1,9 +1,9 @@
 """`metaselect rank`: which intermediate task to fine-tune on first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,15 +13,17 @@ from metaselect.cli.completion import offer_languages, offer_tasks
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.newtask import task_lines, task_notes, task_record
 from metaselect.cli.planned_grid import check_grid_file
-from metaselect.cli.rank_shown import record_of, show
+from metaselect.cli.rank_shown import first_of, record_of, show
 from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from metaselect.catalogue.newtask import NewTask, Overrules
     from metaselect.catalogue.tasks import Catalogue
-    from metaselect.cli.rank_shown import Measured
     from metaselect.selector.combine import Objective
+    from metaselect.selector.selector import TaskSelector
 
 
 def rank_command(  # noqa: PLR0913 - a parameter an option
@@ -94,11 +96,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.catalogue.newtask import Overrules
     from metaselect.catalogue.tasks import Catalogue
-    from metaselect.cli.trial_grid import write_trial
-    from metaselect.selector.measured_gains import measured_gains
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_predictor
-    from metaselect.selector.warnings import ranking_warnings, runs_warnings
 
     if target is None and data is None and language is None:
         return print(what_can_be_asked())
@@ -109,54 +108,80 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     check_grid_file(out)
     goal = _objective(objective)
     codes = listed(language or "")
+    names = None if candidates is None else listed(candidates)
+    if names == []:
+        raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
     catalogue = load_catalogue(tasks, measured)
     new = None if data is None else _new_task(data, codes, catalogue, overrules)
     if new is not None:
         catalogue = Catalogue([*catalogue.values(), new.card], catalogue.measured)
-    name = new.card.name if new is not None else str(target)
     folder = str(shipped_predictor()) if predictor is None else predictor
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)
-    names = None if candidates is None else listed(candidates)
-    if names == []:
-        raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
-    known = runs is not None or predictor is None
-    own = runs_from(runs, percent=percent, catalogue=selector.catalogue) if known else None
-    table = selector.rank(target=name, languages=codes, candidates=names, study=study)
-    notes = [
-        *([] if new is None else task_notes(new)),
-        *selector.warnings(target=name, languages=codes, candidates=names, study=study),
-        *ranking_warnings(table, name, selector.catalogue, level=selector.level),
-    ]
-    seen: Measured | None = None
-    if own is not None:
-        firsts = table.loc[table["rank"] == 1, "intermediate"].tolist()
-        in_study = own if study is None else own[own["study"] == study]
-        notes += runs_warnings(in_study, firsts, name, selector.catalogue)
-        ranked = list(dict.fromkeys(table["language"]))
-        seen = measured_gains(own, target=name, languages=ranked, study=study)
-    simulated, training = selector.simulated, selector.training_
-    record = record_of(table, name, goal, top=top, seen=seen, simulated=simulated)
+    own = None
+    if runs is not None or predictor is None:
+        own = runs_from(runs, percent=percent, catalogue=selector.catalogue)
+        own = own if study is None else own[own["study"] == study]
+    name = new.card.name if new is not None else str(target)
+    asked: dict[str, Any] = {
+        "target": name,
+        "languages": codes,
+        "candidates": names,
+        "study": study,
+    }
+    table = selector.rank(**asked)
+    notes = [*([] if new is None else task_notes(new)), *selector.warnings(**asked)]
+    notes += _ranking_notes(selector, table, name, own)
+    record = record_of(table, name, goal, own, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
     if out is not None:
+        notes += _write_grid(out, record, selector, study, new)
         record["grid"] = str(out)
-        how, lacking = write_trial(
-            out,
-            selector.catalogue[name],
-            [entry["intermediate"] for entry in record["ranking"]],
-            list(dict.fromkeys(table["language"])),
-            catalogue=selector.catalogue,
-            encoder=None if training is None or study is None else training.encoder_by_study[study],
-            data=None if new is None else new.data,
-        )
-        say(how)
-        notes += lacking
+    record = first_of(record, top)
     if as_json:
         warn(notes)
         print_json({**record, "warnings": notes})
     else:
-        show(record, task_lines(new) if new is not None else [], why=why, simulated=simulated)
+        lines = task_lines(new) if new is not None else []
+        show(record, lines, why=why, simulated=selector.simulated)
         warn(notes)
+
+
+def _ranking_notes(
+    selector: "TaskSelector", table: "pd.DataFrame", target: str, own: "pd.DataFrame | None"
+) -> list[str]:
+    """What a reader of the ranking should know, by it and by the runs that the target has."""
+    from metaselect.selector.warnings import ranking_warnings, runs_warnings
+
+    found = ranking_warnings(table, target, selector.catalogue, level=selector.level)
+    if own is None:
+        return found
+    firsts = table.loc[table["rank"] == 1, "intermediate"].tolist()
+    return [*found, *runs_warnings(own, firsts, target, selector.catalogue)]
+
+
+def _write_grid(
+    out: Path,
+    record: Mapping[str, Any],
+    selector: "TaskSelector",
+    study: str | None,
+    new: "NewTask | None",
+) -> list[str]:
+    """Write the grid that tries the first three, say how to run it; what is lacking."""
+    from metaselect.cli.trial_grid import write_trial
+
+    training = selector.training_
+    how, lacking = write_trial(
+        out,
+        selector.catalogue[record["target"]],
+        [entry["intermediate"] for entry in record["ranking"]],
+        record["languages"] if "languages" in record else [record["language"]],
+        catalogue=selector.catalogue,
+        encoder=None if training is None or study is None else training.encoder_by_study[study],
+        data=None if new is None else new.data,
+    )
+    say(how)
+    return lacking
 
 
 def _check_asked(

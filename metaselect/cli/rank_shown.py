@@ -21,22 +21,22 @@ def record_of(
     table: "pd.DataFrame",
     target: str,
     objective: "Objective",
+    own: "pd.DataFrame | None" = None,
     *,
-    top: int | None,
-    seen: "Measured | None",
     simulated: bool,
 ) -> dict[str, Any]:
-    """What `rank --json` prints, without warnings.
+    """What `rank --json` prints, whole and without warnings.
 
     Args:
         table: From `TaskSelector.rank`, whole.
         target: Its name.
         objective: Of several languages.
-        top: Entries kept of each ranking; None keeps all.
-        seen: Measured gains by language and intermediate; None where none were looked for.
+        own: Runs whose measured gains stand beside the expected ones; None where none were
+            looked for.
         simulated: Whether the predictor learnt from simulated runs.
     """
     from metaselect.selector.combine import combine_languages
+    from metaselect.selector.measured_gains import measured_gains
 
     codes = list(dict.fromkeys(table["language"]))
     by_language = {code: _entries(table[table["language"] == code]) for code in codes}
@@ -47,9 +47,9 @@ def record_of(
         else by_language[codes[0]]
     )
     told = answer(ranking, objective=objective if several else None, simulated=simulated)
-    ranking = ranking[:top]
-    by_language = {code: entries[:top] for code, entries in by_language.items()}
-    if seen is not None:
+    seen: Measured | None = None
+    if own is not None:
+        seen = measured_gains(own, target=target, languages=codes, study=None)
         for code, entries in by_language.items():
             for entry in entries:
                 found = seen.get((code, entry["intermediate"]))
@@ -66,6 +66,13 @@ def record_of(
         "by_language": by_language,
         **_control(seen, codes),
     }
+
+
+def first_of(record: dict[str, Any], top: int | None) -> dict[str, Any]:
+    """A record with the best entries alone; None keeps all."""
+    by_language = record.get("by_language", {})
+    cut = {"by_language": {code: entries[:top] for code, entries in by_language.items()}}
+    return {**record, "ranking": record["ranking"][:top], **(cut if by_language else {})}
 
 
 def _control(seen: "Measured | None", codes: Sequence[str]) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def _entries(rows: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def show_ranking(table: "pd.DataFrame", *, target: str, simulated: bool) -> None:
     """A ranking in one language, from Python, as an answer and a table for people."""
-    record = record_of(table, target, "mean", top=None, seen=None, simulated=simulated)
+    record = record_of(table, target, "mean", simulated=simulated)
     show(record, [], why=False, simulated=simulated)
 
 

@@ -88,6 +88,14 @@ def test_a_grid_of_a_known_target_takes_the_hubs_data(call, predictor, place):
     assert not Path("plan.tasks.toml").exists()
 
 
+def test_a_grid_tries_three_however_few_are_shown(call, predictor, place):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw,ta")
+    done = call(*asked, "--top", "1", "--out", "plan.toml", "--json")
+    assert len(json.loads(done.out)["ranking"]) == 1
+    assert len(json.loads(done.out)["by_language"]["ta"]) == 1
+    assert len(read_config(Path("plan.toml")).intermediates) == 4
+
+
 def test_rows_that_the_harness_cannot_read_are_told(call, predictor, place):
     Path("mine.csv").write_text("text,label\n" + "good,1\nbad,2\n" * 5, encoding="utf-8")
     asked = ("rank", "--predictor", predictor, "--data", "mine.csv", "--language", "sw")
