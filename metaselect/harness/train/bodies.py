@@ -1,7 +1,7 @@
 """A model's weights: its body and heads, on disk and back, frozen, shared or with LoRA."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def save_weights(
     """
     state = {
         name: value.detach().cpu().to(matrices if value.ndim > 1 else value.dtype).contiguous()
-        for name, value in _own_state(model).items()
+        for name, value in model.state_dict().items()
         if name not in left_out
     }
     with replacing(path) as temp:
@@ -102,8 +102,8 @@ def load_body(model: torch.nn.Module, path: Path) -> None:
     """Take over the body of a stage's weights; head and what the file lacks stay as they are."""
     prefix = f"{getattr(model, 'base_model_prefix', '')}."
     body = body_of(model)
-    state = {_strip(name, prefix): value for name, value in load_file(str(path)).items()}
-    own = _own_state(body)
+    state = {name.removeprefix(prefix): value for name, value in load_file(str(path)).items()}
+    own = body.state_dict()
     shared = {name: value for name, value in state.items() if name in own}
     if not shared or any(value.shape != own[name].shape for name, value in shared.items()):
         raise MetaselectError(f"{path} holds weights of another encoder.")
@@ -150,11 +150,3 @@ def _linear_names(body: torch.nn.Module) -> list[str]:
         if isinstance(module, torch.nn.Linear) and "layer" in name
     }
     return sorted(names)
-
-
-def _own_state(model: torch.nn.Module) -> Mapping[str, torch.Tensor]:
-    return model.state_dict()
-
-
-def _strip(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix)

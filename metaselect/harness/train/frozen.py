@@ -135,7 +135,7 @@ def remember_frozen(
         body.encoder.layer[index] = _Passed()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)  # a second encoder's states would take as much memory again
 def _lower(encoder: Encoder, machine: Machine) -> LowerLayers:
     return LowerLayers(encoder, machine)
 
