@@ -1,8 +1,8 @@
 """How large a three-way effect must be for the variance shares of these gains to show it.
 
-"Nothing depends on the language" says little where the estimator could not have seen it. So effects
-of intermediate x target x language of known SD are injected into the observed gains, and the
-smallest one that is recovered is reported.
+"Nothing depends on the language" says little where the estimator could not have seen it. So the
+gains are stripped of what seeds agree on, effects of intermediate x target x language of known SD
+are injected, and the smallest one that is recovered is reported.
 """
 
 from collections.abc import Mapping

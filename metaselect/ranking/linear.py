@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.ranking.relevance import centred, usual_spread
+from metaselect.ranking.relevance import usual_spread
+from metaselect.runs.keys import centred
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,7 +14,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metaselect.ranking.rankersettings import REGRESSIONS, TreeSizes, check_settings, sizes_for
-from metaselect.ranking.relevance import LABEL_GAIN, Objective, centred, labels, usual_spread
+from metaselect.ranking.relevance import LABEL_GAIN, Objective, labels, usual_spread
+from metaselect.runs.keys import centred
 
 Floats = npt.NDArray[np.float64]
 

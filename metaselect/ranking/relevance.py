@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metaselect.runs.keys import centred
+
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
 Objective = Literal["rank_regression", "lambdarank", "rank_xendcg", "regression"]
@@ -91,13 +93,6 @@ def rank_scores(gains: Floats, groups: Codes) -> Floats:
     """
     places = _places(gains, groups, ties="average")
     return np.asarray(-np.log((places - 0.5) / np.bincount(groups)[groups]), dtype=np.float64)
-
-
-def centred(values: Floats, groups: Codes) -> Floats:
-    """Values minus their query's mean."""
-    sums = np.bincount(groups, weights=values)
-    means = sums / np.maximum(np.bincount(groups), 1)
-    return np.asarray(values - means[groups], dtype=np.float64)
 
 
 def usual_spread(gains: Floats, groups: Codes) -> float:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.ranking.relevance import centred, spread_roots
+from metaselect.ranking.relevance import spread_roots
+from metaselect.runs.keys import centred
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]

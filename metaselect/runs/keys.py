@@ -1,4 +1,4 @@
-"""Distinct keys of the rows of a table."""
+"""Groups of the rows of a table: their keys, and values about the mean of a group."""
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,14 @@ def distinct_keys(
     place = np.empty(size, dtype=np.intp)
     place[met] = np.arange(len(met))
     return place[combined], rows[list(columns)].iloc[first[met]].reset_index(drop=True)
+
+
+def centred(
+    values: npt.NDArray[np.float64], groups: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """Values minus the mean of their group; groups are codes from 0, some perhaps without rows."""
+    means = np.bincount(groups, weights=values) / np.maximum(np.bincount(groups), 1)
+    return np.asarray(values - means[groups], dtype=np.float64)
 
 
 def _codes(values: pd.Series) -> tuple[npt.NDArray[np.intp], int]:

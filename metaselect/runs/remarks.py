@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.languages import find_language
@@ -13,6 +12,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.console import few
 from metaselect.runs.floors import at_floor
 from metaselect.runs.gains import QUERY, query_gains
+from metaselect.runs.keys import centred
 
 _SETTING = ["study", "encoder", "adaptation"]
 _TWIN = 0.95  # concordance; the highest of two distinct targets of TaskWeb is 0.903
@@ -96,20 +96,11 @@ def _concordances(gains: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float]
         shared = ~np.isnan(values[:, [one, other]]).any(axis=1)
         if shared.sum() < _FEWEST_SHARED:
             continue
-        first, second = (
-            _centred(values[shared, place], language[shared]) for place in (one, other)
-        )
+        first, second = (centred(values[shared, place], language[shared]) for place in (one, other))
         spread = float(first @ first + second @ second)
         if spread > 0:
             pair = str(table.columns[one]), str(table.columns[other])
             yield pair, float(2 * (first @ second) / spread)
-
-
-def _centred(
-    values: npt.NDArray[np.float64], group: npt.NDArray[np.intp]
-) -> npt.NDArray[np.float64]:
-    size = np.maximum(np.bincount(group), 1)
-    return np.asarray(values - (np.bincount(group, values) / size)[group])
 
 
 def variety_notes(codes: Iterable[str]) -> list[str]:

@@ -4,13 +4,13 @@ import pytest
 from metaselect.ranking.relevance import (
     HIGHEST,
     LABEL_GAIN,
-    centred,
     grades,
     grades_by_rank,
     labels,
     rank_scores,
     usual_spread,
 )
+from metaselect.runs.keys import centred
 
 
 def test_grades_count_steps_below_the_best_of_each_query():
