@@ -2,11 +2,13 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from metaselect.cli.inputs import chosen_from
 from metaselect.cli.options import Executor, Json, Tasks
 from metaselect.console import say, warn
 from metaselect.errors import MissingExtra
@@ -14,6 +16,8 @@ from metaselect.errors import MissingExtra
 if TYPE_CHECKING:
     from metaselect.harness.config import GridConfig
     from metaselect.harness.grid.session import OpenGrid
+
+Value = TypeVar("Value", str, int)
 
 ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The grid.")]
 Out = Annotated[
@@ -37,6 +41,16 @@ KnownTables = Annotated[
         "same stage made them; repeatable.",
     ),
 ]
+Intermediates = Annotated[
+    str | None,
+    typer.Option("--intermediates", help="Only these of the grid's, between commas."),
+]
+Targets = Annotated[
+    str | None, typer.Option("--targets", help="Only these of the grid's, between commas.")
+]
+Seeds = Annotated[
+    str | None, typer.Option("--seeds", help="Only these of the grid's, between commas.")
+]
 Store = Annotated[
     str | None,
     typer.Option(
@@ -54,6 +68,9 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     data: Data = None,
     encoder: EncoderPath = None,
     tasks: Tasks = None,
+    intermediates: Intermediates = None,
+    targets: Targets = None,
+    seeds: Seeds = None,
     executor: Executor = "local",
     store: Store = None,
     known: KnownTables = None,
@@ -63,15 +80,21 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     The same command again does what is missing. Exit 0: all done; 1: part failed, or runs wait for
     the store; 130: stopped.
 
-    Example: metaselect run grid.toml --dry-run
+    Example: metaselect run grid.toml --intermediates direct,mnli --seeds 0 --dry-run
     """
-    from metaselect.harness.config import override, read_config
+    from metaselect.harness.config import override, part_of, read_config
 
     if store is not None:
         from metaselect.runs.engines import check_url
 
         check_url(store)
-    read = override(read_config(config), data=data, encoders=encoder or [])
+    whole = override(read_config(config), data=data, encoders=encoder or [])
+    read = part_of(
+        whole,
+        intermediates=_some("--intermediates", intermediates, whole.intermediates),
+        targets=_some("--targets", targets, whole.targets),
+        seeds=_some("--seeds", seeds, whole.seeds),
+    )
     where = {"out": out or Path("results") / read.study, "executor": executor, "store": store,
              "known": tuple(known or ())}  # fmt: skip
     grid = _open(read, config.resolve().parent, tasks, where)
@@ -102,6 +125,14 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         raise typer.Exit(130)
     if result.failed or result.store_fault is not None:
         raise typer.Exit(1)
+
+
+def _some(option: str, text: str | None, axis: Sequence[Value]) -> list[Value] | None:
+    """What an option names of a grid's axis; None where it is not given."""
+    if text is None:
+        return None
+    by_name = {str(value): value for value in axis}
+    return [by_name[name] for name in chosen_from(option, text, by_name)]
 
 
 def _open(read: "GridConfig", base: Path, tasks: Path | None, where: dict[str, Any]) -> "OpenGrid":
