@@ -95,6 +95,11 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:_A_FEW]) + (", ..." if len(names) > _A_FEW else "")
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: 1 run, 2,000 runs; `many` where the plural takes more than an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def points(fraction: float | None) -> str:
     """A fraction as points with a sign, for people: 0.0123 is +1.23."""
     return "–" if fraction is None or fraction != fraction else f"{fraction * 100:+.2f}"

@@ -10,7 +10,7 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.planned_grid import check_grid_file, planned_grid, toml_text
-from metaselect.console import points, print_json, print_table, say, warn
+from metaselect.console import counted, points, print_json, print_table, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
 
@@ -93,12 +93,15 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
         Path() if config is None else config.resolve().parent,
     )
     table = runs_from(runs, percent=percent, catalogue=catalogue)
+    if runs is None and study is None:
+        study = str(table["study"].value_counts().idxmax())
+        say(f"study {study}, the largest of those that ship (--study names another)")
     setting = setting_of(table, study=study, encoder=encoder, adaptation=adaptation)
     grid = grid_of(
         table, setting, catalogue, intermediates=_asked(intermediates), targets=_asked(targets)
     )
     price = _costs_of(grid, catalogue, costs, hours_per_run)
-    numbers = _seeds(table[setting.of(table)], origin.config, seeds)
+    numbers = _seeds(table[setting.of(table)], origin.config, seeds, again=not grid.open)
     settings = PlanSettings(budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED)
     plan = make_plan(table, grid, catalogue, price, settings)
     notes = [*plan.notes, *_cost_notes(price)]
@@ -157,9 +160,17 @@ def _cost_notes(costs: "Costs") -> list[str]:
     return [f"hours unknown, taken as usual, for {n_assumed} of the tasks: {few}"]
 
 
-def _seeds(own: "pd.DataFrame", config: "GridConfig | None", asked: int | None) -> list[int]:
-    """Seeds of the planned runs: first those there are, so that pairs match, then new ones."""
-    known = sorted(own["seed"].unique().tolist()) if config is None else list(config.seeds)
+def _seeds(
+    own: "pd.DataFrame", config: "GridConfig | None", asked: int | None, *, again: bool
+) -> list[int]:
+    """Seeds of the planned runs: first those there are, so that pairs match, then new ones.
+
+    Runs that are made again take new ones alone, as many as asked, else one.
+    """
+    made = sorted(own["seed"].unique().tolist())
+    if again:
+        return list(range(max(made) + 1, max(made) + 1 + (asked or 1)))
+    known = made if config is None else list(config.seeds)
     count = asked or (1 if config is None else len(known))
     first = max(known) + 1
     return [*known, *range(first, first + count)][:count]
@@ -177,7 +188,7 @@ def _write(
         seeds=seeds,
         config=origin.config,
         base=origin.base,
-        done=grid.done,
+        done=grid.done if grid.open else (),
     )
     check_config(values, where=f"the grid for {out}")
     write_text(out, toml_text(values))
@@ -227,9 +238,9 @@ def _show(record: dict[str, Any], out: Path | None) -> None:
     ]
     heads = [">", "intermediate", "target", ">hours", ">regret less (points)", ">gain (points)"]
     now, then = (points(record[f"expected_regret_{when}"]).lstrip("+") for when in ("now", "after"))
+    amount = f"{counted(len(rows), 'run')} for {counted(record['n_open'], 'open cell')}"
     print_table(
-        f"{record['study']}: {len(rows)} runs for {record['n_open']} open cells, "
-        f"{record['hours']:.2f} of {record['budget']:g} hours",
+        f"{record['study']}: {amount}, {record['hours']:.2f} of {record['budget']:g} hours",
         heads,
         rows,
         note=f"Expected regret of the choice, mean over {len(record['targets'])} targets: "

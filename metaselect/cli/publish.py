@@ -9,7 +9,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import check_out
-from metaselect.console import print_json
+from metaselect.console import counted, print_json
 from metaselect.errors import MetaselectError
 from metaselect.selector.shipped import RUNS_KIND, RUNS_TABLE
 
@@ -62,7 +62,7 @@ def publish_command(
     if as_json:
         print_json({"rows": len(runs), "out": str(out), "errors": []})
     else:
-        print(f"{out}: {len(runs):,} runs of {len(grids)} grid(s)")
+        print(f"{out}: {counted(len(runs), 'run')} of {counted(len(grids), 'grid')}")
 
 
 def _text(path: Path) -> str:

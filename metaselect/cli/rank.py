@@ -175,7 +175,7 @@ def _write_grid(
         out,
         selector.catalogue[record["target"]],
         [entry["intermediate"] for entry in record["ranking"]],
-        record["languages"] if "languages" in record else [record["language"]],
+        record["languages"],
         catalogue=selector.catalogue,
         encoder=None if training is None or study is None else training.encoder_by_study[study],
         data=None if new is None else new.data,

@@ -25,7 +25,8 @@ def record_of(
     *,
     simulated: bool,
 ) -> dict[str, Any]:
-    """What `rank --json` prints, whole and without warnings.
+    """What `rank --json` prints, whole and without warnings: the same keys for one language and
+    several; for one, `language` besides.
 
     Args:
         table: From `TaskSelector.rank`, whole.
@@ -54,11 +55,9 @@ def record_of(
             for entry in entries:
                 found = seen.get((code, entry["intermediate"]))
                 entry["measured"] = None if found is None else asdict(found)
-    if not several:
-        one = {"target": target, "language": codes[0], "answer": told, "ranking": ranking}
-        return {**one, **_control(seen, codes)}
     return {
         "target": target,
+        **({} if several else {"language": codes[0]}),
         "languages": codes,
         "answer": told,
         "objective": objective,
@@ -70,9 +69,8 @@ def record_of(
 
 def first_of(record: dict[str, Any], top: int | None) -> dict[str, Any]:
     """A record with the best entries alone; None keeps all."""
-    by_language = record.get("by_language", {})
-    cut = {"by_language": {code: entries[:top] for code, entries in by_language.items()}}
-    return {**record, "ranking": record["ranking"][:top], **(cut if by_language else {})}
+    by_language = {code: entries[:top] for code, entries in record["by_language"].items()}
+    return {**record, "ranking": record["ranking"][:top], "by_language": by_language}
 
 
 def _control(seen: "Measured | None", codes: Sequence[str]) -> dict[str, Any]:
@@ -101,8 +99,8 @@ def show_ranking(table: "pd.DataFrame", *, target: str, simulated: bool) -> None
 
 def show(record: dict[str, Any], task_lines: Sequence[str], *, why: bool, simulated: bool) -> None:
     """The answer first, then what is known of a guessed task, the table, and reasons if asked."""
-    where = record.get("language") or ", ".join(record["languages"])
-    goal = f" ({record['objective']} over languages)" if "objective" in record else ""
+    where = ", ".join(record["languages"])
+    goal = f" ({record['objective']} over languages)" if len(record["languages"]) > 1 else ""
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
     print(record["answer"], *task_lines, sep="\n")
     told = any(entry.get("measured") for entry in record["ranking"])

@@ -10,7 +10,7 @@ import typer
 
 from metaselect.cli.inputs import chosen_from
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.console import say, warn
+from metaselect.console import counted, say, warn
 from metaselect.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -116,7 +116,8 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         "failures": dict(result.failures), "store_fault": result.store_fault, **grid.counts(),
         "known": grid.known.counts(), "warnings": grid.warnings,
     }  # fmt: skip
-    lines = [f"{result.done} of {result.planned} runs done, {result.failed} failed: {result.table}"]
+    planned = counted(result.planned, "run")
+    lines = [f"{result.done} of {planned} done, {result.failed} failed: {result.table}"]
     lines += [f"  {what}: {why}" for what, why in result.failures.items()]
     if result.store_fault is not None:
         lines.append(f"Runs wait for the store: {result.store_fault} Run the same command again.")

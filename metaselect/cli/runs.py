@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from metaselect.cli import options
-from metaselect.console import print_json, say, warn
+from metaselect.console import counted, print_json, say, warn
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def import_command(
         if faulty is not None:
             _refuse(faulty, f"{file}: ", {"rows": 0, "already": 0}, as_json)
         tables.append(table)
-        say(f"{file}: {len(table):,} runs checked")
+        say(f"{file}: {counted(len(table), 'run')} checked")
     whole = pd.concat(tables, ignore_index=True)
     try:
         imported = RunsStore(store).add(whole)
@@ -68,7 +68,9 @@ def import_command(
         counts = {"rows": imported.added, "already": imported.already}
         print_json({**counts, "errors": [], "warnings": found})
     else:
-        print(f"{store}: {imported.added:,} runs added, {imported.already:,} already there")
+        print(
+            f"{store}: {counted(imported.added, 'run')} added, {imported.already:,} already there"
+        )
 
 
 @app.command("export")
@@ -99,7 +101,7 @@ def export_command(  # noqa: PLR0913 - a parameter an option
     if as_json:
         print_json({"rows": len(table), "errors": []})
     else:
-        print(f"{file}: {len(table):,} runs")
+        print(f"{file}: {counted(len(table), 'run')}")
 
 
 @app.command("validate")
@@ -125,7 +127,7 @@ def validate_command(
     if as_json:
         print_json({"rows": rows, "errors": [], "warnings": found})
     else:
-        print(f"{file}: {rows:,} runs, no fault")
+        print(f"{file}: {counted(rows, 'run')}, no fault")
 
 
 def _checked(file: Path, percent: bool) -> "tuple[pd.DataFrame, int, RunsTableError | None]":

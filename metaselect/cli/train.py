@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import points, print_json, say
+from metaselect.console import counted, points, print_json, say
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     if as_json:
         print_json({"predictor": str(out), "trials": n_trials, "best": best, "runs": len(table)})
         return
-    print(f"{out}: trained on {len(table):,} runs, {n_trials} trials")
+    print(f"{out}: trained on {counted(len(table), 'run')}, {counted(n_trials, 'trial')}")
     for unit, predictor in selector.predictors_.items():
         loss = points(predictor.choices[0].loss).lstrip("+")
         print(

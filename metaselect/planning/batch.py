@@ -47,7 +47,7 @@ class PlannedRun:
     gain_sd: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class PlanProblem:
     """Cells that may be run, and the queries to decide.
 

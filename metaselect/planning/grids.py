@@ -52,6 +52,12 @@ class PlannedGrid:
         pairs = product(self.intermediates, self.targets)
         return [pair for pair in pairs if pair not in self.done and pair[0] != pair[1]]
 
+    @property
+    def repeatable(self) -> list[tuple[str, str]]:
+        """Cells with runs, which further seeds would make surer; planned where none is open."""
+        pairs = product(self.intermediates, self.targets)
+        return [pair for pair in pairs if pair in self.done]
+
 
 def setting_of(
     runs: pd.DataFrame, *, study: str | None, encoder: str | None, adaptation: str | None
@@ -93,7 +99,7 @@ def grid_of(
     gains cannot be known.
 
     Raises:
-        MetaselectError: A name is in neither the table nor the cards, or nothing is left to run.
+        MetaselectError: A name is in neither the table nor the cards, or there is no intermediate.
     """
     own = runs[setting.of(runs)]
     done = frozenset(own[["intermediate", "target"]].itertuples(index=False, name=None))
@@ -114,11 +120,9 @@ def grid_of(
         done=done,
         notes=(_without_direct(without),) if without else (),
     )
-    if not grid.open:
+    if not (grid.open or grid.repeatable):
         raise MetaselectError(
-            f"Nothing is left to run in {setting.study}: every intermediate was run on every "
-            f"target{' that has direct runs' if without else ''}. Name more with --intermediates "
-            "or --targets."
+            f"{setting.study} has no intermediate to run: name some with --intermediates."
         )
     return grid
 

@@ -128,6 +128,8 @@ def _posterior(
             "no seed repeats, so half of what nothing explains counts as noise: a second seed of "
             "a few runs would tell"
         )
+    if not grid.open:
+        notes.append("every intermediate was run on every target: further seeds are planned")
     return land, posterior_of(land, measured, learn_spreads(land, measured)), notes
 
 
@@ -138,12 +140,16 @@ def _problem(grid: PlannedGrid, land: Landscape, costs: Costs) -> PlanProblem:
         np.flatnonzero(allowed & (land.cells["target"] == target).to_numpy(dtype=bool))
         for target in grid.targets
     ]
+    queries = [query for query in queries if len(query)]
+    if not grid.open:  # another seed trains everything anew, `direct` first
+        measured = np.concatenate(queries)
+        return PlanProblem(land, measured, queries, frozenset(grid.targets), frozenset())
     made = {stage for cell in grid.done if cell[1] in costs.models for stage in costs.stages(*cell)}
     made |= {(intermediate, "") for intermediate, _ in grid.done}
     return PlanProblem(
         land=land,
         open=np.arange(len(land.cells) - len(grid.open), len(land.cells)),
-        queries=[query for query in queries if len(query)],
+        queries=queries,
         undirected=frozenset(name for name in grid.targets if (DIRECT, name) not in grid.done),
         made=frozenset(made),
     )

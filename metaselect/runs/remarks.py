@@ -1,6 +1,7 @@
 """What to know of a sound table of runs: what it still lacks, and rows that tell nothing."""
 
 from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 from itertools import combinations
 
 import numpy as np
@@ -8,8 +9,8 @@ import pandas as pd
 
 from metaselect.catalogue.languages import find_language
 from metaselect.catalogue.languagetags import varieties
-from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.console import few
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
+from metaselect.console import counted, few
 from metaselect.runs.floors import at_floor
 from metaselect.runs.gains import QUERY, query_gains
 from metaselect.runs.keys import centred
@@ -29,16 +30,40 @@ def remarks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     """
     if not len(runs):
         return ["no run at all"]
-    found = [*_without_direct(runs), *_seeds(runs), *cautions(runs), *twin_notes(runs, catalogue)]
+    found = [
+        *card_notes(runs, catalogue),
+        *_without_direct(runs),
+        *_seeds(runs),
+        *cautions(runs),
+        *twin_notes(runs, catalogue),
+    ]
     languages, targets = runs["language"].unique(), runs["target"].unique()
     if len(languages) == 1:
         found.append(f"every run is in {languages[0]}: language features can tell nothing")
     if len(targets) < _ENOUGH_TARGETS:
         found.append(
-            f"{_counted(len(targets), 'target')} ({', '.join(targets)}): evaluation leaves whole "
+            f"{counted(len(targets), 'target')} ({', '.join(targets)}): evaluation leaves whole "
             f"targets out and needs {_ENOUGH_TARGETS} that share no training data"
         )
     return found
+
+
+def card_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
+    """A line that names tasks without a card, with the nearest name that has one.
+
+    Args:
+        runs: A table from `check_runs`; it may have no rows.
+        catalogue: Cards; of several tasks joined by `+` each needs one.
+    """
+    names = {*runs["intermediate"], *runs["target"]} - {DIRECT, DIRECT_PLUS}
+    unknown = sorted({part for name in names for part in name.split("+")} - {*catalogue})
+    if not unknown:
+        return []
+    near = {name: get_close_matches(name, catalogue, n=1) for name in unknown}
+    told = [f"{name} (did you mean {near[name][0]}?)" if near[name] else name for name in unknown]
+    return [
+        f"no task card of {few(told)}: size, difficulty and kind are unknown (add one with --tasks)"
+    ]
 
 
 def cautions(runs: pd.DataFrame) -> list[str]:
@@ -52,7 +77,7 @@ def cautions(runs: pd.DataFrame) -> list[str]:
     if len(floor):
         models = len(floor[[*_SETTING, "intermediate", "target", "seed"]].drop_duplicates())
         found.append(
-            f"{_counted(len(floor), 'score')} of {_counted(models, 'run')} "
+            f"{counted(len(floor), 'score')} of {counted(models, 'run')} "
             f"({few(sorted(floor['target'].unique()))}) {'is' if len(floor) == 1 else 'are'} what "
             "a constant answer gets: they say nothing of the intermediate"
         )
@@ -81,7 +106,7 @@ def twin_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
         return []
     shown = few([f"{a} and {b} {alike:.3f}" for (a, b), alike in sorted(found.items())])
     return [
-        f"{_counted(len(found), 'pair')} of targets with nearly the same gains (concordance {shown}"
+        f"{counted(len(found), 'pair')} of targets with nearly the same gains (concordance {shown}"
         "): if they share data, say so in same_source of their cards, or evaluation will learn "
         "from the one what it asks of the other"
     ]
@@ -117,7 +142,7 @@ def variety_notes(codes: Iterable[str]) -> list[str]:
     shown = few(found)
     verb = "names" if len(found) == 1 else "name"
     return [
-        f"{_counted(len(found), 'language code')} {verb} a region or a dialect ({shown}): "
+        f"{counted(len(found), 'language code')} {verb} a region or a dialect ({shown}): "
         "features are that language's, queries and scores stay apart"
     ]
 
@@ -129,7 +154,7 @@ def _without_direct(runs: pd.DataFrame) -> list[str]:
         return []
     targets = list(lacking["target"].unique())
     return [
-        f"{_counted(len(lacking), 'query', 'queries')} of {few(targets)} without a `{DIRECT}` "
+        f"{counted(len(lacking), 'query', 'queries')} of {few(targets)} without a `{DIRECT}` "
         f"run: gains there are against the mean of the candidates, and `{DIRECT}` is no choice"
     ]
 
@@ -147,11 +172,7 @@ def _seeds(runs: pd.DataFrame) -> list[str]:
         unpaired = len(others[cells].drop_duplicates()) - len(both[cells].drop_duplicates())
         if len(direct) and unpaired:
             found.append(
-                f"{study}: {_counted(unpaired, 'pair')} of intermediate and target without a seed "
+                f"{study}: {counted(unpaired, 'pair')} of intermediate and target without a seed "
                 f"that `{DIRECT}` has too: the noise of both counts there"
             )
     return found
-
-
-def _counted(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -56,10 +56,10 @@ def candidate_warnings(
     found = []
     new = [name for name in names if name not in seen]
     if new:
-        found.append(f"{_counted(new)} no training run: {few(new)}")
+        found.append(f"{_candidates_have(new)} no training run: {few(new)}")
     without = [name for name in names if name not in catalogue]
     if without:
-        found.append(f"{_counted(without)} no task card: {few(without)}")
+        found.append(f"{_candidates_have(without)} no task card: {few(without)}")
     return found
 
 
@@ -149,10 +149,10 @@ def difficulty_warnings(names: Sequence[str], catalogue: Catalogue) -> list[str]
         return []
     seconds = BY_NAME["unlearnt_share"].seconds * len(missing)
     return [
-        f"{_counted(missing)} no measured difficulty: {few(missing)} (about "
+        f"{_candidates_have(missing)} no measured difficulty: {few(missing)} (about "
         f"{max(1, round(seconds / 60))} min with metaselect features compute --groups difficulty)"
     ]
 
 
-def _counted(names: Sequence[str]) -> str:
+def _candidates_have(names: Sequence[str]) -> str:
     return "1 candidate has" if len(names) == 1 else f"{len(names)} candidates have"

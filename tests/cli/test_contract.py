@@ -290,8 +290,10 @@ def test_rank_gives_one_language_a_ranking(call, predictor):
     done = call("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw", "--json")
     assert done.code == 0
     found = done.json
-    assert set(found) == {"target", "language", "answer", "ranking", "warnings"}
-    assert (found["target"], found["language"]) == ("xnli", "sw")
+    several = {"target", "languages", "answer", "objective", "ranking", "by_language", "warnings"}
+    assert set(found) == {*several, "language"}
+    assert (found["target"], found["language"], found["languages"]) == ("xnli", "sw", ["sw"])
+    assert found["by_language"] == {"sw": found["ranking"]}
     assert len(found["ranking"]) == 5
     _checked_entries(found["ranking"])
     told = [line.removeprefix("warning: ") for line in done.err.splitlines()]

@@ -140,7 +140,7 @@ def test_a_grid_keeps_the_settings_of_the_one_that_made_the_runs(call, half_file
         (["--budget", "1", "--targets", ","], "need at least one task name"),
         (["--budget", "1", "--study", "x"], "No runs with study 'x'"),
         (["--budget", "1", "--encoder", "x"], "No runs with encoder 'x'"),
-        (["--budget", "1", "--intermediates", "squad"], "Nothing is left to run"),
+        (["--budget", "1", "--intermediates", "direct"], "has no intermediate to run"),
         (["--budget", "1", "--costs", "none"], "Cannot read none/timings.csv"),
         (["--budget", "1", "--config", "none.toml"], "Cannot read the grid none.toml"),
         (["--budget", "1", "--out", "plan.csv"], "its name must end in .toml"),
@@ -167,6 +167,14 @@ def test_a_table_without_direct_and_one_of_several_studies_are_refused(call, run
         "The table holds 2 values of study; choose one with --study: other, simulated"
         in done.faults[0]
     )
+
+
+def test_without_runs_the_largest_study_that_ships_is_planned_for(call, place):
+    done = call("plan", "--budget", "2", "--json")
+    assert done.code == 0
+    assert done.json["study"] == "reference"
+    assert "study reference, the largest of those that ship" in done.err
+    assert done.json["seeds"] == [2]  # its cells have seeds 0 and 1
 
 
 def test_a_grid_that_did_not_make_the_runs_is_refused(call, half_file, place):

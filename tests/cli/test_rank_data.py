@@ -44,7 +44,8 @@ def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
 def test_json_has_the_card_and_the_answer_beside_the_ranking(call, predictor, rows):
     asked = ("rank", "--predictor", predictor, "--data", rows, "--language", "sw", "--json")
     found = call(*asked).json
-    assert set(found) == {"target", "language", "answer", "ranking", "task", "warnings"}
+    own = {"target", "languages", "answer", "objective", "ranking", "by_language", "warnings"}
+    assert set(found) == {*own, "language", "task"}
     task = found["task"]
     assert (found["target"], task["kind"], task["head"]) == ("mine", "nli", "classification")
     assert (task["n_rows"], task["text"], task["label"]) == (12, ["premise", "hypothesis"], "label")

@@ -33,7 +33,7 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert done.exit_code == 0, done.output
     assert "2 runs: 3 trainings and 2 scorings" in done.stdout
     assert "train  copa→udpos" in done.stdout
-    assert "with 1 worker(s)" in done.stdout
+    assert "with 1 worker" in done.stdout
     assert "probe 2/2: 4 steps of copa\n" in done.stderr
     assert not list((tmp_path / "out").rglob("*.safetensors"))
     told = CliRunner().invoke(

@@ -175,9 +175,22 @@ def test_single_seeds_are_told(study):
     assert any(note.startswith("no seed repeats") for note in plan.notes)
 
 
+def test_a_grid_without_open_cells_is_planned_for_further_seeds(make_runs):
+    close = {"direct": [0.5, 0.5], "mnli": [0.49, 0.53], "squad": [0.52, 0.5]}  # within noise
+    runs = make_runs({(name, target): close[name] for name in close for target in ("wic", "rte")})
+    done = {*runs[["intermediate", "target"]].itertuples(index=False, name=None)}
+    plan = _plan(runs, budget=1e6)
+    assert "every intermediate was run on every target: further seeds are planned" in plan.notes
+    cells = [(run.intermediate, run.target) for run in plan.runs]
+    assert cells[0][0] == "direct"  # a new seed's gains need it
+    assert set(cells) <= done
+    assert plan.runs[1].expected_reduction > 0
+    assert plan.expected_regret_after < plan.expected_regret_now
+
+
 def test_what_cannot_be_planned_is_told(study):
-    with pytest.raises(MetaselectError, match="Nothing is left to run in s"):
-        _grid(study, intermediates=["mnli"], targets=["wic"])
+    with pytest.raises(MetaselectError, match="s has no intermediate to run"):
+        _grid(study, intermediates=["direct"], targets=["wic"])
     with pytest.raises(UnknownName, match=r"Unknown task 'mnlo'\. Did you mean mnli"):
         _grid(study, intermediates=["mnlo"])
     with pytest.raises(MetaselectError, match=r"pays for no run: the cheapest takes 0\.1"):

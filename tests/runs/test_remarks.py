@@ -67,6 +67,16 @@ def test_one_language_and_few_targets_are_told(make_runs: MakeRuns) -> None:
     assert found[1].startswith("1 target (xnli): evaluation leaves whole targets out and needs 3")
 
 
+def test_tasks_without_a_card_are_named_with_the_nearest_that_has_one(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID)
+    runs["intermediate"] = runs["intermediate"].replace({"mnli": "mnlii", "squad": "squad+zzzz"})
+    found = [line for line in remarks(runs, CATALOGUE) if "card" in line]
+    assert found == [
+        "no task card of mnlii (did you mean mnli?), zzzz: size, difficulty and kind are unknown "
+        "(add one with --tasks)"
+    ]
+
+
 def test_an_empty_table_has_no_run(make_runs: MakeRuns) -> None:
     assert remarks(make_runs(*GRID)[:0], CATALOGUE) == ["no run at all"]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.console import counted
 from metaselect.files import library_versions, write_json
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.grid.checks import check_grid, grid_warnings
@@ -86,15 +87,16 @@ class OpenGrid:
 
     def describe(self, seconds: float) -> str:
         """The plan for people."""
-        lines = [f"{len(self.plan.runs)} runs: {self.plan.n_trainings} trainings and "
-                 f"{self.plan.n_scorings} scorings"]  # fmt: skip
+        parts = (self.plan.n_trainings, "training"), (self.plan.n_scorings, "scoring")
+        stages = " and ".join(counted(*part) for part in parts)
+        lines = [f"{counted(len(self.plan.runs), 'run')}: {stages}"]
         pending = pending_stages(self.plan, self.shop, self.known)
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
             lines.append(f"  {stage.key}  {kind}  {stage.label}")
         if len(pending) > _SHOWN:
             lines.append(f"  ... and {len(pending) - _SHOWN} more (all of them with --json)")
-        lines.append(f"about {short_time(seconds)} with {self.place.n_workers} worker(s)")
+        lines.append(f"about {short_time(seconds)} with {counted(self.place.n_workers, 'worker')}")
         return "\n".join(lines)
 
     def run(
