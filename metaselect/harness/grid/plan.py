@@ -97,7 +97,9 @@ class GridPlan:
 
     Attributes:
         runs: Cells of the grid.
-        stages: Stages by key, depth first, so that few weights are needed at a time.
+        stages: Stages by key, depth first, so that few weights are needed at a time; where layers
+            are frozen, target by target, so that a worker remembers their states for all runs of a
+            target (weights are small there).
     """
 
     runs: tuple[Run, ...]
@@ -114,6 +116,9 @@ class GridPlan:
         return len(self.stages) - self.n_trainings
 
 
+_BEFORE_TARGETS = -1
+
+
 def plan_grid(grid: Grid, naming: Naming) -> GridPlan:
     """Name every stage of the grid; nothing is trained or loaded yet.
 
@@ -122,16 +127,28 @@ def plan_grid(grid: Grid, naming: Naming) -> GridPlan:
     """
     runs: list[Run] = []
     stages: dict[str, Stage] = {}
+    turns: dict[str, tuple[int, int]] = {}
     for cell in _cells(grid):
         targets = cell.targets(grid, naming.catalogue)
         before = cell.before(naming) if targets else []
         stages |= {stage.key: stage for stage in before}
+        place = grid.encoders.index(cell.encoder)
+        turns |= {stage.key: (place, _BEFORE_TARGETS) for stage in before}
         for target in targets:
             found = cell.target_stages(target, before, naming)
             for stage in found:
                 stages.setdefault(stage.key, stage)
+                turn = (place, grid.targets.index(target))
+                turns[stage.key] = min(turn, turns.get(stage.key, turn))
             runs.append(cell.run(target, naming.catalogue[target], found[-1]))
+    if _freezes(grid):
+        stages = dict(sorted(stages.items(), key=lambda item: turns[item[0]]))
     return GridPlan(tuple(runs), stages)
+
+
+def _freezes(grid: Grid) -> bool:
+    """Whether targets have frozen layers, whose states a worker remembers from run to run."""
+    return any(recipe.freeze_layers for part in grid.budgets for recipe in part.targets.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,42 @@
+"""The order of a grid's stages: parents first; depth first, or target by target."""
+
+from itertools import groupby
+from pathlib import Path
+
+from metaselect.catalogue.cardfiles import load_catalogue
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.defaults import resolve_grid
+from metaselect.harness.grid.plan import GridPlan, plan_grid, stage_parents
+from metaselect.harness.grid.stages import Naming, ScoreStage, TrainStage
+from tests.harness.grids import tiny_config
+
+AXES = {"intermediates": ["direct", "mnli", "qqp"], "targets": ["xnli", "udpos", "pawsx"]}
+
+
+def planned(encoder: Path, freeze_layers: int) -> GridPlan:
+    config = tiny_config(
+        encoder, encoder / "none", seeds=[0, 1], training={"freeze_layers": freeze_layers},
+        testing={"languages": ["sw"]}, **AXES,
+    )  # fmt: skip
+    catalogue = load_catalogue(None)
+    grid = resolve_grid(config, catalogue, base=encoder)
+    plan = plan_grid(grid, Naming(Corpora(encoder / "none"), catalogue))
+    made: set[str] = set()
+    for key, stage in plan.stages.items():
+        assert made.issuperset(stage_parents(stage))
+        made.add(key)
+    return plan
+
+
+def test_stages_come_depth_first(encoder_folder: Path) -> None:
+    stages = list(planned(encoder_folder, 0).stages.values())
+    scored = [stage.card.name for stage in stages if isinstance(stage, ScoreStage)]
+    assert scored == AXES["targets"] * 6  # intermediates x seeds, each with all of its targets
+
+
+def test_with_frozen_layers_stages_come_target_by_target(encoder_folder: Path) -> None:
+    stages = list(planned(encoder_folder, 1).stages.values())
+    scored = [stage.card.name for stage in stages if isinstance(stage, ScoreStage)]
+    assert [name for name, _ in groupby(scored)] == AXES["targets"]
+    first = [stage.cards[0].name for stage in stages[:4] if isinstance(stage, TrainStage)]
+    assert first == ["mnli", "qqp", "mnli", "qqp"]  # two seeds
