@@ -82,22 +82,21 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect run grid.toml --intermediates direct,mnli --seeds 0 --dry-run
     """
-    from metaselect.harness.config import override, part_of, read_config
+    from metaselect.harness.config import override, read_config
 
     if store is not None:
         from metaselect.runs.engines import check_url
 
         check_url(store)
-    whole = override(read_config(config), data=data, encoders=encoder or [])
-    read = part_of(
-        whole,
-        intermediates=_some("--intermediates", intermediates, whole.intermediates),
-        targets=_some("--targets", targets, whole.targets),
-        seeds=_some("--seeds", seeds, whole.seeds),
-    )
+    read = override(read_config(config), data=data, encoders=encoder or [])
+    part = {
+        "intermediates": _some("--intermediates", intermediates, read.intermediates),
+        "targets": _some("--targets", targets, read.targets),
+        "seeds": _some("--seeds", seeds, read.seeds),
+    }
     where = {"out": out or Path("results") / read.study, "executor": executor, "store": store,
              "known": tuple(known or ())}  # fmt: skip
-    grid = _open(read, config.resolve().parent, tasks, where)
+    grid = _open(read, config.resolve().parent, tasks, where, part)
     warn(grid.warnings)
     if grid.has_tables:
         say(str(grid.known))
@@ -136,12 +135,19 @@ def _some(option: str, text: str | None, axis: Sequence[Value]) -> list[Value] |
     return [by_name[name] for name in chosen_from(option, text, by_name)]
 
 
-def _open(read: "GridConfig", base: Path, tasks: Path | None, where: dict[str, Any]) -> "OpenGrid":
+def _open(
+    read: "GridConfig",
+    base: Path,
+    tasks: Path | None,
+    where: dict[str, Any],
+    part: dict[str, Any],
+) -> "OpenGrid":
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
         from metaselect.harness.data.corpora import Corpora
         from metaselect.harness.defaults import resolve_grid, resolve_machine
+        from metaselect.harness.grid.plan import Part
         from metaselect.harness.grid.runner import Place
         from metaselect.harness.grid.session import open_grid
     except ImportError as error:
@@ -156,6 +162,7 @@ def _open(read: "GridConfig", base: Path, tasks: Path | None, where: dict[str, A
         Corpora.at(read.data, base=base),
         machine=resolve_machine(read),
         place=place,
+        part=Part(**part),
     )
 
 

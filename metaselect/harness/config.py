@@ -29,7 +29,6 @@ study is then called `<study>/<name>`.
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -256,39 +255,6 @@ def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -
             raise MetaselectError(f"--encoder {item}: say NAME=PATH with one of {list(by_name)}.")
         by_name[name]["path"] = absolute_if_folder(path)
     return GridConfig.model_validate(values)
-
-
-def part_of(
-    config: GridConfig,
-    *,
-    intermediates: Sequence[str] | None = None,
-    targets: Sequence[str] | None = None,
-    seeds: Sequence[int] | None = None,
-) -> GridConfig:
-    """Some of a grid's runs, with the settings, and so the stages, that they have in the whole.
-
-    Args:
-        config: The whole grid.
-        intermediates: Which of its intermediates; None takes all.
-        targets: Which of its targets; None takes all.
-        seeds: Which of its seeds; None takes all.
-
-    Raises:
-        MetaselectError: The part has no run.
-    """
-    if intermediates is None and targets is None and seeds is None:
-        return config
-    cells = config.cells or [list(pair) for pair in product(config.intermediates, config.targets)]
-    kept = [
-        [intermediate, target]
-        for intermediate, target in cells
-        if (intermediates is None or intermediate in intermediates)
-        and (targets is None or target in targets)
-    ]
-    own = {"cells": kept, "seeds": list(config.seeds if seeds is None else seeds)}
-    if not all(own.values()):
-        raise MetaselectError("The grid has no run of these intermediates, targets and seeds.")
-    return GridConfig.model_validate({**config.model_dump(exclude_unset=True), **own})
 
 
 def _fault(item: Any) -> str:

@@ -8,6 +8,7 @@ from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.defaults import resolve_grid, resolve_machine
+from metaselect.harness.grid.plan import WHOLE, Part
 from metaselect.harness.grid.runner import GridResult, Place
 from metaselect.harness.grid.session import OpenGrid, open_grid
 
@@ -36,7 +37,11 @@ def tiny_config(encoder: Path, data: Path | str, **changes: Any) -> GridConfig:
 
 
 def tiny_grid(
-    config: GridConfig, out: Path, store: str | None = None, known: Sequence[Path] = ()
+    config: GridConfig,
+    out: Path,
+    store: str | None = None,
+    known: Sequence[Path] = (),
+    part: Part = WHOLE,
 ) -> OpenGrid:
     """The config's grid, opened."""
     catalogue = load_catalogue(None)
@@ -54,6 +59,7 @@ def tiny_grid(
             store=store,
             known=tuple(known),
         ),
+        part=part,
     )
 
 

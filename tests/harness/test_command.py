@@ -45,6 +45,20 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert len(value["stages"]) == 5
 
 
+def test_a_part_of_a_grid_is_named_by_its_axes(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    path = config_file(tmp_path, encoder_folder, data_folder)
+    asked = [str(path), "--out", str(tmp_path / "out"), "--dry-run", "--json", "--seeds", "0"]
+    done = CliRunner().invoke(APP, [*asked, "--intermediates", "copa"])
+    assert done.exit_code == 0, done.output
+    value = json.loads(done.stdout)
+    assert (value["planned"], value["trainings"], value["scorings"]) == (1, 2, 1)
+    for option, name in (("--targets", "xnli"), ("--seeds", "7"), ("--intermediates", "mnli")):
+        with pytest.raises(MetaselectError, match=f"{option} is one of .*, not '{name}'"):
+            CliRunner().invoke(APP, [*asked, option, name], catch_exceptions=False)
+
+
 def test_results_go_to_stdout_and_progress_to_stderr(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:

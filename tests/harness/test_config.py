@@ -6,9 +6,8 @@ import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.harness.config import check_config, override, part_of, read_config
+from metaselect.harness.config import check_config, override, read_config
 from metaselect.harness.defaults import resolve_grid, resolve_machine
-from metaselect.harness.grid.checks import grid_warnings
 
 CATALOGUE = load_catalogue(None)
 GRID = """
@@ -202,32 +201,6 @@ def test_cells_that_are_no_cells_of_the_grid_are_refused(
 ) -> None:
     with pytest.raises(MetaselectError, match=message):
         read_config(written(tmp_path, f"{GRID}cells = {cells}"))
-
-
-def test_a_part_of_a_grid_has_the_whole_s_settings(tmp_path: Path) -> None:
-    config = read_config(written(tmp_path, GRID))
-    part = part_of(config, intermediates=["mnli"], targets=["xquad"], seeds=[0])
-    assert part.cells == [["mnli", "xquad"]]
-    assert part.seeds == [0]
-    grid, own = (resolve_grid(each, CATALOGUE, base=tmp_path) for each in (config, part))
-    assert own.budgets == grid.budgets  # the same recipes, so the same stages
-    assert part_of(config) == config
-
-
-def test_a_part_is_warned_of_its_own_targets_alone(tmp_path: Path) -> None:
-    config = read_config(written(tmp_path, GRID))
-    for first, warned in (("direct", False), ("mnli", True)):
-        part = part_of(config, intermediates=[first], targets=["xquad"])
-        [*found] = grid_warnings(resolve_grid(part, CATALOGUE, base=tmp_path))
-        assert bool(found) is warned
-        assert not any("xnli" in warning for warning in found)
-
-
-def test_a_part_of_a_grid_keeps_to_its_cells(tmp_path: Path) -> None:
-    config = read_config(written(tmp_path, f'{GRID}cells = [["direct", "xnli"]]'))
-    assert part_of(config, targets=["xnli"]).cells == [["direct", "xnli"]]
-    with pytest.raises(MetaselectError, match="no run of these"):
-        part_of(config, intermediates=["mnli"])
 
 
 def test_the_second_study_has_thirty_one_clusters_and_scores_no_english() -> None:

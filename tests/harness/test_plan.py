@@ -3,10 +3,13 @@
 from itertools import groupby
 from pathlib import Path
 
+import pytest
+
 from metaselect.catalogue.cardfiles import load_catalogue
+from metaselect.errors import MetaselectError
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.defaults import resolve_grid
-from metaselect.harness.grid.plan import GridPlan, plan_grid, stage_parents
+from metaselect.harness.grid.plan import WHOLE, GridPlan, Part, plan_grid, stage_parents
 from metaselect.harness.grid.stages import Naming, ScoreStage, TrainStage
 from tests.harness.grids import tiny_config
 
@@ -40,3 +43,16 @@ def test_with_frozen_layers_stages_come_target_by_target(encoder_folder: Path) -
     assert [name for name, _ in groupby(scored)] == AXES["targets"]
     first = [stage.cards[0].name for stage in stages[:4] if isinstance(stage, TrainStage)]
     assert first == ["mnli", "qqp", "mnli", "qqp"]  # two seeds
+
+
+def test_a_part_has_its_runs_and_what_they_build_on(encoder_folder: Path) -> None:
+    whole = planned(encoder_folder, 0)
+    part = whole.only(Part(intermediates=["mnli"], targets=["udpos", "pawsx"], seeds=[1]))
+    assert [(run.intermediate, run.target, run.seed) for run in part.runs_now] == [
+        ("mnli", "udpos", 1), ("mnli", "pawsx", 1)
+    ]  # fmt: skip
+    assert (part.n_trainings, part.n_scorings) == (3, 2)  # the intermediate, and each target
+    assert (part.runs, part.stages) == (whole.runs, whole.stages)
+    assert whole.only(WHOLE) is whole
+    with pytest.raises(MetaselectError, match="no run of these"):
+        whole.only(Part(targets=["panx"]))

@@ -10,6 +10,7 @@ import pytest
 
 from metaselect.errors import MetaselectError
 from metaselect.harness.grid import runner, workers
+from metaselect.harness.grid.plan import Part
 from metaselect.harness.grid.stages import ScoreStage, TrainStage
 from metaselect.harness.train.dynamics import load_dynamics
 from metaselect.runs.exchange import read_runs
@@ -246,6 +247,24 @@ def test_weights_stay_within_the_disk_budget_and_are_made_again_when_needed(
     resumed = run_tiny(wider, tmp_path / "out")
     assert resumed.done == 6
     assert resumed.table.read_bytes() == run_tiny(plain, tmp_path / "plain").table.read_bytes()
+
+
+def test_a_part_keeps_weights_for_the_rest_and_the_whole_goes_on_from_it(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(encoder_folder, data_folder, targets=["udpos", "xquad"], disk_gb=1.0)
+    part = Part(intermediates=["mnli"], targets=["udpos"])
+    first = tiny_grid(config, tmp_path / "out", part=part).run(lambda line: None)
+    assert (first.planned, first.done) == (1, 1)
+    assert set(read_runs(first.table)["target"]) == {"udpos"}
+    lines: list[str] = []
+    rest = tiny_grid(config, tmp_path / "out", part=Part(targets=["xquad"])).run(lines.append)
+    assert (rest.planned, rest.done) == (2, 2)
+    assert not any(" mnli seed 0 " in line for line in lines)  # its weights were kept
+    whole = run_tiny(config, tmp_path / "out")
+    assert (whole.planned, whole.done) == (4, 4)
+    unbroken = run_tiny(config, tmp_path / "unbroken")
+    assert whole.table.read_bytes() == unbroken.table.read_bytes()
 
 
 def test_timings_stand_apart_from_the_runs(

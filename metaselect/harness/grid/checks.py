@@ -46,8 +46,7 @@ def check_grid(grid: Grid, catalogue: Catalogue, corpora: Corpora) -> None:
 def grid_warnings(grid: Grid) -> list[str]:
     """What a grid lacks without being wrong."""
     direct = grid.targets_of(DIRECT) if DIRECT in grid.intermediates else ()
-    asked = {name for intermediate in grid.intermediates for name in grid.targets_of(intermediate)}
-    without = [name for name in grid.targets if name in asked and name not in direct]
+    without = [name for name in grid.targets if name not in direct]
     if not without:
         return []
     return [

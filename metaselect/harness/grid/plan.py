@@ -6,10 +6,11 @@ share their English training data, and none for targets that are scored without 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
+from metaselect.errors import MetaselectError
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.grid.stages import (
     UNTRAINED,
@@ -91,6 +92,27 @@ class Run:
     score_key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which runs of a grid to make now: those on all three axes; None takes a whole axis."""
+
+    intermediates: Sequence[str] | None = None
+    targets: Sequence[str] | None = None
+    seeds: Sequence[int] | None = None
+
+    def has(self, run: Run) -> bool:
+        """Whether a run is of the part."""
+        axes = (
+            (run.intermediate, self.intermediates),
+            (run.target, self.targets),
+            (run.seed, self.seeds),
+        )
+        return all(chosen is None or value in chosen for value, chosen in axes)
+
+
+WHOLE = Part()
+
+
 @dataclass(frozen=True, slots=True)
 class GridPlan:
     """Runs and their stages, each stage after the one that it builds on.
@@ -100,20 +122,49 @@ class GridPlan:
         stages: Stages by key, depth first, so that few weights are needed at a time; where layers
             are frozen, target by target, so that a worker remembers their states for all runs of a
             target (weights are small there).
+        now: Keys of the stages to make now, with all that they build on; None makes all.
     """
 
     runs: tuple[Run, ...]
     stages: Mapping[str, Stage]
+    now: frozenset[str] | None = None
+
+    def only(self, part: Part) -> "GridPlan":
+        """The plan, of which only a part is to be made now; tables hold whatever is done of it.
+
+        Raises:
+            MetaselectError: The part has no run.
+        """
+        if part == WHOLE:
+            return self
+        keys = {run.score_key for run in self.runs if part.has(run)}
+        if not keys:
+            raise MetaselectError("The grid has no run of these intermediates, targets and seeds.")
+        for key in reversed(list(self.stages)):
+            if key in keys:
+                keys.update(stage_parents(self.stages[key]))
+        return replace(self, now=frozenset(keys))
+
+    def is_now(self, key: str) -> bool:
+        """Whether a stage is to be made now."""
+        return self.now is None or key in self.now
+
+    @property
+    def runs_now(self) -> list[Run]:
+        """Runs to make now."""
+        return [run for run in self.runs if self.is_now(run.score_key)]
 
     @property
     def n_trainings(self) -> int:
-        """Trainings in all."""
-        return sum(isinstance(stage, TrainStage) for stage in self.stages.values())
+        """Trainings of the stages to make now."""
+        return sum(
+            isinstance(stage, TrainStage) for key, stage in self.stages.items() if self.is_now(key)
+        )
 
     @property
     def n_scorings(self) -> int:
-        """Scorings in all."""
-        return len(self.stages) - self.n_trainings
+        """Scorings of the stages to make now."""
+        return sum(map(self.is_now, self.stages)) - self.n_trainings
 
 
 _BEFORE_TARGETS = -1

@@ -70,7 +70,7 @@ class GridResult:
     """What a call of `run_grid` leaves.
 
     Attributes:
-        planned, done, failed: Runs in all, with every language scored, and not.
+        planned, done, failed: Runs to make now, those with every language scored, and not.
         interrupted: Whether it was stopped before the end.
         table: Path of the runs table.
         failures: Reason by what failed.
@@ -112,8 +112,9 @@ def run_grid(
     with exclusive(shop.work.root):
         shop.work.sweep()
         take_over(known, plan, shop.work)
-        pending = pending_stages(plan, shop, known)
-        state = Schedule(pending)
+        missing = pending_stages(plan, shop, known)
+        pending = [stage for stage in missing if plan.is_now(stage.key)]
+        state = Schedule(pending, [stage for stage in missing if not plan.is_now(stage.key)])
         trackers = open_trackers(place.log_to, place.out, studies)
         feed = None if place.store is None else StoreFeed(place.store)
         executor = _executor(shop, place)
@@ -221,12 +222,13 @@ def write_tables(
     failures = {key: why for key, why in shop.work.failures().items() if key in plan.stages}
     named = {f"{plan.stages[key].label} ({key})": why for key, why in sorted(failures.items())}
     write_json(out / "failures.json", named)
-    done = sum(_is_scored(plan, shop, run.score_key) for run in plan.runs)
-    failed = sum(run.score_key in failures for run in plan.runs)
+    runs = plan.runs_now
+    done = sum(_is_scored(plan, shop, run.score_key) for run in runs)
+    failed = sum(run.score_key in failures for run in runs)
     if feed is not None and len(tables.runs):
         feed.feed(tables.runs)
     fault = None if feed is None else feed.fault
-    return GridResult(len(plan.runs), done, failed, interrupted, out / "runs.csv", named, fault)
+    return GridResult(len(runs), done, failed, interrupted, out / "runs.csv", named, fault)
 
 
 def _is_scored(plan: GridPlan, shop: Workshop, key: str) -> bool:

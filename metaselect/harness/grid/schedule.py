@@ -22,7 +22,8 @@ class Schedule:
         interrupted: Whether it was asked to stop.
     """
 
-    def __init__(self, stages: Sequence[Stage]) -> None:
+    def __init__(self, stages: Sequence[Stage], later: Sequence[Stage] = ()) -> None:
+        """Take the stages to make, and those of other calls, whose parents' weights stay."""
         self.running: dict[str, Stage] = {}
         self.failures: dict[str, str] = {}
         self.interrupted = False
@@ -32,6 +33,8 @@ class Schedule:
         self._uses: Counter[str] = Counter()
         self._trainings: list[int] = []  # heaps of places of stages that can begin
         self._scorings: list[int] = []
+        for stage in later:
+            self._uses.update(stage_parents(stage))
         for place, stage in enumerate(stages):
             self._uses.update(stage_parents(stage))
             blocking = [parent for parent in stage_parents(stage) if parent in self._waiting]

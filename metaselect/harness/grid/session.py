@@ -16,12 +16,12 @@ from metaselect.files import library_versions, write_json
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.grid.checks import check_grid, grid_warnings
 from metaselect.harness.grid.known import Known, read_known
-from metaselect.harness.grid.plan import Grid, GridPlan, plan_grid
+from metaselect.harness.grid.plan import WHOLE, Grid, GridPlan, Part, plan_grid
 from metaselect.harness.grid.probe import estimate
 from metaselect.harness.grid.progress import short_time
 from metaselect.harness.grid.runner import GridResult, Place, run_grid
 from metaselect.harness.grid.schedule import pending_stages
-from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, TrainStage
+from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, Stage, TrainStage
 from metaselect.harness.grid.table import check_covers
 from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Machine, as_json
@@ -66,8 +66,13 @@ class OpenGrid:
         return {
             "trainings": self.plan.n_trainings,
             "scorings": self.plan.n_scorings,
-            "pending": len(pending_stages(self.plan, self.shop, self.known)),
+            "pending": len(self._pending),
         }
+
+    @property
+    def _pending(self) -> list[Stage]:
+        missing = pending_stages(self.plan, self.shop, self.known)
+        return [stage for stage in missing if self.plan.is_now(stage.key)]
 
     def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
         """Seconds that the rest takes by a probe, and what it is; nothing is trained for good.
@@ -75,7 +80,7 @@ class OpenGrid:
         Args:
             report: Takes a line before each training that is probed.
         """
-        pending = pending_stages(self.plan, self.shop, self.known)
+        pending = self._pending
         found = estimate(pending, self.shop, report)
         self.shop.work.keep_probe(found.seconds)
         stages = [
@@ -83,14 +88,14 @@ class OpenGrid:
             for stage in pending
         ]
         seconds = round(found.total_s(self.place.n_workers), 1)
-        return {"planned": len(self.plan.runs), "seconds": seconds, "stages": stages}
+        return {"planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages}
 
     def describe(self, seconds: float) -> str:
         """The plan for people."""
         parts = (self.plan.n_trainings, "training"), (self.plan.n_scorings, "scoring")
         stages = " and ".join(counted(*part) for part in parts)
-        lines = [f"{counted(len(self.plan.runs), 'run')}: {stages}"]
-        pending = pending_stages(self.plan, self.shop, self.known)
+        lines = [f"{counted(len(self.plan.runs_now), 'run')}: {stages}"]
+        pending = self._pending
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
             lines.append(f"  {stage.key}  {kind}  {stage.label}")
@@ -134,17 +139,23 @@ class OpenGrid:
 
 
 def open_grid(
-    grid: Grid, catalogue: Catalogue, corpora: Corpora, *, machine: Machine, place: Place
+    grid: Grid,
+    catalogue: Catalogue,
+    corpora: Corpora,
+    *,
+    machine: Machine,
+    place: Place,
+    part: Part = WHOLE,
 ) -> OpenGrid:
-    """GridPlan a grid; nothing is trained yet.
+    """Plan a grid, or the part of it that is to be made now; nothing is trained yet.
 
     Raises:
-        MetaselectError: Data that are not there, all of them; an encoder that is not there; a known
-            table that cannot be read.
+        MetaselectError: A part without runs; data that are not there, all of them; an encoder that
+            is not there; a known table that cannot be read.
     """
     check_grid(grid, catalogue, corpora)
     naming = Naming(corpora, catalogue)
-    plan = plan_grid(grid, naming)
+    plan = plan_grid(grid, naming).only(part)
     shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
     known = read_known(_known_places(place), plan)
     return OpenGrid(grid, plan, shop, place, naming.hashes(), known)
