@@ -1,0 +1,114 @@
+"""The primary comparisons of the second study: its measure by hand, and its verdicts."""
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.errors import MetaselectError
+from metaselect.evaluation.contrasts import Contrast
+from metaselect.runs.schema import check_runs
+
+FILE = Path(__file__).parents[2] / "experiments" / "primary.py"
+TARGETS = ("xcopa", "udpos", "xquad", "sib200")
+INTERMEDIATES = ("direct", "mnli", "sst2", "cola", "direct+")
+
+
+@pytest.fixture(scope="module")
+def primary() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("primary", FILE)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["primary"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runs() -> pd.DataFrame:
+    """Two languages of four targets, of xcopa four; mnli helps most."""
+    draw = np.random.default_rng(0)
+    languages = {"xcopa": ("et", "ht", "qu", "sw")}
+    rows = [
+        {"study": "s", "encoder": "e", "adaptation": "finetune", "intermediate": name,
+         "target": target, "language": language, "metric": "accuracy", "seed": seed,
+         "score": 0.5 + 0.05 * (name == "mnli") + 0.01 * draw.normal(), "source": "test"}
+        for target in TARGETS for language in languages.get(target, ("fi", "tr"))
+        for name in INTERMEDIATES for seed in (0, 1)
+    ]  # fmt: skip
+    return check_runs(pd.DataFrame(rows), percent=False)
+
+
+def test_the_measure_is_the_gain_on_the_other_seed(primary: ModuleType, runs: pd.DataFrame) -> None:
+    choices = primary.realised(runs, shipped_catalogue(), trials=1, seed=0, workers=1)
+    found = choices.gains.set_index(["method", "target"])["gain"]
+    scores = runs.pivot_table(
+        index=["target", "language", "seed"], columns="intermediate", values="score"
+    )
+    gains = scores.sub(scores["direct"], axis=0)
+    candidates = gains.drop(columns="direct+")
+    by_target = candidates.mean(axis=1).groupby(["target", "language"]).mean()
+    for target in TARGETS:
+        assert found["random", target] == pytest.approx(by_target[target].mean(), abs=1e-9)
+        control = gains["direct+"].groupby(["target", "language"]).mean()[target].mean()
+        assert found["direct+", target] == pytest.approx(control, abs=1e-9)
+        # mnli is best by far everywhere, so that what is best on average elsewhere is mnli.
+        mnli = gains["mnli"].groupby(["target", "language"]).mean()[target].mean()
+        assert found["history", target] == pytest.approx(mnli, abs=1e-9)
+    over_clusters = primary.compared(choices, by="cluster", seed=0)
+    pairs = [(item.method, item.against) for item in over_clusters]
+    assert pairs == list(primary.COMPARISONS)
+    last = over_clusters[-1]
+    by_hand = np.mean([found["history", name] - found["direct+", name] for name in TARGETS])
+    assert last.difference == pytest.approx(by_hand, abs=1e-9)
+    table = list(primary.lines(over_clusters, choices.direct))
+    assert len(table) == 2 + 5
+    assert all(line.count("|") == 11 for line in table)
+
+
+def test_one_seed_is_refused(primary: ModuleType, runs: pd.DataFrame) -> None:
+    with pytest.raises(MetaselectError, match="No cell has two seeds"):
+        primary.realised(runs[runs["seed"] == 0], shipped_catalogue(), trials=1, seed=0, workers=1)
+
+
+def test_without_the_control_its_comparison_is_left_out(
+    primary: ModuleType, runs: pd.DataFrame
+) -> None:
+    gains = pd.DataFrame(
+        [(method, cluster, "k", 0.01 * place) for place, method in enumerate(("random", "ranker"))
+         for cluster in "abc"],
+        columns=["method", "cluster", "kind", "gain"],
+    )  # fmt: skip
+    (only,) = primary.compared(primary.Choices(gains, {}), by="cluster", seed=0)
+    assert (only.method, only.against) == ("ranker", "random")
+    assert only.difference == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"p_holm": 0.01, "difference": 0.02}, "yes"),
+        ({"p_holm": 0.01, "difference": -0.02}, "the opposite"),
+        ({"p_holm": 0.3, "high": 0.004}, "no"),
+        ({"p_holm": 0.3, "high": 0.03}, "too little evidence"),
+        ({"p_holm": 0.01, "method": "ladder: +both", "against": "ladder: +difficulty"},
+         "too little evidence: both choose direct"),
+    ],
+)  # fmt: skip
+def test_verdicts_follow_the_rules_written_down(
+    primary: ModuleType, changes: dict[str, object], said: str
+) -> None:
+    base = Contrast(
+        "ranker", "random", "gain", difference=0.01, low=-0.01, high=0.03, p=0.01, primary=True,
+        p_holm=0.3, n_clusters=20, n_changed=20, leading="a", low_without_one=0.0,
+        high_without_one=0.02, detectable=0.01,
+    )  # fmt: skip
+    direct = {"ladder: +both": 0.8, "ladder: +difficulty": 0.9}
+    assert primary.verdict(replace(base, **changes), direct) == said
