@@ -20,7 +20,7 @@ other table is a task:
     fact_sources = {train_size = "glue_infos", hub = "harness"}
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -251,14 +251,19 @@ class Catalogue(Mapping[str, TaskCard]):
         return len(self._cards)
 
     def share_source(self, first: str, second: str) -> bool:
-        """Whether two tasks share data by their cards; False where either has no card."""
-        if first == second:
-            return True
-        cards = [self._cards.get(first), self._cards.get(second)]
+        """Whether two tasks share data by their cards; of tasks joined by `+` any part counts."""
         return any(
-            card is not None and other in card.same_source
-            for card, other in zip(cards, (second, first), strict=True)
+            one == other or other in self._sources(one) or one in self._sources(other)
+            for one in self._parts(first)
+            for other in self._parts(second)
         )
+
+    def _parts(self, name: str) -> list[str]:
+        return [name] if name in self._cards else name.split("+")
+
+    def _sources(self, name: str) -> Collection[str]:
+        card = self._cards.get(name)
+        return () if card is None else card.same_source
 
     def training_source(self, name: str) -> str:
         """The task whose English training data a target uses.

@@ -14,6 +14,7 @@ from metaselect.errors import MetaselectError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metaselect.catalogue.tasks import Catalogue
     from metaselect.runs.faults import RunsTableError
 
 app = typer.Typer(
@@ -109,6 +110,10 @@ def validate_command(
     file: Annotated[Path, typer.Argument(help="Table to check.")],
     percent: options.Percent = False,
     tasks: options.Tasks = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Check too what a table to share needs: study.toml by it."),
+    ] = False,
     as_json: options.Json = False,
 ) -> None:
     """Check a table and list every fault; exit 2 if there is one. Warn of what it lacks.
@@ -123,11 +128,31 @@ def validate_command(
     if faulty is not None:
         _refuse(faulty, "", {"rows": rows, "warnings": []}, as_json)
     found = remarks(table, catalogue)
+    if strict:
+        found += _check_contribution(file, table, catalogue, as_json)
     warn(found)
     if as_json:
         print_json({"rows": rows, "errors": [], "warnings": found})
     else:
         print(f"{file}: {counted(rows, 'run')}, no fault")
+
+
+def _check_contribution(
+    file: Path, table: "pd.DataFrame", catalogue: "Catalogue", as_json: bool
+) -> list[str]:
+    """Refuse a table that cannot be shared as it is; say how many of its runs share data."""
+    from metaselect.evaluation.protocols import without_same_source
+    from metaselect.runs.contributed import DESCRIPTION, contribution_faults, read_contribution
+    from metaselect.runs.faults import RunsTableError
+    from metaselect.selector.shipped import shipped_runs
+
+    told = read_contribution(file.parent / DESCRIPTION)
+    faults = contribution_faults(told, table, catalogue, {*shipped_runs()["study"]})
+    if faults:
+        error = RunsTableError(faults, hint="")
+        _refuse(error, "", {"rows": len(table), "warnings": []}, as_json)
+    shared = len(table) - len(without_same_source(table, catalogue))
+    return [f"{counted(shared, 'run')} of an intermediate that shares data with the target"]
 
 
 def _checked(file: Path, percent: bool) -> "tuple[pd.DataFrame, int, RunsTableError | None]":

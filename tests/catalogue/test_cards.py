@@ -214,3 +214,9 @@ def test_every_local_label_is_one_of_its_card():
             continue
         checked += 1
     assert checked == 65  # all but 8 of extractive QA, 2 of retrieval, 6 of regression
+
+
+def test_tasks_joined_by_a_plus_share_the_data_of_each():
+    assert CARDS.share_source("sst2+mnli", "mnli")
+    assert CARDS.share_training("xnli", "sst2+mnli")
+    assert not CARDS.share_source("sst2+mnli", "squad")
