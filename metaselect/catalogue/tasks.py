@@ -254,11 +254,12 @@ class Catalogue(Mapping[str, TaskCard]):
         """Whether two tasks share data by their cards; of tasks joined by `+` any part counts."""
         return any(
             one == other or other in self._sources(one) or one in self._sources(other)
-            for one in self._parts(first)
-            for other in self._parts(second)
+            for one in self.parts(first)
+            for other in self.parts(second)
         )
 
-    def _parts(self, name: str) -> list[str]:
+    def parts(self, name: str) -> list[str]:
+        """The tasks that a name stands for: several where it joins them by `+`."""
         return [name] if name in self._cards else name.split("+")
 
     def _sources(self, name: str) -> Collection[str]:

@@ -148,8 +148,7 @@ def _budget(config: GridConfig, wide: BudgetPart, part: BudgetPart, catalogue: C
 
 def _head_lengths(name: str, catalogue: Catalogue) -> Mapping[str, Any]:
     """Lengths of the longest kind of task among those that a name joins."""
-    names = [name] if name in catalogue else name.split("+")
-    found = [_LENGTHS_BY_HEAD.get(catalogue[part].head, {}) for part in names]
+    found = [_LENGTHS_BY_HEAD.get(catalogue[part].head, {}) for part in catalogue.parts(name)]
     return max(found, key=lambda lengths: lengths.get("max_length", 0))
 
 

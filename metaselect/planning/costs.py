@@ -192,10 +192,10 @@ def _read(path: Path) -> pd.DataFrame:
 
 def _rows(name: str, catalogue: Catalogue) -> int | None:
     """Training rows of a task, or of several joined by `+`; None where a card does not tell."""
-    parts = [name] if name in catalogue else name.split("+")
-    sizes = [None if part not in catalogue else catalogue[part].train_size for part in parts]
+    cards = map(catalogue.find, catalogue.parts(name))
+    sizes = [None if card is None else card.train_size for card in cards]
     known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(parts) else None
+    return sum(known) if len(known) == len(sizes) else None
 
 
 def _model(name: str, catalogue: Catalogue) -> str:

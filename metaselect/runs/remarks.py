@@ -56,7 +56,7 @@ def card_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
         catalogue: Cards; of several tasks joined by `+` each needs one.
     """
     names = {*runs["intermediate"], *runs["target"]} - {DIRECT, DIRECT_PLUS}
-    unknown = sorted({part for name in names for part in name.split("+")} - {*catalogue})
+    unknown = sorted({part for name in names for part in catalogue.parts(name)} - {*catalogue})
     if not unknown:
         return []
     near = {name: get_close_matches(name, catalogue, n=1) for name in unknown}

@@ -325,18 +325,22 @@ class TaskSelector:
             if candidates is None
             else list(candidates)
         )
+        known = {*self.catalogue, *training.intermediates, DIRECT}
         for name in names:
-            if name not in self.catalogue and name not in (*training.intermediates, DIRECT):
-                _ = self.catalogue[name]  # raises, with the nearest names
-        untrained = [
-            name for name in names if (card := self.catalogue.find(name)) and card.train_size == 0
-        ]
+            if name not in known:
+                for part in self.catalogue.parts(name):
+                    _ = self.catalogue[part]  # raises, with the nearest names
+        untrained = [name for name in names if self._is_untrained(name)]
         if untrained:
             raise MetaselectError(
                 f"{', '.join(untrained)}: no training data, so nothing can be fine-tuned on it "
                 "first. Leave it out of the candidates."
             )
         return [*(name for name in dict.fromkeys(names) if name != DIRECT), DIRECT]
+
+    def _is_untrained(self, name: str) -> bool:
+        cards = map(self.catalogue.find, self.catalogue.parts(name))
+        return any(card is not None and card.train_size == 0 for card in cards)
 
     def _study(self, study: str | None, training: TrainingSummary) -> str:
         studies = list(training.encoder_by_study)

@@ -350,6 +350,17 @@ def test_a_target_is_no_candidate_for_itself_unless_asked_for(selector):
     assert set(asked["intermediate"]) == {"mnli", "direct"}
 
 
+def test_tasks_joined_by_a_plus_can_be_ranked(selector):
+    asked = {"target": "xnli", "languages": ["sw"]}
+    ranking = selector.rank(**asked, candidates=["mnli+squad", "mnli"])
+    assert set(ranking["intermediate"]) == {"mnli+squad", "mnli", "direct"}
+    assert ranking["gain"].notna().all()
+    with pytest.raises(MetaselectError, match="Unknown task 'squadd'"):
+        selector.rank(**asked, candidates=["mnli+squadd"])
+    with pytest.raises(MetaselectError, match=r"mnli\+tatoeba: no training data"):
+        selector.rank(**asked, candidates=["mnli+tatoeba"])
+
+
 def test_a_task_without_training_data_is_no_candidate(selector):
     with pytest.raises(MetaselectError, match="tatoeba: no training data"):
         selector.rank(target="xnli", languages=["sw"], candidates=["mnli", "tatoeba"])

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness.data.corpora import Corpora
-from metaselect.harness.grid.plan import Budget, Grid, task_names, training_card
+from metaselect.harness.grid.plan import Budget, Grid, training_card
 from metaselect.harness.grid.stages import UNTRAINED
 from metaselect.harness.recipe import Recipe
 
@@ -30,7 +30,7 @@ def check_grid(grid: Grid, catalogue: Catalogue, corpora: Corpora) -> None:
             task = budget.equal_steps if name == DIRECT_PLUS else name
             if task is None or task == DIRECT:
                 continue
-            parts, recipe = task_names(task, catalogue), budget.intermediates[task]
+            parts, recipe = catalogue.parts(task), budget.intermediates[task]
             if task == name:
                 faults |= dict.fromkeys(_joint_faults(name, parts, grid))
             cards = [catalogue[part] for part in parts]

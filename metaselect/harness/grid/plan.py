@@ -224,7 +224,7 @@ class _Cell:
         """The intermediate's training, if there is one."""
         if self.intermediate in (DIRECT, DIRECT_PLUS):
             return []
-        names = task_names(self.intermediate, naming.catalogue)
+        names = naming.catalogue.parts(self.intermediate)
         recipe = self.budget.intermediates[self.intermediate]
         return [naming.train_stage(names, start=self.encoder, teaching=self._teaching(recipe))]
 
@@ -264,7 +264,7 @@ class _Cell:
         name = self.budget.equal_steps
         if self.intermediate != DIRECT_PLUS or name is None:
             return None
-        cards = tuple(naming.catalogue[part] for part in task_names(name, naming.catalogue))
+        cards = tuple(naming.catalogue[part] for part in naming.catalogue.parts(name))
         return ExtraSteps(cards=cards, recipe=self.budget.intermediates[name])
 
     def _teaching(
@@ -298,11 +298,6 @@ def training_card(card: TaskCard, catalogue: Catalogue, corpora: Corpora) -> Tas
         return card
     source = catalogue[card.train_task]
     return source if corpora.has(source, "train", "en") else card
-
-
-def task_names(intermediate: str, catalogue: Catalogue) -> list[str]:
-    """Tasks that an intermediate trains on at once."""
-    return [intermediate] if intermediate in catalogue else intermediate.split("+")
 
 
 def stage_parents(stage: Stage) -> tuple[str, ...]:
