@@ -65,7 +65,6 @@ class Feature:
         missing: When it is missing.
         source: Formula's paper, or where the facts come from.
         values: The function.
-        monotone: 1 where a higher value can only mean a better candidate, -1 the reverse.
     """
 
     name: str
@@ -78,7 +77,6 @@ class Feature:
     missing: str
     source: str
     values: Values
-    monotone: Literal[-1, 0, 1] = 0
 
 
 def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd.DataFrame:

@@ -163,7 +163,6 @@ def _feature(name: str, place: int, words: str, unit: str, reach: float) -> Feat
         missing="the target is no intermediate of the training runs, or too little is shared",
         source="gains of training runs, units and target of the row left out",
         values=_values(place),
-        monotone=1,
     )
 
 

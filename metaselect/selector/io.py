@@ -110,9 +110,7 @@ def read_selector(folder: Path, catalogue: Catalogue) -> StoredSelector:
         return StoredSelector(
             settings=dict(content["settings"]),
             training=training_from_json(content["training"]),
-            provenance=(
-                provenance_from_json(content["about"]) if "about" in content else Provenance()
-            ),
+            provenance=provenance_from_json(content["about"]),
             predictors={
                 unit: predictor_from_json(entry, folder, catalogue=catalogue)
                 for unit, entry in content["predictors"].items()

@@ -144,7 +144,7 @@ def test_a_newer_store_asks_for_an_update(store_url: str) -> None:
     RunsStore(store_url)
     engine = sa.create_engine(store_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE runs_schema SET version = 99"))
+        connection.execute(sa.text("UPDATE runs_revision SET version_num = '0099'"))
     with pytest.raises(MetaselectError, match="update metaselect"):
         RunsStore(store_url)
 
