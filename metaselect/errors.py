@@ -31,7 +31,12 @@ class MissingExtra(MetaselectError):
     """An optional dependency is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs more packages: pip install 'metaselect[{extra}]'.")
+        super().__init__(f"{feature} needs more packages; in a clone: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """What to type in a clone to install an extra."""
+    return f"pip install -c constraints.txt -e '.[{extra}]'"
 
 
 class UnknownChoice(MetaselectError):

@@ -23,7 +23,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from metaselect.catalogue.cache import cache_folder
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, MissingExtra, install_command
 
 State = Literal["ok", "missing", "broken"]
 
@@ -100,6 +100,8 @@ def check_libraries() -> list[Check]:
     asked: dict[str, tuple[Requirement, list[str]]] = {}
     for text in metadata.requires(_PACKAGE) or ():
         requirement = Requirement(text)
+        if requirement.name == _PACKAGE:  # an extra that holds another
+            continue
         extras = [] if _applies(requirement, "") else _extras_of(requirement)
         if extras or _applies(requirement, ""):
             asked.setdefault(requirement.name, (requirement, []))[1].extend(extras)
@@ -117,7 +119,7 @@ def _applies(requirement: Requirement, extra: str) -> bool:
 
 
 def _library(requirement: Requirement, extras: list[str]) -> Check:
-    install = f"pip install '{_PACKAGE}[{extras[0]}]'" if extras else f"pip install -U {_PACKAGE}"
+    install = install_command(extras[0]) if extras else f"pip install -U {_PACKAGE}"
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
@@ -133,7 +135,7 @@ def _library(requirement: Requirement, extras: list[str]) -> Check:
 
 def check_gpu() -> Check:
     """The GPUs that PyTorch sees, asked in a process of its own, which can fail alone."""
-    advice = f"pip install '{_PACKAGE}[harness]'"
+    advice = install_command("harness")
     if util.find_spec("torch") is None:
         return Check("gpu", "cuda", "missing", "PyTorch is not installed", advice)
     try:
@@ -208,8 +210,11 @@ def _existing(folder: Path) -> Path:
 
 def check_store(url: str) -> Check:
     """Whether the store can be read, its schema, and how many runs it holds."""
+    try:
+        from metaselect.runs.store import RunsStore
+    except MissingExtra:
+        return Check("store", "runs", "missing", "no packages for it", install_command("store"))
     from metaselect.runs.database import SCHEMA, NoStore
-    from metaselect.runs.store import RunsStore
 
     try:
         store = RunsStore(url, make=False)
