@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -100,12 +101,14 @@ def check_libraries() -> list[Check]:
     asked: dict[str, tuple[Requirement, list[str]]] = {}
     for text in metadata.requires(_PACKAGE) or ():
         requirement = Requirement(text)
-        if requirement.name == _PACKAGE:  # an extra that holds another
-            continue
         extras = [] if _applies(requirement, "") else _extras_of(requirement)
         if extras or _applies(requirement, ""):
             asked.setdefault(requirement.name, (requirement, []))[1].extend(extras)
-    return [_library(requirement, extras) for requirement, extras in asked.values()]
+    size = Counter(extra for _, extras in asked.values() for extra in extras)
+    return [
+        _library(requirement, sorted(extras, key=size.__getitem__))  # the smallest is advised
+        for requirement, extras in asked.values()
+    ]
 
 
 def _extras_of(requirement: Requirement) -> list[str]:

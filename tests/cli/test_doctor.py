@@ -1,6 +1,7 @@
 """What `metaselect doctor` says of a sound place, and of each thing that can be wrong."""
 
 import socket
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,22 @@ def test_every_library_that_the_package_asks_for_is_looked_at():
     for item in found.values():
         assert item.state == "ok" or item.advice.startswith("pip install -c constraints.txt")
     assert check_python().state == "ok"
+
+
+def test_a_missing_library_is_brought_by_the_smallest_extra(monkeypatch):
+    real = metadata.version
+
+    def version(name):
+        if name.lower() == "sqlalchemy":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = {item.name.lower(): item for item in check_libraries()}["sqlalchemy"]
+    assert (found.state, found.advice) == (
+        "missing",
+        "pip install -c constraints.txt -e '.[store]'",
+    )
 
 
 def test_a_missing_gpu_or_framework_is_no_fault():
