@@ -73,15 +73,15 @@ def test_a_missing_library_is_brought_by_the_smallest_extra(monkeypatch):
     real = metadata.version
 
     def version(name):
-        if name.lower() == "sqlalchemy":
+        if name.replace("_", "-") == "huggingface-hub":
             raise metadata.PackageNotFoundError(name)
         return real(name)
 
     monkeypatch.setattr(metadata, "version", version)
-    found = {item.name.lower(): item for item in check_libraries()}["sqlalchemy"]
+    found = {item.name.replace("_", "-"): item for item in check_libraries()}["huggingface-hub"]
     assert (found.state, found.advice) == (
         "missing",
-        "pip install -c constraints.txt -e '.[store]'",
+        "pip install -c constraints.txt -e '.[hub]'",
     )
 
 
