@@ -4,7 +4,6 @@ A folder that a command made holds `manifest.json`, written last: if it is there
 whole. It lists every file's SHA-256, the folder's kind and schema version, and how it was made.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
+
+from filelock import FileLock
 
 from metaselect.errors import MetaselectError
 
@@ -89,16 +90,14 @@ def sha256_of(path: Path) -> str:
 def locked(folder: Path, *, wait: bool) -> Iterator[None]:
     """Hold a folder, made if need be, alone; the lock goes with the process, however that ends.
 
+    Its file `lock` says nothing: a process that was killed may leave it.
+
     Raises:
-        BlockingIOError: Another process holds it, and `wait` is false.
+        TimeoutError: Another process holds the folder, and `wait` is false.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with FileLock(folder / "lock", blocking=wait):
         yield
-    finally:
-        os.close(handle)
 
 
 def library_versions() -> dict[str, str]:
