@@ -14,6 +14,11 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f" Did you mean {', '.join(near)}?" if near else ""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or the name of its kind where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class UnknownName(MetaselectError):
     """An unknown task, language, study or feature; the message gives the nearest names."""
 

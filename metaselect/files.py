@@ -22,10 +22,12 @@ from filelock import FileLock
 from metaselect.errors import MetaselectError
 
 MANIFEST = "manifest.json"
-_BROKEN = (
-    *(ValueError, KeyError, TypeError, AttributeError),
-    *(OverflowError, RecursionError),  # infinite numbers, thousands of nested brackets
+BROKEN_JSON = (
+    *(ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, RecursionError),  # infinite numbers, thousands of nested brackets
 )
+"""What reading JSON of another shape than expected leads to."""
+
 CARD = "README.md"  # for people, who may edit it, as on the hub: the manifest does not hold it fast
 _VERSIONED = ("metaselect", "lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
 
@@ -177,7 +179,7 @@ def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
             str(content["kind"]), int(content["schema"]), content["made_by"], content["sha256"]
         )
         named = all(isinstance(item, str) for pair in found.hashes.items() for item in pair)
-    except _BROKEN as error:
+    except BROKEN_JSON as error:
         raise MetaselectError(f"{path} is broken: {error}. Make the folder again.") from error
     if not named:
         raise MetaselectError(f"{path} is broken: hashes are texts by name. Make the folder again.")

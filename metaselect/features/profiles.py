@@ -17,6 +17,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.base import Feature, Floats, Values, World
 from metaselect.runs.gains import with_known_gain
+from metaselect.runs.keys import standardised
 
 WHOLE = ""
 """Name of the table with all units."""
@@ -74,7 +75,7 @@ class Profiles:
         query = pd.factorize(known["query"])[0]
 
         def means(kept: npt.NDArray[np.bool_]) -> Floats:
-            z = _standardised(gain[kept], query[kept])
+            z = standardised(gain[kept], query[kept])
             n_cells = shape[0] * shape[1]
             sums = np.bincount(cell[kept], z, minlength=n_cells)
             counts = np.bincount(cell[kept], minlength=n_cells)
@@ -132,14 +133,6 @@ def _correlation(first: Floats, second: Floats) -> float:
     if not size > 0:
         return np.nan
     return float(np.clip(one @ other / size, -1, 1)) * n_shared / (n_shared + _PRIOR_SHARED)
-
-
-def _standardised(gains: Floats, query: npt.NDArray[np.intp]) -> Floats:
-    """Gains minus their query's mean, over its standard deviation; 0 where nothing varies."""
-    counts = np.maximum(np.bincount(query), 1)
-    away = gains - (np.bincount(query, gains) / counts)[query]
-    spread = np.sqrt(np.bincount(query, away**2) / counts)[query]
-    return np.asarray(np.where(spread > 0, away / np.where(spread > 0, spread, 1.0), 0.0))
 
 
 def _values(place: int) -> Values:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.errors import MetaselectError, MissingExtra, first_line
 
 try:
     import sqlalchemy as sa
@@ -46,7 +46,7 @@ def transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
                 yield connection
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
-        text = (str(cause).splitlines() or [type(cause).__name__])[0].rstrip(". ")
+        text = first_line(cause).rstrip(". ")
         if engine.url.password:
             text = text.replace(str(engine.url.password), "***")
         raise MetaselectError(f"The store {shown_url(engine)} failed: {text}.") from error
