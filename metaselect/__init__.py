@@ -8,7 +8,7 @@ selector.rank(target="xnli", languages=["sw", "ta"])
 `evaluate` and `ablate` judge a way of choosing on a runs table; `metrics` holds the measures.
 """
 
-from importlib import import_module
+from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Import what users name only when they name it: the command line starts without pandas."""
+    if name == "__version__":
+        return metadata.version("metaselect")
     if name not in _MODULES:
         raise AttributeError(f"module 'metaselect' has no attribute {name!r}")
     module = import_module(_MODULES[name])

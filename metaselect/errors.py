@@ -14,6 +14,11 @@ def nearest(name: str, known: Sequence[str]) -> str:
     return f" Did you mean {', '.join(near)}?" if near else ""
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or the name of its kind where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class UnknownName(MetaselectError):
     """An unknown task, language, study or feature; the message gives the nearest names."""
 
@@ -31,7 +36,12 @@ class MissingExtra(MetaselectError):
     """An optional dependency is not installed."""
 
     def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs more packages: pip install 'metaselect[{extra}]'.")
+        super().__init__(f"{feature} needs more packages; in a clone: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """What to type in a clone to install an extra."""
+    return f"pip install -c constraints.txt -e '.[{extra}]'"
 
 
 class UnknownChoice(MetaselectError):

@@ -4,7 +4,6 @@ A folder that a command made holds `manifest.json`, written last: if it is there
 whole. It lists every file's SHA-256, the folder's kind and schema version, and how it was made.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -18,13 +17,17 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from filelock import FileLock
+
 from metaselect.errors import MetaselectError
 
 MANIFEST = "manifest.json"
-_BROKEN = (
-    *(ValueError, KeyError, TypeError, AttributeError),
-    *(OverflowError, RecursionError),  # infinite numbers, thousands of nested brackets
+BROKEN_JSON = (
+    *(ValueError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, RecursionError),  # infinite numbers, thousands of nested brackets
 )
+"""What reading JSON of another shape than expected leads to."""
+
 CARD = "README.md"  # for people, who may edit it, as on the hub: the manifest does not hold it fast
 _VERSIONED = ("metaselect", "lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
 
@@ -89,16 +92,14 @@ def sha256_of(path: Path) -> str:
 def locked(folder: Path, *, wait: bool) -> Iterator[None]:
     """Hold a folder, made if need be, alone; the lock goes with the process, however that ends.
 
+    Its file `lock` says nothing: a process that was killed may leave it.
+
     Raises:
-        BlockingIOError: Another process holds it, and `wait` is false.
+        TimeoutError: Another process holds the folder, and `wait` is false.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with FileLock(folder / "lock", blocking=wait):
         yield
-    finally:
-        os.close(handle)
 
 
 def library_versions() -> dict[str, str]:
@@ -178,7 +179,7 @@ def read_manifest(folder: Path, *, kind: str, schema: int) -> Manifest:
             str(content["kind"]), int(content["schema"]), content["made_by"], content["sha256"]
         )
         named = all(isinstance(item, str) for pair in found.hashes.items() for item in pair)
-    except _BROKEN as error:
+    except BROKEN_JSON as error:
         raise MetaselectError(f"{path} is broken: {error}. Make the folder again.") from error
     if not named:
         raise MetaselectError(f"{path} is broken: hashes are texts by name. Make the folder again.")

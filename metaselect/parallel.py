@@ -14,7 +14,7 @@ from contextlib import contextmanager, redirect_stdout
 from itertools import islice
 from typing import Any, Literal
 
-from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.errors import MetaselectError, MissingExtra, first_line
 
 ExecutorName = Literal["local", "ray"]
 
@@ -65,7 +65,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _no_cluster(where: str, error: Exception) -> MetaselectError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return MetaselectError(
         f"No Ray cluster at {where} ({reason}): start one with `ray start --head`, or set "
         "RAY_ADDRESS to one that runs; where it asks for a token, set RAY_AUTH_MODE=token."

@@ -18,7 +18,8 @@ def test_a_name_like_no_other_has_no_hint():
 
 def test_a_missing_extra_says_what_to_install():
     error = MissingExtra("Fine-tuning", "harness")
-    assert str(error) == "Fine-tuning needs more packages: pip install 'metaselect[harness]'."
+    told = "Fine-tuning needs more packages; in a clone: "
+    assert str(error) == f"{told}pip install -c constraints.txt -e '.[harness]'"
 
 
 @pytest.mark.parametrize("error", [UnknownName("task", "a", []), MissingExtra("a", "b")])

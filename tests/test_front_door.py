@@ -1,6 +1,7 @@
 """What `from metaselect import ...` gives, and that the command line calls the same functions."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,13 @@ def test_the_front_door_opens_on_the_modules_that_define_the_names():
     assert metrics is ranking_metrics
     assert sorted(metaselect.__all__) == metaselect.__all__
     assert all(hasattr(metaselect, name) for name in metaselect.__all__)
+
+
+def test_the_version_and_the_citation_are_those_of_the_project():
+    root = Path(metaselect.__file__).parents[1]
+    version = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    assert metaselect.__version__ == version
+    assert f"\nversion: {version}\n" in (root / "CITATION.cff").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["evaluate", "ablate"])

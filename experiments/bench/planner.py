@@ -27,12 +27,11 @@ from metaselect.harness.grid.plan import (
     Grid,
     GridPlan,
     plan_grid,
-    scored_languages,
     stage_parents,
 )
 from metaselect.harness.grid.runner import Place, work_off
 from metaselect.harness.grid.schedule import Schedule, pending_stages
-from metaselect.harness.grid.stages import Naming, ScoreStage, Stage, TrainStage
+from metaselect.harness.grid.stages import Naming, ScoreStage, Stage
 from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Limits, Machine, Recipe, Testing
 from metaselect.harness.train.encoders import Encoder
@@ -87,10 +86,10 @@ class SimulatedCluster:
         """Take a slot; what the stage builds on must be done."""
         if not all(parent in self._done for parent in stage_parents(stage)):
             raise SystemExit(f"{stage.label} began before what it builds on")
-        if isinstance(stage, TrainStage):
-            seconds = TRAINING_S["target" if stage.parent else "intermediate"]
+        if isinstance(stage, ScoreStage):
+            seconds = SCORING_S * len(stage.languages)
         else:
-            seconds = SCORING_S * scored_languages(stage)
+            seconds = TRAINING_S["target" if stage.parent else "intermediate"]
         self._count += 1
         self.busy_s += seconds
         heapq.heappush(self._running, (self.now + seconds, self._count, stage))

@@ -6,13 +6,13 @@ from typing import Any
 from metaselect.cli import options
 from metaselect.cli.evaluate import (
     Protocol,
+    deliver,
     evaluation_config,
     headline,
-    save_record,
     show_measures,
 )
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import points, print_json, print_table, say
+from metaselect.console import points, print_table, say
 
 
 def ablate_command(  # noqa: PLR0913 - a parameter an option
@@ -50,12 +50,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
         with_same_source=not without_same_source,
     )
     record = ablation_record(ablate(table, catalogue, config, progress=say), config)
-    if out is not None:
-        save_record(out, "ablation", record, table)
-    if as_json:
-        print_json(record)
-    else:
-        show_ablation(record)
+    deliver(record, "ablation", runs=table, out=out, show=None if as_json else show_ablation)
 
 
 def show_ablation(record: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import points, print_json, print_table, share
+from metaselect.console import points, print_table, share
 
 _VIEW_WORDS = {
     "all": "as they are", "trained": "without untrained targets", "all_scaled": "scaled",
@@ -30,7 +30,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect runs describe --runs mine.csv
     """
-    from metaselect.cli.evaluate import save_record
+    from metaselect.cli.evaluate import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
 
@@ -39,13 +39,12 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     record = anatomy_record(table, catalogue, seed=seed)
     record["definitions"] = definitions_record(table, catalogue, seed=seed)
-    if out is not None:
-        save_record(out, "anatomy", record, table)
-    if as_json:
-        print_json(record)
-    else:
-        show_anatomy(record)
-        show_definitions(record["definitions"])
+    deliver(record, "anatomy", runs=table, out=out, show=None if as_json else _show)
+
+
+def _show(record: dict[str, Any]) -> None:
+    show_anatomy(record)
+    show_definitions(record["definitions"])
 
 
 def show_anatomy(record: dict[str, Any]) -> None:

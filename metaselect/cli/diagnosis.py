@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata, util
@@ -23,7 +24,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from metaselect.catalogue.cache import cache_folder
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, MissingExtra, install_command
 
 State = Literal["ok", "missing", "broken"]
 
@@ -103,7 +104,11 @@ def check_libraries() -> list[Check]:
         extras = [] if _applies(requirement, "") else _extras_of(requirement)
         if extras or _applies(requirement, ""):
             asked.setdefault(requirement.name, (requirement, []))[1].extend(extras)
-    return [_library(requirement, extras) for requirement, extras in asked.values()]
+    size = Counter(extra for _, extras in asked.values() for extra in extras)
+    return [
+        _library(requirement, sorted(extras, key=size.__getitem__))  # the smallest is advised
+        for requirement, extras in asked.values()
+    ]
 
 
 def _extras_of(requirement: Requirement) -> list[str]:
@@ -117,7 +122,7 @@ def _applies(requirement: Requirement, extra: str) -> bool:
 
 
 def _library(requirement: Requirement, extras: list[str]) -> Check:
-    install = f"pip install '{_PACKAGE}[{extras[0]}]'" if extras else f"pip install -U {_PACKAGE}"
+    install = install_command(extras[0]) if extras else f"pip install -U {_PACKAGE}"
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
@@ -133,7 +138,7 @@ def _library(requirement: Requirement, extras: list[str]) -> Check:
 
 def check_gpu() -> Check:
     """The GPUs that PyTorch sees, asked in a process of its own, which can fail alone."""
-    advice = f"pip install '{_PACKAGE}[harness]'"
+    advice = install_command("harness")
     if util.find_spec("torch") is None:
         return Check("gpu", "cuda", "missing", "PyTorch is not installed", advice)
     try:
@@ -208,8 +213,11 @@ def _existing(folder: Path) -> Path:
 
 def check_store(url: str) -> Check:
     """Whether the store can be read, its schema, and how many runs it holds."""
+    try:
+        from metaselect.runs.store import RunsStore
+    except MissingExtra:
+        return Check("store", "runs", "missing", "no packages for it", install_command("store"))
     from metaselect.runs.database import SCHEMA, NoStore
-    from metaselect.runs.store import RunsStore
 
     try:
         store = RunsStore(url, make=False)

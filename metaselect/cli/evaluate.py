@@ -1,6 +1,6 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -62,12 +62,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     )
     scored = evaluate(table, catalogue, config, progress=say)
     record = evaluation_record(scored, config)
-    if out is not None:
-        save_record(out, "evaluation", record, table)
-    if as_json:
-        print_json(record)
-    else:
-        show_evaluation(record)
+    deliver(record, "evaluation", runs=table, out=out, show=None if as_json else show_evaluation)
 
 
 def evaluation_config(
@@ -91,7 +86,24 @@ def evaluation_config(
     )
 
 
-def save_record(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None:
+def deliver(
+    record: dict[str, Any],
+    kind: str,
+    *,
+    runs: Any,
+    out: Path | None,
+    show: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    """Write a record, where a folder is named, and print it: by `show`, or else as JSON."""
+    if out is not None:
+        _save(out, kind, record, runs)
+    if show is None:
+        print_json(record)
+    else:
+        show(record)
+
+
+def _save(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None:
     """Write a record into a folder with a manifest that names the runs by their hash."""
     from metaselect.evaluation.results import SCHEMA
     from metaselect.files import sealed_folder, write_json

@@ -4,12 +4,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tomli_w
 import typer
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
 from metaselect.cli.inputs import listed, runs_from
-from metaselect.cli.planned_grid import check_grid_file, planned_grid, toml_text
+from metaselect.cli.planned_grid import check_grid_file, planned_grid
 from metaselect.console import counted, points, print_json, print_table, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
@@ -191,7 +192,7 @@ def _write(
         done=grid.done if grid.open else (),
     )
     check_config(values, where=f"the grid for {out}")
-    write_text(out, toml_text(values))
+    write_text(out, tomli_w.dumps(values))
     if origin.config is None:
         return [
             f"{out} has the default budgets and the hub's data: give --config, the grid that made "

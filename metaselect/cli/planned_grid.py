@@ -1,8 +1,6 @@
 """The grid of a plan, as the TOML that `metaselect run` takes."""
 
-import json
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
     from metaselect.planning.grids import Setting
 
 Cell = tuple[str, str]
-
-_BARE = re.compile(r"[A-Za-z0-9_-]+")  # keys that TOML takes without quotes
 
 
 def check_grid_file(out: Path | None) -> None:
@@ -71,27 +67,6 @@ def planned_grid(
     }
 
 
-def toml_text(values: Mapping[str, Any]) -> str:
-    """Settings as TOML; tables last.
-
-    Example:
-        >>> print(toml_text({"seeds": [0], "testing": {"rows": 9}}), end="")
-        seeds = [0]
-        <BLANKLINE>
-        [testing]
-        rows = 9
-    """
-    plain = [f"{_key(key)} = {_value(value)}" for key, value in values.items() if not _table(value)]
-    tables: list[str] = []
-    for key, value in values.items():
-        if _table(value):
-            nested = {f"{_key(key)}.{_key(name)}": part for name, part in value.items()}
-            inner = nested if all(map(_table, value.values())) else {_key(key): value}
-            for name, part in inner.items():
-                tables += ["", f"[{name}]", *(f"{_key(k)} = {_value(v)}" for k, v in part.items())]
-    return "\n".join([*plain, *tables]) + "\n"
-
-
 def _settings_of(config: "GridConfig", setting: "Setting", base: Path) -> dict[str, Any]:
     """What a config says of one protocol, its folders by whole paths."""
     from metaselect.harness.data.sources import HUB, absolute, absolute_if_folder
@@ -120,19 +95,3 @@ def _settings_of(config: "GridConfig", setting: "Setting", base: Path) -> dict[s
 def _grown(names: Sequence[str], cells: Sequence[Cell], place: int) -> list[str]:
     """Names of an axis, with those that cells add."""
     return list(dict.fromkeys([*names, *(cell[place] for cell in cells)]))
-
-
-def _table(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _key(name: str) -> str:
-    return name if _BARE.fullmatch(name) else json.dumps(name, ensure_ascii=False)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)} = {_value(part)}" for key, part in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)  # TOML writes text and numbers as JSON does

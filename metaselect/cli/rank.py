@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.asking import what_can_be_asked
 from metaselect.cli.completion import offer_languages, offer_tasks
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.newtask import task_lines, task_notes, task_record
 from metaselect.cli.planned_grid import check_grid_file
 from metaselect.cli.rank_shown import first_of, record_of, show
-from metaselect.console import print_json, say, warn
+from metaselect.console import few, print_json, say, warn
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
@@ -24,6 +23,20 @@ if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.combine import Objective
     from metaselect.selector.selector import TaskSelector
+
+_SHOWN = """\
+metaselect rank says which English task to fine-tune on before a target task.
+
+  metaselect rank --target xnli --language sw
+      for a known task, one of {n_targets} (metaselect ls tasks):
+      {targets}
+  metaselect rank --data my_task/ --language sw,ta,qu
+      for your own English training rows: my_task/train with
+      .jsonl, .jsonl.gz, .csv, .tsv or .parquet, or such a file
+
+Languages go by codes such as sw, ta, qu; any of metaselect ls languages.
+--why gives the reasons, --out plan.toml a grid that tries the first three,
+--help all options."""
 
 
 def rank_command(  # noqa: PLR0913 - a parameter an option
@@ -100,7 +113,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.selector.shipped import shipped_predictor
 
     if target is None and data is None and language is None:
-        return print(what_can_be_asked())
+        return print(_what_can_be_asked())
     overrules = Overrules(
         kind=kind, metric=metric, text=None if text is None else listed(text), label=label
     )
@@ -145,6 +158,15 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         lines = task_lines(new) if new is not None else []
         show(record, lines, why=why, simulated=selector.simulated)
         warn(notes)
+
+
+def _what_can_be_asked() -> str:
+    """Targets, languages and own data, in a few lines of at most 80 columns."""
+    from metaselect.catalogue.cardfiles import shipped_catalogue
+
+    targets = [card for card in shipped_catalogue().values() if len(card.languages) > 1]
+    known_first = sorted(targets, key=lambda card: ("xtreme_r" not in card.benchmarks, card.name))
+    return _SHOWN.format(targets=few([card.name for card in known_first]), n_targets=len(targets))
 
 
 def _ranking_notes(

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from metaselect.ranking.predictor import Predictor
     from metaselect.selector.provenance import Provenance
 
-_CONNECT_S = 10  # a server that takes longer is not there
-
 
 def train_command(  # noqa: PLR0913 - a parameter an option
     out: options.OutRequired,
@@ -133,7 +131,9 @@ def check_storage(storage: str | None) -> None:
     if storage is None:
         return
     if "://" in storage:
-        _check_database(storage)
+        from metaselect.runs.engines import check_search_storage
+
+        check_search_storage(storage)
         return
     path = Path(storage)
     if path.is_dir():
@@ -153,22 +153,3 @@ def _is_journal(path: Path) -> bool:
         return not line or "op_code" in json.loads(line)
     except (ValueError, TypeError):
         return False
-
-
-def _check_database(url: str) -> None:
-    import sqlalchemy as sa
-
-    from metaselect.runs.engines import transaction
-
-    try:
-        parsed = sa.make_url(url)
-        server = parsed.get_backend_name() == "postgresql"
-        connect = {"connect_timeout": _CONNECT_S} if server else {}
-        engine = sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=connect)
-    except (sa.exc.SQLAlchemyError, ImportError, ValueError):  # its text may repeat a password
-        raise MetaselectError(
-            "Unusable --storage: allowed are a journal file, sqlite:///FILE and "
-            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE (with metaselect[postgresql])."
-        ) from None
-    with transaction(engine, writes=False) as connection:
-        sa.inspect(connection).get_table_names()

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tomli_w
+
 from metaselect.catalogue.columns import values_of
 from metaselect.catalogue.datafile import stem_of
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
-from metaselect.cli.planned_grid import planned_grid, toml_text
+from metaselect.cli.planned_grid import planned_grid
 from metaselect.files import write_text
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     values |= {"data": place, "task_testing": {card.name: {"languages": list(languages)}}}
     values |= {} if encoder else {"encoders": [_ENCODER]}
     check_config(values, where=f"the grid for {out}")
-    write_text(out, toml_text(values))
+    write_text(out, tomli_w.dumps(values))
     command = f"metaselect run {out} --dry-run"
     if data is not None:
         beside = out.with_suffix(".tasks.toml")
@@ -82,8 +84,9 @@ def task_card_toml(card: TaskCard) -> str:
         "languages": list(card.languages), "train_size": card.train_size,
         "labels": list(card.labels), "layouts": layouts,
     }  # fmt: skip
-    return toml_text({card.name: {**table, **({"n_choices": card.n_choices}
-                                              if card.n_choices else {})}})  # fmt: skip
+    if card.n_choices:
+        table["n_choices"] = card.n_choices
+    return tomli_w.dumps({card.name: table})
 
 
 def _folder_of_tasks(data: "DataFile") -> Path:

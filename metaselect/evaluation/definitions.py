@@ -21,9 +21,9 @@ from metaselect.features.measured.hardness import partialled_out
 from metaselect.features.measured.records import FEATURES as MEASURED_FEATURES
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import prepare, rankable
-from metaselect.ranking.baselines import standardised
 from metaselect.ranking.metrics import MEASURES
 from metaselect.runs.gains import query_gains
+from metaselect.runs.keys import standardised
 from metaselect.runs.simulated import is_simulated
 
 Floats = npt.NDArray[np.float64]

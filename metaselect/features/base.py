@@ -2,11 +2,13 @@
 
 A feature is a function of a few columns of a row (its `keys`): of the intermediate, of the target,
 of the language, of a pair. Values are computed once for each distinct key and spread over the
-rows, so that a million rows cost little more than their distinct keys.
+rows, so that a million rows cost little more than their distinct keys. Products of two features are
+the only way a language can reorder English intermediates.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product as pairs
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -27,6 +29,9 @@ DEFAULT_GROUPS: tuple[Group, ...] = (
 GROUPS: tuple[Group, ...] = (*DEFAULT_GROUPS, "measured")
 """All groups. A measured feature belongs to `measured` and to the group of what it says."""
 Floats = npt.NDArray[np.float64]
+
+
+_TIMES = "_x_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,6 @@ class Feature:
         missing: When it is missing.
         source: Formula's paper, or where the facts come from.
         values: The function.
-        monotone: 1 where a higher value can only mean a better candidate, -1 the reverse.
     """
 
     name: str
@@ -78,7 +82,6 @@ class Feature:
     missing: str
     source: str
     values: Values
-    monotone: Literal[-1, 0, 1] = 0
 
 
 def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd.DataFrame:
@@ -100,6 +103,43 @@ def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd
         codes, keys = groups[feature.keys]
         np.take(_checked(feature, keys, world), codes, out=matrix[:, column], mode="clip")
     return pd.DataFrame(matrix, index=rows.index, columns=[f.name for f in features], copy=False)
+
+
+def product_of(first: Feature, second: Feature) -> Feature:
+    """The feature first × second, of both factors' groups; missing where either is."""
+    corners = [a * b for a, b in pairs((first.low, first.high), (second.low, second.high))]
+    groups: tuple[Group, ...] = tuple(dict.fromkeys((*first.groups, *second.groups)))
+    return Feature(
+        name=f"{first.name}{_TIMES}{second.name}",
+        groups=groups,
+        keys=tuple(dict.fromkeys((*first.keys, *second.keys))),
+        words=f"{first.words}, times {second.words}",
+        unit=" x ".join(unit for unit in (first.unit, second.unit) if unit),
+        low=min(corners),
+        high=max(corners),
+        missing="either factor missing",
+        source="product of its two factors",
+        values=_values(first, second),
+    )
+
+
+def products_of(features: Sequence[Feature], names: Sequence[tuple[str, str]]) -> list[Feature]:
+    """The named products of features."""
+    by_name = {feature.name: feature for feature in features}
+    return [product_of(by_name[first], by_name[second]) for first, second in names]
+
+
+def _values(first: Feature, second: Feature) -> Values:
+    def values(keys: pd.DataFrame, world: World) -> Floats:
+        return _spread(first, keys, world) * _spread(second, keys, world)
+
+    return values
+
+
+def _spread(factor: Feature, keys: pd.DataFrame, world: World) -> Floats:
+    """A factor's values, computed once for each of its own keys."""
+    codes, own = distinct_keys(keys, factor.keys)
+    return np.asarray(factor.values(own, world), dtype=np.float64)[codes]
 
 
 def _checked(feature: Feature, keys: pd.DataFrame, world: World) -> npt.NDArray[np.float32]:

@@ -24,8 +24,6 @@ class Diversity:
     """Diversity of a set of languages; NaN where nothing is known.
 
     Attributes:
-        n_languages: Known languages in the set.
-        n_families: Their top-level families.
         typology: Mean over 103 grammatical features of the entropy of their values, in nats;
             at most ln 2. Languages without vectors are left out.
         families: Families over languages, in (0, 1]. Languages without a family are left out.
@@ -34,8 +32,6 @@ class Diversity:
         syntax_distance: Mean cosine distance of pairs of grammars; NaN for fewer than two.
     """
 
-    n_languages: int
-    n_families: int
     typology: float
     families: float
     geography: float
@@ -55,8 +51,6 @@ def _diversity(codes: tuple[str, ...]) -> Diversity:
     areas = [language.macroarea for language in languages if language.macroarea is not None]
     typology, syntax_distance = _of_grammars(languages)
     return Diversity(
-        n_languages=len(languages),
-        n_families=len(set(families)),
         typology=typology,
         families=len(set(families)) / len(families) if families else np.nan,
         geography=_entropy_of(areas) if areas and len(areas) == len(languages) else np.nan,

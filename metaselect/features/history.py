@@ -244,7 +244,6 @@ FEATURES = tuple(
         missing="no training run tells of it",
         source="best linear unbiased prediction (Henderson 1975), units of the row left out",
         values=_values(effect),
-        monotone=1,
     )
     for effect in EFFECTS
 )

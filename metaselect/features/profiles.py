@@ -17,6 +17,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.base import Feature, Floats, Values, World
 from metaselect.runs.gains import with_known_gain
+from metaselect.runs.keys import standardised
 
 WHOLE = ""
 """Name of the table with all units."""
@@ -74,7 +75,7 @@ class Profiles:
         query = pd.factorize(known["query"])[0]
 
         def means(kept: npt.NDArray[np.bool_]) -> Floats:
-            z = _standardised(gain[kept], query[kept])
+            z = standardised(gain[kept], query[kept])
             n_cells = shape[0] * shape[1]
             sums = np.bincount(cell[kept], z, minlength=n_cells)
             counts = np.bincount(cell[kept], minlength=n_cells)
@@ -134,14 +135,6 @@ def _correlation(first: Floats, second: Floats) -> float:
     return float(np.clip(one @ other / size, -1, 1)) * n_shared / (n_shared + _PRIOR_SHARED)
 
 
-def _standardised(gains: Floats, query: npt.NDArray[np.intp]) -> Floats:
-    """Gains minus their query's mean, over its standard deviation; 0 where nothing varies."""
-    counts = np.maximum(np.bincount(query), 1)
-    away = gains - (np.bincount(query, gains) / counts)[query]
-    spread = np.sqrt(np.bincount(query, away**2) / counts)[query]
-    return np.asarray(np.where(spread > 0, away / np.where(spread > 0, spread, 1.0), 0.0))
-
-
 def _values(place: int) -> Values:
     def values(keys: pd.DataFrame, world: World) -> Floats:
         if world.profiles is None:
@@ -163,7 +156,6 @@ def _feature(name: str, place: int, words: str, unit: str, reach: float) -> Feat
         missing="the target is no intermediate of the training runs, or too little is shared",
         source="gains of training runs, units and target of the row left out",
         values=_values(place),
-        monotone=1,
     )
 
 

@@ -11,9 +11,8 @@ from metaselect.features import (
     profiles,
     size,
 )
-from metaselect.features.base import Feature, Group
+from metaselect.features.base import Feature, Group, products_of
 from metaselect.features.measured import records
-from metaselect.features.products import products_of
 
 _SINGLE = (
     *size.FEATURES,

@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.linalg import cho_factor, cho_solve
 
 from metaselect.planning.landscape import OWN, Landscape
-from metaselect.planning.variances import Spreads, fit_spreads, prior_spreads
+from metaselect.planning.variances import NUGGET, Spreads, fit_spreads, prior_spreads
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
@@ -17,8 +17,6 @@ Codes = npt.NDArray[np.intp]
 _NOISE_SHARE = 0.5
 """Share of what no effect explains that counts as noise where no seed repeats: nothing can tell
 the two apart there, and either extreme misleads."""
-
-_NEVER = 1e-10  # added to the diagonal, so that exact measurements can be factorised
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class Posterior:
             Shape (n_places, n_cells), in gain.
         """
         variance = np.diag(self.covariance)[places] + self.noise[places] / n_seeds
-        return np.asarray(self.covariance[places] / np.sqrt(variance + _NEVER)[:, None])
+        return np.asarray(self.covariance[places] / np.sqrt(variance + NUGGET)[:, None])
 
     def after(self, place: int, *, n_seeds: int) -> Self:
         """The posterior after a run with the expected result: same means, smaller variances."""
@@ -126,7 +124,7 @@ def posterior_of(land: Landscape, measured: MeasuredCells, spreads: Spreads) -> 
     prior = Spreads(variances, spreads.scales).covariance(list(land.kernels.values()), land.query)
     across = prior[:, measured.places]
     observed = across[measured.places] + _noise_covariance(land, measured, error)
-    factor = cho_factor(observed + _NEVER * np.eye(len(measured.places)), lower=True)
+    factor = cho_factor(observed + NUGGET * np.eye(len(measured.places)), lower=True)
     return Posterior(
         mean=np.asarray(across @ cho_solve(factor, measured.gains)),
         covariance=np.asarray(prior - across @ cho_solve(factor, across.T)),

@@ -23,7 +23,7 @@ size of most gains in published tables."""
 _DOUBT = 1.5  # standard deviation of an effect's log variance: a factor of two either way, or more
 _SCALE_DOUBT = 0.5  # standard deviation of a query's log scale
 _MOST_STEPS = 60
-_NEVER = 1e-10  # added to the diagonal, so that exact measurements can be factorised
+NUGGET = 1e-10  # added to the diagonal, so that exact measurements can be factorised
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def fit_spreads(
             for value, kernel in zip(spreads.variances, kernels, strict=True)
         ]
         signal = np.sum(parts, axis=0)
-        factor = cho_factor(signal + noise + _NEVER * np.eye(len(gains)), lower=True)
+        factor = cho_factor(signal + noise + NUGGET * np.eye(len(gains)), lower=True)
         weighted = cho_solve(factor, gains)
         slope = cho_solve(factor, np.eye(len(gains))) - np.outer(weighted, weighted)
         away, scale_away = (logs - usual) / _DOUBT, scale_logs / _SCALE_DOUBT

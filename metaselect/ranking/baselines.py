@@ -22,6 +22,7 @@ from metaselect.features.history import History, Pooling
 from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
 from metaselect.runs.gains import TRAIN_EXAMPLES, is_direct, with_known_gain
+from metaselect.runs.keys import standardised
 
 Floats = npt.NDArray[np.float64]
 Rule = Callable[[pd.DataFrame, pd.DataFrame, Catalogue], Floats]
@@ -164,17 +165,6 @@ def _mean_gain(
     scores[np.isnan(scores)] = known["gain"].mean() if len(known) else 0.0
     scores[is_direct(test)] = 0.0
     return scores
-
-
-def standardised(values: Floats, codes: npt.NDArray[np.intp]) -> Floats:
-    """Values minus their query's mean, over its standard deviation; missing ones at the mean."""
-    known = ~np.isnan(values)
-    filled = np.where(known, values, 0.0)
-    counts = np.maximum(np.bincount(codes, weights=known), 1)
-    means = np.bincount(codes, weights=filled) / counts
-    away = np.where(known, values - means[codes], 0.0)
-    spreads = np.sqrt(np.bincount(codes, weights=away**2) / counts)
-    return np.asarray(away / np.where(spreads > 0, spreads, 1.0)[codes], dtype=np.float64)
 
 
 def _last(scores: Floats, rows: pd.DataFrame) -> Floats:

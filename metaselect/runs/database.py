@@ -39,9 +39,6 @@ def _columns() -> list[sa.Column[Any]]:
     return [*columns, sa.Column("extra", sa.Text, nullable=True)]
 
 
-VERSION = sa.Table("runs_schema", _METADATA, sa.Column("version", sa.Integer, nullable=False))
-"""The schema, kept beside Alembic's table: all that metaselect read before it had revisions."""
-
 _REVISION = sa.table(REVISION_TABLE, sa.column("version_num", sa.Text))
 RUNS = sa.Table(
     "runs", _METADATA, *_columns(), sa.PrimaryKeyConstraint(*ORDER), sqlite_with_rowid=False
@@ -97,8 +94,7 @@ def _upgrade(engine: sa.Engine, migrations: Path) -> None:
         version = _version(connection)  # another process may have been faster
         _refuse_newer(engine, version, schema)
         if version != schema:
-            upgrade(connection, migrations, current=version)
-            connection.execute(sa.update(VERSION), {"version": schema})
+            upgrade(connection, migrations)
 
 
 def _refuse_newer(engine: sa.Engine, version: int | None, schema: int) -> None:
@@ -116,11 +112,9 @@ def _no_store(engine: sa.Engine) -> str:
 def _version(connection: sa.Connection) -> int | None:
     """The store's schema version; None where there is no store yet."""
     inspector = sa.inspect(connection)
-    if inspector.has_table(VERSION.name):
-        versions = [int(connection.execute(sa.select(VERSION.c.version)).scalar_one())]
-        if inspector.has_table(REVISION_TABLE):  # a store made before it has none
-            versions += map(_number, connection.scalars(sa.select(_REVISION.c.version_num)))
-        return max(versions)
+    if inspector.has_table(REVISION_TABLE):
+        revisions = connection.scalars(sa.select(_REVISION.c.version_num))
+        return max(map(_number, revisions), default=None)
     if inspector.has_table(RUNS.name):
         raise MetaselectError(
             "This database has a table `runs` of another program: name another database."

@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from metaselect.errors import MetaselectError, MissingExtra, first_line
 
-from metaselect.errors import MetaselectError, MissingExtra
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+    from sqlalchemy.pool import NullPool
+except ModuleNotFoundError as error:
+    raise MissingExtra("A store of runs", "store") from error
 
 _WAIT_S = 120  # for another import to end; a million rows take less
 _RETRY_S = 0.02  # a new file is another process's for about as long
@@ -43,7 +46,7 @@ def transaction(engine: sa.Engine, *, writes: bool) -> Iterator[sa.Connection]:
                 yield connection
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None) or error
-        text = (str(cause).splitlines() or [type(cause).__name__])[0].rstrip(". ")
+        text = first_line(cause).rstrip(". ")
         if engine.url.password:
             text = text.replace(str(engine.url.password), "***")
         raise MetaselectError(f"The store {shown_url(engine)} failed: {text}.") from error
@@ -56,6 +59,26 @@ def check_url(url: str) -> None:
         MetaselectError: Not a database URL, or one of another kind of database.
     """
     engine_at(url, make=False)
+
+
+def check_search_storage(url: str) -> None:
+    """Refuse a database in which Optuna could not keep a search.
+
+    Raises:
+        MetaselectError: Not a database URL, no driver for it, or no such database.
+    """
+    try:
+        parsed = sa.make_url(url)
+        server = parsed.get_backend_name() == "postgresql"
+        connect = {"connect_timeout": _CONNECT_S} if server else {}
+        engine = sa.create_engine(parsed, poolclass=NullPool, connect_args=connect)
+    except (SQLAlchemyError, ImportError, ValueError):  # its text may repeat a password
+        raise MetaselectError(
+            "Unusable --storage: allowed are a journal file, sqlite:///FILE and "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE (which needs the extra postgresql)."
+        ) from None
+    with transaction(engine, writes=False) as connection:
+        sa.inspect(connection).get_table_names()
 
 
 def shown_url(engine: sa.Engine) -> str:

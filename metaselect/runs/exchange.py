@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, first_line
 from metaselect.files import replacing
 from metaselect.runs.faults import Fault, RunsTableError, shown
 from metaselect.runs.jsonrows import json_rows, table_of_json
@@ -69,7 +69,7 @@ def read_table(path: Path) -> pd.DataFrame:
     except UnicodeError as error:
         raise MetaselectError(f"{path} is not UTF-8 text ({error}): save it as UTF-8.") from error
     except (OSError, EOFError, zlib.error, pa.ArrowException, csv.Error) as error:
-        raise MetaselectError(f"Cannot read {path}: {_first_line(error)}.") from error
+        raise MetaselectError(f"Cannot read {path}: {_reason(error)}.") from error
 
 
 def write_runs(table: pd.DataFrame, path: Path) -> None:
@@ -87,7 +87,7 @@ def write_runs(table: pd.DataFrame, path: Path) -> None:
         with replacing(path) as temp:
             write(table, temp)
     except (OSError, UnicodeError, pa.ArrowException) as error:
-        raise MetaselectError(f"Cannot write {path}: {_first_line(error)}.") from error
+        raise MetaselectError(f"Cannot write {path}: {_reason(error)}.") from error
 
 
 def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
@@ -98,11 +98,10 @@ def _by_suffix(path: Path, table: dict[str, Any]) -> Any:
     raise MetaselectError(f"{path}: a runs table is one of {known}, by the end of its name.")
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    text = (str(error).splitlines() or [type(error).__name__])[0]
-    return text[:200].rstrip(". ")
+    return first_line(error)[:200].rstrip(". ")
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

@@ -41,6 +41,19 @@ def centred(
     return np.asarray(values - means[groups], dtype=np.float64)
 
 
+def standardised(
+    values: npt.NDArray[np.float64], groups: npt.NDArray[np.intp]
+) -> npt.NDArray[np.float64]:
+    """Values minus the mean of their group, over its standard deviation; missing ones become 0."""
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    counts = np.maximum(np.bincount(groups, weights=known), 1)
+    means = np.bincount(groups, weights=filled) / counts
+    away = np.where(known, values - means[groups], 0.0)
+    spreads = np.sqrt(np.bincount(groups, weights=away**2) / counts)
+    return np.asarray(away / np.where(spreads > 0, spreads, 1.0)[groups], dtype=np.float64)
+
+
 def _codes(values: pd.Series) -> tuple[npt.NDArray[np.intp], int]:
     """Codes of values, and how many different ones there may be."""
     if isinstance(values.dtype, pd.CategoricalDtype):

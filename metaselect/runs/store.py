@@ -9,8 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+
+from metaselect.errors import MissingExtra
+
+try:
+    import sqlalchemy as sa
+    from sqlalchemy.dialects import postgresql, sqlite
+except ModuleNotFoundError as error:
+    raise MissingExtra("A store of runs", "store") from error
 
 from metaselect.runs.database import INCOMING, ORDER, RUNS, open_database
 from metaselect.runs.engines import shown_url, transaction

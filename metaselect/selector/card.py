@@ -94,19 +94,18 @@ def _front_matter(training: TrainingSummary, provenance: Provenance) -> str:
 
 def _training_section(training: TrainingSummary) -> str:
     rows = [
-        [study, encoder, f"{training.rows_by_study[study]:,}" if training.rows_by_study else "?"]
+        [study, encoder, f"{training.rows_by_study[study]:,}"]
         for study, encoder in training.encoder_by_study.items()
     ]
-    table_hash = f"`{training.runs_hash}`" if training.runs_hash else "not recorded"
     sources = [[name, f"{count:,}"] for name, count in training.rows_by_source.items()]
     rest = len(sources) - _MOST
     more = f"\n{rest} more sources are not listed.\n" if rest > 0 else ""
     return (
         "## Training runs\n\n"
-        f"{training.n_runs:,} measured scores; hash of the table {table_hash} (BLAKE2b of its "
-        "required columns, whatever the order of rows).\n\n"
+        f"{training.n_runs:,} measured scores; hash of the table `{training.runs_hash}` (BLAKE2b "
+        "of its required columns, whatever the order of rows).\n\n"
         + _table(["study", "encoder", "rows"], rows)
-        + (("\n" + _table(["source", "rows"], sources[:_MOST]) + more) if sources else "")
+        + ("\n" + _table(["source", "rows"], sources[:_MOST]) + more)
         + f"\n- Intermediates ({len(training.intermediates)}): {_listed(training.intermediates)}\n"
         f"- Targets ({len(training.targets)}): {_listed(training.targets)}\n"
         f"- Languages ({len(training.languages)}): {_listed(training.languages)}\n\n"
@@ -141,7 +140,7 @@ def _nested_table(found: Sequence[EvaluationSummary]) -> str:
         [
             item.protocol,
             f"{item.n_queries:,} in {item.n_clusters}",
-            "?" if item.n_settings is None else str(item.n_settings),
+            str(item.n_settings),
             *(" / ".join(map(_points, item.regrets.get(name, (None, None)))) for name in methods),
             "{} ({} to {})".format(*map(_points, item.against_random)),
         ]

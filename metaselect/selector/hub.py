@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.errors import MetaselectError, MissingExtra, first_line
 
 _PATTERNS = ["*.json", "*.txt", "*.md", "*.csv"]  # what a predictor's folder holds
 
@@ -59,7 +59,7 @@ def local_folder(name: str, *, revision: str | None = None, token: str | None = 
         )
     except (HTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise MetaselectError(
-            f"Neither a folder nor readable on the hub: {name} ({_first_line(error, token)})."
+            f"Neither a folder nor readable on the hub: {name} ({_shown_line(error, token)})."
         ) from error
 
 
@@ -101,7 +101,7 @@ def upload(write: Callable[[Path], None], name: str, commit: Commit, *, token: s
             )
     except (HTTPError, OSError, ValueError) as error:
         raise MetaselectError(
-            f"{name} could not be uploaded ({_first_line(error, token)})."
+            f"{name} could not be uploaded ({_shown_line(error, token)})."
         ) from error
     return str(url)
 
@@ -112,6 +112,6 @@ def _check_token(token: str | None) -> None:
         raise MetaselectError("A hub token is one word of ASCII letters, digits, _ and -.")
 
 
-def _first_line(error: BaseException, token: str | None) -> str:
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _shown_line(error: BaseException, token: str | None) -> str:
+    line = first_line(error)
     return line.replace(token, "***") if token else line

@@ -11,6 +11,7 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.table import Unit
 from metaselect.files import (
+    BROKEN_JSON,
     CARD,
     MANIFEST,
     is_inside,
@@ -36,10 +37,6 @@ KIND = "predictor"
 _FILE = "predictor.json"
 _MEASURED = "measured.csv"
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
-_BROKEN = (  # what JSON of another shape leads to
-    *(OSError, ValueError, LookupError, TypeError, AttributeError),
-    *(ArithmeticError, RecursionError),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +107,14 @@ def read_selector(folder: Path, catalogue: Catalogue) -> StoredSelector:
         return StoredSelector(
             settings=dict(content["settings"]),
             training=training_from_json(content["training"]),
-            provenance=(
-                provenance_from_json(content["about"]) if "about" in content else Provenance()
-            ),
+            provenance=provenance_from_json(content["about"]),
             predictors={
                 unit: predictor_from_json(entry, folder, catalogue=catalogue)
                 for unit, entry in content["predictors"].items()
             },
             catalogue=catalogue,
         )
-    except _BROKEN as error:
+    except (OSError, *BROKEN_JSON) as error:
         raise MetaselectError(
             f"{folder} is not a predictor this version reads: {error!r}."
         ) from error

@@ -27,9 +27,8 @@ class TrainingSummary:
     Attributes:
         n_runs: Measured scores.
         encoder_by_study: Encoder of each study; one of several encoders is named by its first.
-        rows_by_study, rows_by_source: How many scores; empty where an older version wrote the
-            predictor.
-        runs_hash: Of the table, as `table_hash` gives it; None likewise.
+        rows_by_study, rows_by_source: How many scores.
+        runs_hash: Of the table, as `table_hash` gives it.
         intermediates, targets, languages: Names seen.
         simulated: Whether any run came from a simulation.
     """
@@ -40,7 +39,7 @@ class TrainingSummary:
     targets: tuple[str, ...]
     languages: tuple[str, ...]
     simulated: bool
-    runs_hash: str | None
+    runs_hash: str
     rows_by_study: Mapping[str, int]
     rows_by_source: Mapping[str, int]
 
@@ -54,7 +53,7 @@ class EvaluationSummary:
         n_queries, n_clusters: What the means are over.
         regrets: Method to its regret@1 and regret@3; None where it has none.
         against_random: Ranker minus random in regret@1: difference, low, high.
-        n_settings: Settings tried in each fold; None where that is not known.
+        n_settings: Settings tried in each fold.
     """
 
     protocol: str
@@ -62,7 +61,7 @@ class EvaluationSummary:
     n_clusters: int
     regrets: Mapping[str, tuple[float | None, float | None]]
     against_random: tuple[float | None, float | None, float | None]
-    n_settings: int | None = None
+    n_settings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ def summarise_evaluation(record: Mapping[str, Any]) -> EvaluationSummary:
         n_clusters=int(record["n_clusters"]),
         regrets={name: (row["regret@1"], row["regret@3"]) for name, row in rows.items()},
         against_random=(found["difference"], found["low"], found["high"]),
-        n_settings=record.get("search", {}).get("trials_per_fold"),
+        n_settings=int(record["search"]["trials_per_fold"]),
     )
 
 
@@ -129,9 +128,9 @@ def training_from_json(entry: Mapping[str, Any]) -> TrainingSummary:
         n_runs=int(entry["n_runs"]),
         encoder_by_study=dict(entry["encoder_by_study"]),
         simulated=bool(entry["simulated"]),
-        runs_hash=entry.get("runs_hash"),
-        rows_by_study=dict(entry.get("rows_by_study", {})),
-        rows_by_source=dict(entry.get("rows_by_source", {})),
+        runs_hash=str(entry["runs_hash"]),
+        rows_by_study=dict(entry["rows_by_study"]),
+        rows_by_source=dict(entry["rows_by_source"]),
         **lists,
     )
 
@@ -153,7 +152,7 @@ def provenance_from_json(entry: Mapping[str, Any]) -> Provenance:
             n_clusters=int(item["n_clusters"]),
             regrets={name: (pair[0], pair[1]) for name, pair in item["regrets"].items()},
             against_random=tuple(item["against_random"]),
-            n_settings=item.get("n_settings"),
+            n_settings=int(item["n_settings"]),
         )
         for item in entry["judged"]
     ]

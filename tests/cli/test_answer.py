@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.cli.answer import answer
+from metaselect.cli.rank_shown import answer
 
 
 def _entry(name, gain, chance):

@@ -1,6 +1,7 @@
 """What `metaselect doctor` says of a sound place, and of each thing that can be wrong."""
 
 import socket
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,24 @@ def test_every_library_that_the_package_asks_for_is_looked_at():
     assert not {"pytest", "ruff"} & set(found)  # those of developers are not
     assert found["numpy"].state == "ok"
     for item in found.values():
-        assert item.state == "ok" or "pip install 'metaselect[" in item.advice
+        assert item.state == "ok" or item.advice.startswith("pip install -c constraints.txt")
     assert check_python().state == "ok"
+
+
+def test_a_missing_library_is_brought_by_the_smallest_extra(monkeypatch):
+    real = metadata.version
+
+    def version(name):
+        if name.replace("_", "-") == "huggingface-hub":
+            raise metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = {item.name.replace("_", "-"): item for item in check_libraries()}["huggingface-hub"]
+    assert (found.state, found.advice) == (
+        "missing",
+        "pip install -c constraints.txt -e '.[hub]'",
+    )
 
 
 def test_a_missing_gpu_or_framework_is_no_fault():

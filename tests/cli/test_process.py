@@ -142,21 +142,40 @@ def test_a_hub_that_cannot_be_reached_is_one_line(place):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_grid_without_torch_says_what_to_install(tmp_path: Path) -> None:
-    grid = tmp_path / "grid.toml"
-    grid.write_text(
-        f'study = "own"\ndata = "{tmp_path.as_posix()}"\nseeds = [0]\n'
-        'encoders = [{ name = "e", path = "none" }]\n'
-        'intermediates = ["direct"]\ntargets = ["udpos"]\n'
-    )
+GRID = """
+study = "own"
+data = "."
+seeds = [0]
+encoders = [{ name = "e", path = "none" }]
+intermediates = ["direct"]
+targets = ["udpos"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "command"),
+    [
+        ("torch", "harness", "run grid.toml --out out"),
+        ("sqlalchemy", "store", "runs import runs.csv"),
+        ("sqlalchemy", "store", "ls studies --store sqlite:///runs.db"),
+        ("altair", "report", "report --out out"),
+        ("vl_convert", "report", "reproduce --out out"),
+    ],
+)
+def test_a_command_without_its_packages_says_what_to_install(
+    tmp_path: Path, module: str, extra: str, command: str
+) -> None:
+    (tmp_path / "grid.toml").write_text(GRID)
     script = (
-        "import sys; sys.modules['torch'] = None; "
-        f"sys.argv = ['metaselect', 'run', {str(grid)!r}, '--out', {str(tmp_path / 'out')!r}]; "
+        f"import sys; sys.modules[{module!r}] = None; "
+        f"sys.argv = {['metaselect', *command.split()]}; "
         "from metaselect.cli import main; main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
-    )
+        [sys.executable, "-c", script],
+        capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path,
+    )  # fmt: skip
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("pip install 'metaselect[harness]'.")
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.endswith(f"in a clone: pip install -c constraints.txt -e '.[{extra}]'")
+    assert not (tmp_path / "out").exists()

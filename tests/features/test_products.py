@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.features.base import Feature, World, compute
-from metaselect.features.products import product_of, products_of
+from metaselect.features.base import Feature, World, compute, product_of, products_of
 
 
 def _feature(name, *, group, key, low, high, values):

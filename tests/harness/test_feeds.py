@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from metaselect.errors import MetaselectError
 from metaselect.harness.grid import runner
-from metaselect.harness.grid.feeds import StoreFeed
+from metaselect.harness.grid.runner import StoreFeed
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import COLUMNS, check_runs
 from metaselect.runs.store import RunsStore

@@ -151,7 +151,7 @@ def test_dynamics_are_means_spreads_and_forgetting_by_row() -> None:
 
 def test_the_averaged_checkpoint_is_the_mean_of_evenly_spaced_snapshots() -> None:
     model = Counter(9)
-    snapshots = Snapshots([model], "average", 6, 3, english=None)
+    snapshots = Snapshots(list(model.parameters()), "average", 6, 3, english=None)
     for step in range(1, 7):
         model.weight.data[:] = float(step)
         snapshots.after(step)
@@ -162,7 +162,9 @@ def test_the_averaged_checkpoint_is_the_mean_of_evenly_spaced_snapshots() -> Non
 def test_the_best_english_checkpoint_is_the_first_of_the_best() -> None:
     model = Counter(9)
     scores = iter([0.2, 0.7, 0.7])
-    snapshots = Snapshots([model], "best-english", 3, 3, english=lambda: next(scores))
+    snapshots = Snapshots(
+        list(model.parameters()), "best-english", 3, 3, english=lambda: next(scores)
+    )
     for step in range(1, 4):
         model.weight.data[:] = float(step)
         snapshots.after(step)

@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from metaselect.errors import MetaselectError
+from metaselect.files import locked
 from tests.harness.commands import stages_done, start, wait_for_stages
 from tests.harness.grids import run_tiny, tiny_config
 
@@ -142,13 +145,17 @@ def kill_busiest_child(out: Path) -> None:
 def test_two_commands_do_not_work_in_one_folder(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    import fcntl
-
     out = tmp_path / "out"
-    (out / "work").mkdir(parents=True)
-    handle = os.open(out / "work", os.O_RDONLY)
-    fcntl.flock(handle, fcntl.LOCK_EX)
-
-    with pytest.raises(MetaselectError, match="Another run works in"):
-        run_tiny(tiny_config(encoder_folder, data_folder), out)
-    os.close(handle)
+    hold = (
+        "import sys; from pathlib import Path; from metaselect.files import locked\n"
+        "with locked(Path(sys.argv[1]), wait=True): print('held', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(out / "work")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as holder:  # type: ignore[call-overload]
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(MetaselectError, match="Another run works in"):
+            run_tiny(tiny_config(encoder_folder, data_folder), out)
+        holder.kill()  # the lock goes with it
+    with locked(out / "work", wait=False):
+        pass

@@ -21,39 +21,6 @@ from metaselect.runs.store import RunsStore
 
 MakeRuns = Callable[..., pd.DataFrame]
 
-OLD_TABLES = {  # written by hand, as metaselect made them before there were revisions
-    "sqlite": """
-        CREATE TABLE runs_schema (version INTEGER NOT NULL);
-        CREATE TABLE runs (
-            study TEXT NOT NULL, encoder TEXT NOT NULL, adaptation TEXT NOT NULL,
-            intermediate TEXT NOT NULL, target TEXT NOT NULL, language TEXT NOT NULL,
-            metric TEXT NOT NULL, score DOUBLE NOT NULL, seed BIGINT NOT NULL,
-            source TEXT NOT NULL, extra TEXT,
-            PRIMARY KEY
-                (study, target, language, intermediate, encoder, adaptation, metric, seed)
-        ) WITHOUT ROWID
-    """,
-    "postgresql": """
-        CREATE TABLE runs_schema (version INTEGER NOT NULL);
-        CREATE TABLE runs (
-            study TEXT COLLATE "C" NOT NULL, encoder TEXT COLLATE "C" NOT NULL,
-            adaptation TEXT COLLATE "C" NOT NULL, intermediate TEXT COLLATE "C" NOT NULL,
-            target TEXT COLLATE "C" NOT NULL, language TEXT COLLATE "C" NOT NULL,
-            metric TEXT COLLATE "C" NOT NULL, score DOUBLE PRECISION NOT NULL,
-            seed BIGINT NOT NULL, source TEXT COLLATE "C" NOT NULL, extra TEXT,
-            PRIMARY KEY
-                (study, target, language, intermediate, encoder, adaptation, metric, seed)
-        )
-    """,
-}
-OLD_ROWS = """
-    INSERT INTO runs_schema VALUES (1);
-    INSERT INTO runs VALUES
-        ('ours', 'xlmr', 'finetune', 'direct', 'xnli', 'sw', 'accuracy', 0.5, 0, 'hand', NULL),
-        ('ours', 'xlmr', 'finetune', 'mnli', 'xnli', 'sw', 'accuracy', 0.75, 0, '',
-         '{"elapsed_s": 12.5}')
-"""
-
 SECOND = """
 import sqlalchemy as sa
 from alembic import op
@@ -79,12 +46,10 @@ print("opened")
 
 
 @pytest.fixture
-def old_store(store_url: str) -> str:
-    """The URL of a store with two runs, made before there were revisions."""
-    engine = _engine(store_url)
-    with engine.begin() as connection:
-        for statement in f"{OLD_TABLES[engine.dialect.name]};{OLD_ROWS}".split(";"):
-            connection.exec_driver_sql(statement)
+def old_store(store_url: str, make_runs: MakeRuns) -> str:
+    """The URL of a store of schema 1 with two runs."""
+    table = check_runs(make_runs(("direct", 0, 0.5), ("mnli", 0, 0.75)), percent=False)
+    RunsStore(store_url).add(table)
     return store_url
 
 
@@ -122,72 +87,28 @@ def test_the_revisions_lead_to_the_tables_that_the_code_names(store_url: str) ->
         assert context.get_current_revision() == f"{SCHEMA:04d}"
         orders = sa.inspect(connection).get_pk_constraint("runs")["constrained_columns"]
     assert orders == list(database.ORDER)
-    assert _rows(store_url, "SELECT version FROM runs_schema") == [(SCHEMA,)]
-
-
-def test_revision_1_is_the_schema_before_there_were_revisions(store_url: str) -> None:
-    kind = sa.make_url(store_url).get_backend_name()
-    kept = {"sqlite": "SELECT sql FROM sqlite_master WHERE name = 'runs'"}.get(
-        kind,
-        "SELECT column_name, data_type, collation_name, is_nullable "
-        "FROM information_schema.columns WHERE table_name = 'runs' "
-        "AND table_schema = current_schema() ORDER BY ordinal_position",
-    )
-    RunsStore(store_url)
-    made = _rows(store_url, kept)
-    for table in ("runs", "runs_schema"):
-        _drop(store_url, table)
-    with _engine(store_url).begin() as connection:
-        for statement in OLD_TABLES[kind].split(";"):
-            connection.exec_driver_sql(statement)
-    assert _words(made) == _words(_rows(store_url, kept))
-
-
-def _drop(url: str, table: str) -> None:
-    with _engine(url).begin() as connection:
-        connection.exec_driver_sql(f"DROP TABLE {table}")
-
-
-def _words(rows: list[tuple[object, ...]]) -> list[str]:
-    """Rows as text without blanks, which SQLite keeps as they were typed."""
-    return ["".join(str(row).replace("\\n", "").replace("\\t", "").split()) for row in rows]
-
-
-@pytest.mark.parametrize("make", [True, False])
-def test_an_old_store_of_this_schema_is_read_and_not_written_to(old_store: str, make: bool) -> None:
-    found = RunsStore(old_store, make=make).read()
-    assert found["score"].tolist() == [0.5, 0.75]
-    assert found["elapsed_s"].tolist()[1] == 12.5
-    assert _tables(old_store) == {"runs", "runs_schema"}
 
 
 @pytest.mark.parametrize("make", [True, False])
 def test_an_older_store_is_upgraded_and_keeps_every_row(
-    old_store: str, with_second: Path, make: bool, make_runs: MakeRuns
+    old_store: str, with_second: Path, make: bool
 ) -> None:
     before = _rows(old_store, "SELECT * FROM runs ORDER BY score")
     open_database(old_store, make=make, migrations=with_second)
     after = _rows(old_store, "SELECT * FROM runs ORDER BY score")
     assert after == [(*row, "none") for row in before]
     assert _rows(old_store, f"SELECT * FROM {REVISION_TABLE}") == [("0002",)]
-    assert _rows(old_store, "SELECT * FROM runs_schema") == [(2,)]
 
 
-def test_a_store_made_by_a_revision_is_upgraded_from_there(
-    store_url: str, with_second: Path, make_runs: MakeRuns
-) -> None:
-    store = RunsStore(store_url)
-    table = check_runs(make_runs(("direct", 0, 0.1), ("mnli", 0, 0.2)), percent=False)
-    store.add(table)
+def test_an_upgraded_store_is_not_upgraded_again(old_store: str, with_second: Path) -> None:
     for _ in range(2):  # the second time there is nothing to do
-        open_database(store_url, make=True, migrations=with_second)
-    assert _rows(store_url, "SELECT score, note FROM runs") == [(0.1, "none"), (0.2, "none")]
-    assert _rows(store_url, "SELECT * FROM notes") == [("once",)]
+        open_database(old_store, make=True, migrations=with_second)
+    assert _rows(old_store, "SELECT * FROM notes") == [("once",)]
 
 
 def test_a_new_store_goes_through_every_revision(store_url: str, with_second: Path) -> None:
     open_database(store_url, make=True, migrations=with_second)
-    assert _rows(store_url, "SELECT * FROM runs_schema") == [(2,)]
+    assert _rows(store_url, f"SELECT * FROM {REVISION_TABLE}") == [("0002",)]
     assert "notes" in _tables(store_url)
 
 
@@ -240,7 +161,7 @@ def test_an_upgrade_that_fails_half_way_leaves_the_store_as_it_was(
     with pytest.raises(raised, match=line) as error:
         open_database(old_store, make=False, migrations=broken)
     assert "\n" not in str(error.value)
-    assert _tables(old_store) == {"runs", "runs_schema"}
+    assert _tables(old_store) == {"runs", REVISION_TABLE}
     assert _rows(old_store, "SELECT * FROM runs ORDER BY score") == before
     assert len(RunsStore(old_store, make=False).read()) == 2
 

@@ -144,7 +144,7 @@ def test_a_newer_store_asks_for_an_update(store_url: str) -> None:
     RunsStore(store_url)
     engine = sa.create_engine(store_url, poolclass=sa.NullPool)
     with engine.begin() as connection:
-        connection.execute(sa.text("UPDATE runs_schema SET version = 99"))
+        connection.execute(sa.text("UPDATE runs_revision SET version_num = '0099'"))
     with pytest.raises(MetaselectError, match="update metaselect"):
         RunsStore(store_url)
 
@@ -206,7 +206,7 @@ def test_a_server_that_is_not_there_is_one_line_without_the_password() -> None:
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    with pytest.raises(MetaselectError, match=r"metaselect\[postgresql\]"):
+    with pytest.raises(MetaselectError, match=r"pip install .* '\.\[postgresql\]'"):
         RunsStore("postgresql+psycopg://127.0.0.1:1/runs")
 
 

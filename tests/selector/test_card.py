@@ -80,12 +80,12 @@ def test_an_evaluation_is_told_in_points(training, predictors):
 
 
 def test_evaluations_with_other_methods_share_one_table(training, predictors):
-    other = replace(JUDGED, protocol="family", regrets={"size": (0.02, 0.01)}, n_settings=None)
+    other = replace(JUDGED, protocol="family", regrets={"size": (0.02, 0.01)}, n_settings=5)
     text = card_text(training, predictors, Provenance(evaluations=(JUDGED, other)))
     assert "| target | 9 in 3 | 20 | 5.00 / 3.00 | – / – | 1.25 / – | -3.75 (-5.00 to -1.00) |" in (
         text
     )
-    assert "| family | 9 in 3 | ? | – / – | 2.00 / 1.00 | – / – | -3.75 (-5.00 to -1.00) |" in text
+    assert "| family | 9 in 3 | 5 | – / – | 2.00 / 1.00 | – / – | -3.75 (-5.00 to -1.00) |" in text
 
 
 def test_names_of_users_never_become_markup_or_yaml(training, predictors):
@@ -110,8 +110,3 @@ def test_names_of_users_never_become_markup_or_yaml(training, predictors):
 def test_a_licence_is_an_identifier(licence):
     with pytest.raises(MetaselectError, match="A licence is an identifier such as"):
         Provenance(licence=licence)
-
-
-def test_a_predictor_of_before_cards_says_that_nothing_was_recorded(training, predictors):
-    old = replace(training, runs_hash=None, rows_by_study={}, rows_by_source={})
-    assert "hash of the table not recorded" in card_text(old, predictors, Provenance())

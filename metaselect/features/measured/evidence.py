@@ -6,10 +6,11 @@ from metaselect.features.measured.labelled import Floats, class_codes, matrix, o
 
 _EPSILON = 1e-5  # the reference adds it to both denominators
 _SPREAD = 1e-9  # least over largest eigenvalue down to which a Gram matrix is within 1e-7
-_STEPS: dict[bool, tuple[int, float]] = {False: (11, 1e-3), True: (1000, 1e-8)}
+_STEPS = 11  # at most, and
+_TOLERANCE = 1e-3  # of the ratio of precisions: both are the reference's
 
 
-def logme(features: np.ndarray, labels: np.ndarray, *, exact: bool = False) -> float:
+def logme(features: np.ndarray, labels: np.ndarray) -> float:
     """Log of the maximum evidence of labels given features, in nats an item; higher is better.
 
     Each class against the rest (or the values themselves, for float `labels`) is a linear
@@ -19,14 +20,11 @@ def logme(features: np.ndarray, labels: np.ndarray, *, exact: bool = False) -> f
     The authors' code stops after at most 11 steps of its fixed-point iteration (or a change below
     0.1 %), often before the maximum where features are many or labels are noise. Where features
     have more dimensions than items, it also leaves (n_dims - n_items) / 2 times the log of the
-    prior's precision in the score. `exact` iterates to the maximum and takes the whole
-    determinant: the evidence as the paper defines it, comparable between encoders of different
-    width, and unchanged by columns of zeros.
+    prior's precision in the score: do not compare encoders of different width. We keep both.
 
     Args:
         features: Shape (n_items, n_dims), finite, not centred here.
         labels: Shape (n_items,). Integers or booleans are classes; floats are values to regress.
-        exact: False agrees with the published code, True with the published definition.
 
     Returns:
         Mean over classes; any real number, comparable between encoders on the same items only.
@@ -56,7 +54,7 @@ def logme(features: np.ndarray, labels: np.ndarray, *, exact: bool = False) -> f
     shape: tuple[int, int] = (values.shape[0], values.shape[1])
     outside = np.maximum((targets**2).sum(axis=0) - projected.sum(axis=0), 0.0)
     found = [
-        _evidence(spectrum, projected[:, column], float(outside[column]), shape, exact=exact)
+        _evidence(spectrum, projected[:, column], float(outside[column]), shape)
         for column in range(targets.shape[1])
     ]
     return float(np.mean(found))
@@ -93,9 +91,7 @@ def _decompose(values: Floats, targets: Floats) -> tuple[Floats, Floats]:
     return singular**2, (left.T @ targets) ** 2
 
 
-def _evidence(
-    spectrum: Floats, projected: Floats, outside: float, shape: tuple[int, int], *, exact: bool
-) -> float:
+def _evidence(spectrum: Floats, projected: Floats, outside: float, shape: tuple[int, int]) -> float:
     """Log evidence an item of one column.
 
     Args:
@@ -103,12 +99,10 @@ def _evidence(
         projected: Squares of the column along the left singular vectors, same shape.
         outside: Square of its part that no feature reaches.
         shape: n_items, n_dims.
-        exact: As in `logme`.
     """
     n_items, n_dims = shape
-    n_steps, tolerance = _STEPS[exact]
     alpha, beta = 1.0, 1.0  # precisions of the prior and of the noise
-    for _ in range(n_steps):
+    for _ in range(_STEPS):
         ratio = alpha / beta
         kept = spectrum + ratio
         n_effective = float((spectrum / kept).sum())
@@ -116,12 +110,11 @@ def _evidence(
         residual = float((projected * (ratio / kept) ** 2).sum()) + outside
         alpha = n_effective / (weights + _EPSILON)
         beta = max(n_items - n_effective, np.finfo(np.float64).tiny) / (residual + _EPSILON)
-        if abs(alpha / beta - ratio) <= tolerance * ratio:
+        if abs(alpha / beta - ratio) <= _TOLERANCE * ratio:
             break
-    counted = n_dims if not exact else len(spectrum)
     return (
         float(
-            counted / 2 * np.log(alpha)
+            n_dims / 2 * np.log(alpha)
             + n_items / 2 * np.log(beta)
             - np.log(alpha + beta * spectrum).sum() / 2
             - beta * residual / 2

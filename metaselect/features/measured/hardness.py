@@ -1,4 +1,4 @@
-"""Difficulty of a task from numbers about it: entropies, information, errors, residuals.
+"""Difficulty of a task from numbers about it: entropies, errors, residuals.
 
 The code length by a probe is in `probes`, the Rasch model in `rasch`; confidence, variability,
 correctness and forgetting over training are in `harness.dynamics`.
@@ -35,41 +35,6 @@ def label_entropy(labels: np.ndarray) -> float:
     _, counts = np.unique(given, return_counts=True)
     shares = counts / counts.sum()
     return float(-(shares * np.log2(shares)).sum()) + 0.0  # no -0.0
-
-
-def v_information(
-    log2_probabilities_with_input: np.ndarray, log2_probabilities_null: np.ndarray
-) -> float:
-    """Usable information of inputs about labels in bits a label; higher is easier.
-
-    Args:
-        log2_probabilities_with_input: Of each item's gold label by a model that sees the item,
-            shape (n_items,), at most 0, finite, on items it was not trained on.
-        log2_probabilities_null: The same by a model trained without inputs.
-
-    Returns:
-        Mean pointwise V-information; below 0 where inputs misled the model, near the label
-        entropy where it is sure and right.
-
-    Raises:
-        ValueError: Shapes differ, no item, NaN or infinite values, or values above 0 (log2 of a
-            probability is not).
-
-    Source:
-        Ethayarajh et al. 2022 (2110.08420), equations 4 and 5.
-
-    Example:
-        >>> v_information(np.array([-0.5, -0.5]), np.array([-1.0, -2.0]))
-        1.0
-    """
-    informed = np.asarray(log2_probabilities_with_input, np.float64)
-    null = np.asarray(log2_probabilities_null, np.float64)
-    if informed.shape != null.shape or informed.ndim != 1 or not informed.size:
-        raise ValueError(f"need two 1-d arrays alike, got {informed.shape} and {null.shape}")
-    both = np.concatenate([informed, null])
-    if not np.isfinite(both).all() or both.max() > 1e-9:  # rounding may pass 0
-        raise ValueError("log2 probabilities must be finite and at most 0")
-    return float((informed - null).mean())
 
 
 def chance_corrected_error(accuracy: float, *, chance: float) -> float:

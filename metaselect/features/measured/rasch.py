@@ -21,12 +21,10 @@ class RaschFit:
         difficulty: Of each item in logits, shape (n_items,); higher is harder. 0 is solved half
             of the time (above guessing) by the average model.
         ability: Of each model in logits, shape (n_models,); higher is better.
-        mean_difficulty: Mean over items.
     """
 
     difficulty: Floats
     ability: Floats
-    mean_difficulty: float
 
 
 def rasch(responses: np.ndarray, *, guessing: float | np.ndarray) -> RaschFit:
@@ -76,7 +74,7 @@ def rasch(responses: np.ndarray, *, guessing: float | np.ndarray) -> RaschFit:
         options={"maxiter": 5000, "maxfun": 10000, "gtol": _TOLERANCE, "ftol": 0.0},
     ).x
     ability, difficulty = found[:n_models], found[n_models:]
-    return RaschFit(difficulty, ability, float(difficulty.mean()))
+    return RaschFit(difficulty, ability)
 
 
 def _floor(guessing: float | np.ndarray, n_items: int) -> Floats:

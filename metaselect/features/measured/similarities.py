@@ -1,27 +1,8 @@
-"""How alike two tasks are by their texts, their gradients and their words; higher is more alike."""
-
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
+"""How alike two tasks are by their texts and their gradients; higher is more alike."""
 
 import numpy as np
 
 from metaselect.features.measured.labelled import Floats
-
-Token = TypeVar("Token", bound=Hashable)
-
-
-@dataclass(frozen=True, slots=True)
-class VocabularyOverlap:
-    """Overlap of two vocabularies, each in [0, 1].
-
-    Attributes:
-        types: Jaccard index of the sets of tokens: shared over all.
-        weighted: Sum of the smaller over sum of the larger relative frequency of each token.
-    """
-
-    types: float
-    weighted: float
 
 
 def text_similarity(mean_a: np.ndarray, mean_b: np.ndarray) -> float:
@@ -74,42 +55,6 @@ def fisher_similarity(fisher_a: np.ndarray, fisher_b: np.ndarray) -> float:
     if min(first.min(), second.min()) < 0:
         raise ValueError("a Fisher diagonal is at least 0 everywhere, got a negative value")
     return _cosine(first, second)
-
-
-def vocabulary_overlap(
-    counts_a: Mapping[Token, int], counts_b: Mapping[Token, int]
-) -> VocabularyOverlap:
-    """Overlap of two corpora's tokens, by types and by relative frequencies.
-
-    Args:
-        counts_a: Times that each token occurs in one corpus, at least 0, not all 0.
-        counts_b: The other's; the sizes of the corpora need not agree.
-
-    Raises:
-        ValueError: A count is negative, or a corpus has no tokens.
-
-    Source:
-        Jaccard index of types as in LangRank (Lin et al. 2019) and LITMUS; weighted as Ružička's
-        index.
-
-    Example:
-        >>> vocabulary_overlap({"a": 2, "b": 2}, {"b": 1, "c": 1}).types
-        0.3333333333333333
-    """
-    for counts in (counts_a, counts_b):
-        if min(counts.values(), default=0) < 0:
-            raise ValueError(f"counts must be at least 0, got {min(counts.values())}")
-        if not any(counts.values()):
-            raise ValueError("a corpus has no tokens: its counts are empty or all 0")
-    tokens = list(dict.fromkeys([*counts_a, *counts_b]))
-    first = np.array([counts_a.get(token, 0) for token in tokens], dtype=np.float64)
-    second = np.array([counts_b.get(token, 0) for token in tokens], dtype=np.float64)
-    shared, either = (first > 0) & (second > 0), (first > 0) | (second > 0)
-    first, second = first / first.sum(), second / second.sum()
-    return VocabularyOverlap(
-        types=int(shared.sum()) / int(either.sum()),
-        weighted=float(np.minimum(first, second).sum() / np.maximum(first, second).sum()),
-    )
 
 
 def _pair(vector_a: np.ndarray, vector_b: np.ndarray) -> tuple[Floats, Floats]:

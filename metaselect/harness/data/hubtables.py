@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from metaselect.catalogue.tasks import Hub, TaskCard
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, first_line
 from metaselect.harness.data.downloads import check_downloads
 
 if TYPE_CHECKING:
@@ -96,13 +96,13 @@ def _loaded(hub: Hub, config: str | None, split: str) -> "Dataset":
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         check_downloads(hub.id, kind="dataset")  # a broken file is named, and fetched again
         first = error
-    tried = [f"its configuration: {_first_line(first)}"]
+    tried = [f"its configuration: {first_line(first)}"]
     for revision, what in ((hub.revision, "its files by folder"), (CONVERTED, CONVERTED)):
         try:
             return _by_folder(hub, config, split, commit_of(hub.id, revision))
         except (OSError, ValueError, datasets.exceptions.DatasetsError, MetaselectError) as error:
             check_downloads(hub.id, kind="dataset")
-            tried.append(f"{what}: {_first_line(error)}")
+            tried.append(f"{what}: {first_line(error)}")
     raise MetaselectError(
         f"The hub's {hub.id} ({config}, {split}) cannot be read. Tried {'; '.join(tried)}"
     ) from first
@@ -170,10 +170,6 @@ def _suffix(name: str) -> str | None:
     """The ending of a data file's name, packed or not; None for other files."""
     plain = PurePosixPath(name.removesuffix(".gz"))
     return plain.suffix if plain.suffix in (*_BUILDERS, _TABS) else None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _speaks(value: str, code: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from metaselect.catalogue.cache import cache_folder
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, first_line
 from metaselect.files import is_inside, locked, replacing, sha256_of, write_json
 
 HUB = "hub"
@@ -64,7 +64,7 @@ def mirrored(url: str) -> Path:
         except ImportError as error:
             raise MetaselectError(f"{_shown(url)}: {error}.") from error
         except Exception as error:  # each file system's library has errors of its own
-            raise MetaselectError(f"{_shown(url)} cannot be read: {_first_line(error)}") from error
+            raise MetaselectError(f"{_shown(url)} cannot be read: {first_line(error)}") from error
 
 
 def version_of(url: str) -> str:
@@ -153,7 +153,3 @@ def _check_room(url: str, folder: Path, n_bytes: int) -> None:
 def _shown(url: str) -> str:
     """The URL without a user's name and password."""
     return re.sub(r"://[^/@]*@", "://***@", url)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

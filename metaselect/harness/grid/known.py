@@ -24,7 +24,7 @@ from metaselect.runs.schema import COLUMNS
 STAGE = "stage"
 """Column of the key of the scoring that made a row, or of a training."""
 
-_RUN = ("study", "encoder", "adaptation", "intermediate", "target", "seed")
+RUN = ("study", "encoder", "adaptation", "intermediate", "target", "seed")
 _RESULT = ("english_dev", "n_steps", "n_examples", "final_loss")
 _NAMES = ("encoder", "adaptation", "label", "task", "seed", STAGE)
 
@@ -93,7 +93,7 @@ def read_known(places: Sequence[Path], plan: GridPlan) -> Known:
     known = Known(n_cells=sum(len(_languages(plan, run.score_key)) for run in plan.runs))
     if not places:
         return known
-    cells = {tuple(str(getattr(run, name)) for name in _RUN) for run in plan.runs}
+    cells = {tuple(str(getattr(run, name)) for name in RUN) for run in plan.runs}
     for place in places:
         path = _table_in(place)
         _add_rows(known, read_runs(path), plan, cells, path)
@@ -149,7 +149,7 @@ def _add_rows(
     required = {column.name for column in COLUMNS}
     extras = [name for name in table.columns if name not in required and name != STAGE]
     keys = table[STAGE].fillna("").astype(str) if STAGE in table else [""] * len(table)
-    runs = zip(*(table[name].astype(str) for name in _RUN), strict=True)
+    runs = zip(*(table[name].astype(str) for name in RUN), strict=True)
     others = zip(*(_cells(table[name]) for name in extras), strict=True) if extras else None
     rows = zip(keys, runs, table["language"], table["score"], strict=True)
     for key, run, language, score in rows:

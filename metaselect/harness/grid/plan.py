@@ -16,7 +16,6 @@ from metaselect.harness.grid.stages import (
     UNTRAINED,
     ExtraSteps,
     Naming,
-    ScoreStage,
     Stage,
     Teaching,
     TrainStage,
@@ -303,8 +302,3 @@ def training_card(card: TaskCard, catalogue: Catalogue, corpora: Corpora) -> Tas
 def stage_parents(stage: Stage) -> tuple[str, ...]:
     """Keys of the stages whose weights a stage needs."""
     return () if stage.parent is None else (stage.parent,)
-
-
-def scored_languages(stage: Stage) -> int:
-    """Languages of a scoring; 0 for a training."""
-    return len(stage.languages) if isinstance(stage, ScoreStage) else 0

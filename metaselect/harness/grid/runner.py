@@ -6,9 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
+
+from metaselect.errors import MetaselectError
 from metaselect.files import write_json, write_text
 from metaselect.harness.grid.executors import Executor, Finished, InProcess, stopping_on_interrupt
-from metaselect.harness.grid.feeds import StoreFeed
 from metaselect.harness.grid.forecast import known_times
 from metaselect.harness.grid.heartbeat import repeating
 from metaselect.harness.grid.known import Known, take_over
@@ -38,6 +40,36 @@ TABLE_EVERY_S = 60.0
 WATCH_EVERY_S = 60.0
 """Seconds between lines about the stages under way."""
 _RARELY = 20  # times as long as a rewrite takes: a large grid's table is written less often
+
+
+class StoreFeed:
+    """Brings a grid's runs to a store again and again; what is there already stays as it is.
+
+    While the store is away runs wait in the results folder, and the next feed brings them: a grid
+    never stops for its store.
+
+    Args:
+        url: As `RunsStore` takes it.
+
+    Raises:
+        MetaselectError: The store cannot be used at the start.
+    """
+
+    def __init__(self, url: str) -> None:
+        from metaselect.runs.store import RunsStore
+
+        self._store = RunsStore(url)
+        self.fault: str | None = None
+        """Why the last feed failed; None where it did not."""
+
+    def feed(self, runs: pd.DataFrame) -> None:
+        """Bring what the store lacks of a runs table, or keep the fault."""
+        try:
+            self._store.add(runs)
+        except MetaselectError as error:
+            self.fault = " ".join(str(error).split("\n")[:2])
+        else:
+            self.fault = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

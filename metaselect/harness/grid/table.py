@@ -9,14 +9,13 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MetaselectError
-from metaselect.harness.grid.known import STAGE
+from metaselect.harness.grid.known import RUN, STAGE
 from metaselect.harness.grid.plan import GridPlan, Run
 from metaselect.harness.grid.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.grid.workfolder import KNOWN, WorkFolder
 from metaselect.runs.gains import TRAIN_EXAMPLES
 
 SOURCE = "metaselect run"
-_RUN = ("study", "encoder", "adaptation", "intermediate", "target", "seed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,11 @@ def check_covers(plan: GridPlan, path: Path) -> None:
         MetaselectError: The table has runs that the plan does not make.
     """
     try:
-        there = pd.read_csv(path, usecols=list(_RUN), dtype=str, keep_default_na=False)
+        there = pd.read_csv(path, usecols=list(RUN), dtype=str, keep_default_na=False)
     except (FileNotFoundError, ValueError):  # none yet, or one that nobody could use
         return
-    made = {tuple(str(getattr(run, name)) for name in _RUN) for run in plan.runs}
-    found = set(map(tuple, there[list(_RUN)].itertuples(index=False)))
+    made = {tuple(str(getattr(run, name)) for name in RUN) for run in plan.runs}
+    found = set(map(tuple, there[list(RUN)].itertuples(index=False)))
     if found - made:
         raise MetaselectError(
             f"{path.parent} holds {len(found - made)} runs that this grid does not make (such as "

@@ -6,6 +6,7 @@ tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
 running/<key>.json  how far a stage under way is
 probed_s.json       seconds by stage, as a dry run's probe found them
+lock                held by the process that works here
 
 Nothing is taken on trust: a manifest holds the hashes of a stage's files and weights, and what has
 changed since (a bad disk, a careless hand) counts as not there, and is made again.
@@ -216,7 +217,7 @@ def exclusive(root: Path) -> Iterator[None]:
     with ExitStack() as held:
         try:
             held.enter_context(locked(root, wait=False))
-        except BlockingIOError as error:
+        except TimeoutError as error:
             raise MetaselectError(
                 f"Another run works in {root}: wait for it or stop it."
             ) from error

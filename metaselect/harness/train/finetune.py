@@ -15,7 +15,6 @@ from metaselect.harness.recipe import Machine, Recipe
 from metaselect.harness.train.dynamics import DynamicsLog
 from metaselect.harness.train.heads.base import BatchResult, Head
 from metaselect.harness.train.inference import autocast, padded_batch, to_tensors
-from metaselect.harness.train.optimizer import make_optimizer, trainable
 from metaselect.harness.train.snapshots import Snapshots
 
 CHECK_EVERY = 25
@@ -125,12 +124,11 @@ def finetune(
     """
     steps = leg_steps([leg.encoded for leg in legs], recipe)
     n_steps = sum(steps)
-    parameters = trainable([leg.model for leg in legs])
-    optimizer, schedule = make_optimizer(parameters, recipe, n_steps)
+    parameters = _trainable([leg.model for leg in legs])
+    optimizer, schedule = _make_optimizer(parameters, recipe, n_steps)
     snapshots = Snapshots(
-        [leg.model for leg in legs], recipe.checkpoint, n_steps, recipe.n_snapshots,
-        english=hooks.english,
-    )  # fmt: skip
+        parameters, recipe.checkpoint, n_steps, recipe.n_snapshots, english=hooks.english
+    )
     stepper = _Stepper(legs, recipe, tokenizer, machine)
     torch.manual_seed(seed)
     batches = _batches(legs, steps, recipe, np.random.default_rng(seed))
@@ -148,6 +146,32 @@ def finetune(
         hooks.on_step(step + 1, n_steps)
     snapshots.finish()
     return stepper.training()
+
+
+def _trainable(models: Sequence[torch.nn.Module]) -> list[torch.nn.Parameter]:
+    """Trainable parameters of some models, the shared ones once."""
+    unique = {id(p): p for model in models for p in model.parameters() if p.requires_grad}
+    return list(unique.values())
+
+
+def _make_optimizer(
+    parameters: Sequence[torch.nn.Parameter], recipe: Recipe, n_steps: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    """Fused AdamW, linear warm-up and decay; biases and norms (vectors) do not decay."""
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, eps=1e-8, fused=True)
+    n_warm = round(recipe.warmup * n_steps)
+
+    def scale(step: int) -> float:
+        if step < n_warm:
+            return (step + 1) / n_warm
+        return max(0.0, (n_steps - step) / max(1, n_steps - n_warm))
+
+    return optimizer, torch.optim.lr_scheduler.LambdaLR(optimizer, scale)
 
 
 class _Stepper:

@@ -9,22 +9,21 @@ from collections.abc import Callable, Sequence
 import torch
 
 from metaselect.harness.recipe import Checkpoint
-from metaselect.harness.train.optimizer import trainable
 
 
 class Snapshots:
-    """Takes evenly spaced snapshots of some models and settles them into one at the end."""
+    """Takes evenly spaced snapshots of some weights and settles them into one at the end."""
 
     def __init__(
         self,
-        models: Sequence[torch.nn.Module],
+        parameters: Sequence[torch.nn.Parameter],
         checkpoint: Checkpoint,
         n_steps: int,
         n_snapshots: int,
         *,
         english: Callable[[], float] | None,
     ) -> None:
-        self._parameters = trainable(models)
+        self._parameters = parameters
         self._checkpoint, self._english = checkpoint, english
         count = min(n_snapshots, n_steps)
         self._steps = {round(n_steps * (i + 1) / count) for i in range(count)}
@@ -45,7 +44,7 @@ class Snapshots:
                 self._best, self._kept = score, _copies(self._parameters)
 
     def finish(self) -> None:
-        """Put the settled weights into the models."""
+        """Put the settled weights in place."""
         if not self._kept:
             return
         with torch.no_grad():

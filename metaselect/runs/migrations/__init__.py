@@ -26,14 +26,13 @@ def newest(folder: Path) -> int:
     return max(int(path.stem.removeprefix(_PREFIX)) for path in folder.glob(f"{_PREFIX}*.py"))
 
 
-def upgrade(connection: "Connection", folder: Path, *, current: int | None) -> None:
+def upgrade(connection: "Connection", folder: Path) -> None:
     """Run the revisions that a store lacks, inside the transaction that is open.
 
     Args:
         connection: In a transaction that keeps other writers waiting; an error in a revision is
             raised as it is, for that transaction to undo everything.
         folder: Of revisions.
-        current: The store's schema; None where there are no tables yet.
     """
     from alembic.operations import Operations
     from alembic.runtime.migration import MigrationContext
@@ -47,7 +46,5 @@ def upgrade(connection: "Connection", folder: Path, *, current: int | None) -> N
     context = MigrationContext.configure(
         connection, opts={"fn": missing, "version_table": REVISION_TABLE}
     )
-    if current is not None and not context.get_current_heads():  # made before there were revisions
-        context.stamp(scripts, f"{current:04d}")
     with _TURN, Operations.context(context):
         context.run_migrations()

@@ -1,4 +1,4 @@
-"""Schema 1: a row for each run, and the schema's version as metaselect first kept it."""
+"""Schema 1: a row for each run."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,9 +14,7 @@ _KEY = (
 
 
 def upgrade() -> None:
-    """Make both tables."""
-    version = op.create_table("runs_schema", sa.Column("version", sa.Integer, nullable=False))
-    op.bulk_insert(version, [{"version": 1}])
+    """Make the table."""
     op.create_table(
         "runs",
         *(sa.Column(name, _text(), nullable=False) for name in _TEXTS),

@@ -7,7 +7,6 @@ from metaselect.features.measured.hardness import (
     chance_corrected_error,
     label_entropy,
     partialled_out,
-    v_information,
 )
 
 
@@ -21,28 +20,6 @@ def test_entropy_of_labels_in_bits():
 def test_entropy_needs_whole_numbers(labels):
     with pytest.raises(ValueError, match="whole numbers"):
         label_entropy(labels)
-
-
-def test_information_is_the_mean_of_what_the_input_adds():
-    # -1 - -2 = 1, -3 - -1 = -2: mean -1/2, an input that misled
-    assert v_information(np.array([-1.0, -3.0]), np.array([-2.0, -1.0])) == -0.5
-    assert v_information(np.zeros(4), np.full(4, -1.0)) == 1.0  # sure and right, of one bit
-
-
-@pytest.mark.parametrize(
-    ("informed", "null", "words"),
-    [
-        ([-1.0], [-1.0, -1.0], "alike"),
-        ([], [], "alike"),
-        ([[-1.0]], [[-1.0]], "alike"),
-        ([-np.inf], [-1.0], "finite"),
-        ([np.nan], [-1.0], "finite"),
-        ([0.5], [-1.0], "at most 0"),
-    ],
-)
-def test_what_is_not_log_probabilities_is_refused(informed, null, words):
-    with pytest.raises(ValueError, match=words):
-        v_information(np.array(informed), np.array(null))
 
 
 def test_error_is_measured_from_chance():

@@ -4,7 +4,6 @@ import pytest
 from metaselect.features.measured.similarities import (
     fisher_similarity,
     text_similarity,
-    vocabulary_overlap,
 )
 
 
@@ -41,33 +40,3 @@ def test_what_has_no_direction_is_refused(similarity):
 def test_a_fisher_diagonal_is_not_negative():
     with pytest.raises(ValueError, match="negative"):
         fisher_similarity(np.ones(2), np.array([1.0, -1.0]))
-
-
-def test_vocabularies_overlap_by_types_and_by_shares():
-    # shared b of a, b, c; shares a 1/2, b 1/2 and b 3/4, c 1/4: (1/2) / (1/2 + 3/4 + 1/4)
-    found = vocabulary_overlap({"a": 2, "b": 2}, {"b": 3, "c": 1})
-    assert found.types == pytest.approx(1 / 3)
-    assert found.weighted == pytest.approx(1 / 3)
-    skewed = vocabulary_overlap({"a": 9, "b": 1}, {"a": 1, "b": 9})
-    assert skewed.types == 1.0
-    assert skewed.weighted == pytest.approx(0.2 / 1.8)
-
-
-def test_the_size_of_the_corpus_does_not_matter():
-    small, large = {1: 2, 2: 3, 3: 5}, {1: 200, 2: 300, 3: 500}
-    assert vocabulary_overlap(small, large).weighted == pytest.approx(1.0)
-    assert vocabulary_overlap(small, {4: 1}).weighted == 0.0
-
-
-def test_tokens_that_never_occur_are_no_types():
-    found = vocabulary_overlap({"a": 1, "b": 0}, {"a": 2, "c": 0})
-    assert found.types == 1.0
-
-
-@pytest.mark.parametrize(
-    ("counts", "words"), [({}, "no tokens"), ({"a": 0}, "no tokens"), ({"a": -1}, "at least 0")]
-)
-def test_counts_without_tokens_are_refused(counts, words):
-    for pair in [(counts, {"a": 1}), ({"a": 1}, counts)]:
-        with pytest.raises(ValueError, match=words):
-            vocabulary_overlap(*pair)
