@@ -167,8 +167,8 @@ def evaluate_folds(
 
 def combine_folds(
     results: Sequence[FoldResult], choice: int, rules: Sequence[str], plan: FoldPlan
-) -> EvaluationResult | None:
-    """Combine all folds for one value of `with_direct`; None where no query has two candidates.
+) -> EvaluationResult:
+    """Combine all folds for one value of `with_direct` that leaves a query with two candidates.
 
     Args:
         results: Main folds first, then folds that only cross seeds.
@@ -178,8 +178,6 @@ def combine_folds(
     """
     n_main, crossed = len(plan.main), plan.main is plan.crossed
     kept = [tables for item in results[:n_main] if (tables := item.tables[choice]) is not None]
-    if not kept:
-        return None
     queries = pd.concat([tables[0] for tables in kept], ignore_index=True)
     candidates = pd.concat([tables[1] for tables in kept], ignore_index=True)
     beside = [tables[0] for item in results[n_main:] if (tables := item.tables[choice]) is not None]
@@ -204,17 +202,6 @@ def combine_folds(
 def default_workers() -> int:
     """Default number of processes: the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def require_result(result: EvaluationResult | None, config: EvaluationConfig) -> EvaluationResult:
-    """The result, or an error where there is none.
-
-    Raises:
-        MetaselectError: No query has two candidates.
-    """
-    if result is None:
-        raise no_choice_error(config)
-    return result
 
 
 def no_choice_error(config: EvaluationConfig) -> MetaselectError:

@@ -12,6 +12,10 @@ from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contras
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
 
 SCHEMA = 2
+METHOD = 1
+"""Raised by each change of the code that changes a number in a record: `reproduce` reads a record
+that ships, or that an earlier call kept, only where it was made by the same methods."""
+
 _SEEDS = {True: "other seeds", False: "the same seeds"}
 _NOT_RIVALS = ("ranker", "oracle", "ceiling")
 _N_BINS = 5

@@ -1,0 +1,94 @@
+"""An evaluation's result in words: its verdict, and the answer to the research question."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from metaselect.console import points
+from metaselect.evaluation.question import Findings
+
+Record = dict[str, Any]
+
+_NOT_RULES = ("ranker", "oracle", "ceiling", "random")
+
+
+def answer_sentences(findings: Findings) -> list[str]:
+    """The question's answer in three plain sentences, for unseen targets.
+
+    Where `target` could not be evaluated, the first protocol that could be is used.
+    """
+    protocol = next(iter(findings.evaluations))
+    evaluation = findings.evaluations[protocol]
+    where = "On simulated runs" if evaluation["simulated"] else "On these runs"
+    found = _by_rival(evaluation["contrasts"])
+    rules = {
+        name: row["regret@1"]
+        for name, row in evaluation["methods"].items()
+        if name not in _NOT_RULES
+    }
+    best = min(rules, key=lambda name: rules[name])
+    ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
+    lines = [
+        f"{where}, for a {protocol} never seen, the ranker's first choice is "
+        f"{_plain(ranker)} points below the best and a random one {_plain(chance)}: "
+        f"{_told(found['ranker', 'random'])}.{_free_of_luck(evaluation)}",
+        f"Against best on average it changes regret@1 by {_told(found['ranker', 'history'])}, "
+        f"against the best simple rule ({best}) by {_told(found['ranker', best])}.",
+    ]
+    if protocol in findings.ablations:
+        steps = _by_rival(findings.ablations[protocol]["contrasts"])
+        lines.append(
+            "Difficulty, language and diversity features together "
+            + _change(steps["+both", "history"])
+        )
+    return lines
+
+
+def _free_of_luck(evaluation: Record) -> str:
+    """Gains of the first choice on other seeds than it was learnt from, where there are two."""
+    gains = {name: row.get("gain_crossed") for name, row in evaluation["methods"].items()}
+    if gains.get("ceiling") is None:
+        return " (One seed a cell: levels of regret are inflated by luck.)"
+    return (
+        f" Scored on other seeds than were learnt from, its choice gains {points(gains['ranker'])} "
+        f"over training directly, a random one {points(gains['random'])}, the choice by the runs "
+        f"themselves {points(gains['ceiling'])}."
+    )
+
+
+def _change(both: Record) -> str:
+    """What the features change, in how many clusters, and the power to see it."""
+    if both["n_changed"] == 0:
+        return (
+            "change no first choice beyond size and history, in any of "
+            f"{both['n_clusters']} clusters: nothing can be said of what they could add."
+        )
+    power = (
+        "too few to say what could have been seen"
+        if both["detectable"] is None
+        else f"a change of {_plain(both['detectable'])} points could have been seen"
+    )
+    return (
+        f"change it by {_told(both)} beyond size and history, most of it in {both['leading']} "
+        f"(without one cluster {points(both['low_without_one'])} to "
+        f"{points(both['high_without_one'])}); choices change in {both['n_changed']} clusters, "
+        f"{power}."
+    )
+
+
+def _by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:
+    return {
+        (item["method"], item["against"]): item
+        for item in contrasts
+        if item["measure"] == "regret@1"
+    }
+
+
+def _plain(fraction: float | None) -> str:
+    return points(fraction).lstrip("+-") if fraction is not None else "an unknown number of"
+
+
+def _told(item: Record) -> str:
+    return (
+        f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
+        f"{points(item['high'])}, p {item['p']:.3f}, {item['n_clusters']} clusters)"
+    )
