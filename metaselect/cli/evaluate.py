@@ -47,6 +47,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
+    from metaselect.evaluation.answer import verdict
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
@@ -62,7 +63,13 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     )
     scored = evaluate(table, catalogue, config, progress=say)
     record = evaluation_record(scored, config)
-    deliver(record, "evaluation", runs=table, out=out, show=None if as_json else show_evaluation)
+    record["verdict"] = verdict(record)
+    deliver(record, "evaluation", runs=table, out=out, show=None if as_json else _show)
+
+
+def _show(record: dict[str, Any]) -> None:
+    show_evaluation(record)
+    print(f"\n{record['verdict']}")
 
 
 def evaluation_config(

@@ -61,7 +61,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     Example: metaselect reproduce --out reproduced
     """
     from metaselect.cli.records import Unfinished, known_findings, save_findings
-    from metaselect.evaluation.answer import answer_sentences
+    from metaselect.evaluation.answer import answer_sentences, verdict
     from metaselect.evaluation.question import make_findings, question_key, question_parts
     from metaselect.runs.schema import table_hash
     from metaselect.selector.selector import TaskSelector
@@ -86,15 +86,16 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         save_findings(out / "evaluation", findings, made_by)
         say("3/3 rank and report")
         page = _save_predictor_and_page(out, table, selector, findings)
-    answers = answer_sentences(findings)
+    judged = next(iter(findings.evaluations.values()))
+    result = {"verdict": verdict(judged), "answer": answer_sentences(findings)}
     if as_json:
-        print_json({"report": str(page), **_as_json(findings), "answer": answers})
+        records = {**findings.records, "skipped": dict(findings.skipped)}
+        print_json({"report": str(page), "evaluation": judged, "findings": records, **result})
         return
     _show(findings)
     _show_ranking(selector)
     print(f"\nReport: {page}")
-    for line in answers:
-        print(line)
+    print("\n".join([result["verdict"], *result["answer"]]))
 
 
 def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[str, list[Path]]:
@@ -118,12 +119,6 @@ def _save_predictor_and_page(out: Path, runs: Any, selector: Any, findings: "Fin
     selector.save_pretrained(out / "predictor")
     ablations = tuple(findings.ablations.values())
     return write_report(out / "report", ReportContent(runs, selector, evaluations, ablations))
-
-
-def _as_json(findings: "Findings") -> dict[str, Any]:
-    first = next(iter(findings.evaluations.values()))
-    records = {**findings.records, "skipped": dict(findings.skipped)}
-    return {"evaluation": first, "findings": records}
 
 
 def _protocols(text: str | None) -> "tuple[Unit, ...]":

@@ -1,14 +1,62 @@
 """An evaluation's result in words: its verdict, and the answer to the research question."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metaselect.console import points
+from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.results import best_rule, contrast_in
 
-Record = dict[str, Any]
+Record = Mapping[str, Any]
 
-_NOT_RULES = ("ranker", "oracle", "ceiling", "random")
+
+def verdict(record: Record) -> str:
+    """One sentence on an evaluation: the best method, by how much, and how surely.
+
+    By regret@1, against random choice and against the best simple rule; a difference is sure where
+    its interval does not hold 0.
+
+    Args:
+        record: From `evaluation.results.evaluation_record`.
+    """
+    where = "On simulated runs" if record["simulated"] else "On these runs"
+    rule, methods = best_rule(record["methods"]), record["methods"]
+    over_random = contrast_in(record, "ranker", "random")
+    if rule is None:
+        return f"{where} the ranker is {_against(over_random, 'random choice')}."
+    over_rule = contrast_in(record, "ranker", rule)
+    named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
+    best = "ranker" if over_rule["difference"] < 0 else rule
+    if best == rule:
+        over_random = record["best_rule"]
+    lost = f"its first choice is {_plain(methods[best]['regret@1'])} points below the best"
+    first = f"{where} the best method is "
+    if over_random["difference"] >= 0:
+        first = f"{where} no method is better than random choice; of the others the best is "
+    if best == "ranker":
+        return (
+            f"{first}the ranker: {lost}, {_against(over_random, 'random choice')}, and "
+            f"{_against(over_rule, named)}."
+        )
+    return (
+        f"{first}{named}, not the ranker: {lost}, {_against(over_random, 'random choice')}; the "
+        f"ranker is {_against(over_rule, 'it')}."
+    )
+
+
+def _against(item: Record, other: str) -> str:
+    """A difference in regret@1, with its interval and whether that leaves its sign open."""
+    difference = round(item["difference"] * 100, 2)
+    side, sign = ("better", -1) if difference < 0 else ("worse", 1)
+    told = (
+        f"{abs(difference):.2f} points {side} than {other}" if difference else f"level with {other}"
+    )
+    if item["low"] is None:
+        return f"{told} (one cluster and no interval: not surely)"
+    low, high = sorted(sign * item[bound] for bound in ("low", "high"))
+    sure = "surely" if low > 0 or high < 0 else "not surely"
+    return f"{told} ({sure}: 95% interval {points(low)} to {points(high)})"
 
 
 def answer_sentences(findings: Findings) -> list[str]:
@@ -20,12 +68,7 @@ def answer_sentences(findings: Findings) -> list[str]:
     evaluation = findings.evaluations[protocol]
     where = "On simulated runs" if evaluation["simulated"] else "On these runs"
     found = _by_rival(evaluation["contrasts"])
-    rules = {
-        name: row["regret@1"]
-        for name, row in evaluation["methods"].items()
-        if name not in _NOT_RULES
-    }
-    best = min(rules, key=lambda name: rules[name])
+    best = best_rule(evaluation["methods"])
     ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
     lines = [
         f"{where}, for a {protocol} never seen, the ranker's first choice is "

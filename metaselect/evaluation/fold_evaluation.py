@@ -25,6 +25,9 @@ from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.predictor import Predictor
 from metaselect.ranking.tuning import SearchSettings, fit_predictor
 
+_BOUNDS = ("oracle", "ceiling")
+"""What no method can know: the gains that are scored on, and gains of the same candidates."""
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluationConfig:
@@ -97,7 +100,7 @@ class EvaluationResult:
 
     @property
     def methods(self) -> pd.DataFrame:
-        """Means over clusters of each method, in order of appearance."""
+        """Means over clusters of each method, in order of appearance; what is no method last."""
         return _over_clusters(self.clusters, [self.queries, self.halves])
 
     @property
@@ -112,9 +115,10 @@ def _by_cluster(queries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_clusters(clusters: pd.DataFrame, appearances: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    order = dict.fromkeys(name for table in appearances if len(table) for name in table["method"])
+    names = dict.fromkeys(name for table in appearances if len(table) for name in table["method"])
+    order = sorted(names, key=lambda name: name in _BOUNDS)
     means = clusters.drop(columns="cluster").groupby("method").mean()
-    return means.reindex(list(order))
+    return means.reindex(order)
 
 
 @dataclass(frozen=True, slots=True)

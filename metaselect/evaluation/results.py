@@ -18,6 +18,7 @@ that ships, or that an earlier call kept, only where it was made by the same met
 
 _SEEDS = {True: "other seeds", False: "the same seeds"}
 _NOT_RIVALS = ("ranker", "oracle", "ceiling")
+_NOT_RULES = (*_NOT_RIVALS, "random")
 _N_BINS = 5
 _PRIMARY_RIVALS = ("random", "history", "history_kind", "direct")
 """Named before any evaluation was made: does the ranker beat chance, what is best on average, what
@@ -49,10 +50,14 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
     )
     if len(result.halves):
         crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
+    head = _head(result, config)
+    rule = best_rule(head["methods"])
+    against_random = [Comparison(rule, "random", "regret@1")] if rule and "random" in rivals else []
     return {
-        **_head(result, config),
+        **head,
         "halves": _halves(result),
         "contrasts": contrasts_json(holm(_contrasts(result, [*main, *crossed], config))),
+        "best_rule": next(iter(contrasts_json(_contrasts(result, against_random, config))), None),
         "intervals": interval_coverage(result, level=config.level),
         "calibration": calibration(result),
         "direct": direct_choices(result),
@@ -76,6 +81,16 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
     ]
     found = holm(_contrasts(result, steps, config))
     return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)}
+
+
+def best_rule(methods: Mapping[str, Mapping[str, float | None]]) -> str | None:
+    """The simple rule with the least regret@1 among a record's methods; None where it has none."""
+    regrets = {
+        name: regret
+        for name, row in methods.items()
+        if name not in _NOT_RULES and (regret := row["regret@1"]) is not None
+    }
+    return min(regrets, key=lambda name: regrets[name]) if regrets else None
 
 
 def contrast_in(

@@ -37,7 +37,8 @@ def test_reproduce_does_the_whole_job_and_answers_in_three_sentences(call, runs_
     assert {"anatomy", "definitions", "evaluation-target", "ablation-target"} <= made
     page = (place / "made" / "report" / "index.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower()
-    last = done.out.splitlines()[-3:]
+    said, *last = done.out.splitlines()[-4:]
+    assert said.startswith("On simulated runs the best method is ")
     assert last[0].startswith("On simulated runs, for a target never seen, the ranker's first")
     assert last[1].startswith("Against best on average it changes regret@1 by ")
     assert "against the best simple rule (" in last[1]
@@ -149,6 +150,7 @@ def test_a_second_call_reads_the_records_of_the_first(call, few_runs, gone_on, p
     assert done.code == 0
     assert "4 records are those of an earlier call; --again makes them anew" in done.err
     assert "records to make" not in done.err
+    assert done.json["verdict"].startswith("On simulated runs ")
     records = records_in(gone_on[0] / "evaluation").items()
     assert done.json["findings"] == {name.removesuffix(".json"): value for name, value in records}
 
