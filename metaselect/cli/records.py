@@ -2,20 +2,24 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
 from metaselect.cli.inputs import check_out
-from metaselect.console import say, warn
+from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.evaluation.question import Findings, Part
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import folder_kind, read_manifest, sealed_folder, write_json
+from metaselect.runs.schema import table_hash
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FINDINGS: Final = "findings"
 """Kind of the folder in which `metaselect reproduce` keeps all its records."""
@@ -45,6 +49,34 @@ def read_records(folders: Iterable[Path], kind: Literal["evaluation", "ablation"
     return [_read(folder, kind) for folder in folders]
 
 
+def deliver(
+    record: dict[str, Any],
+    kind: str,
+    *,
+    runs: "pd.DataFrame",
+    out: Path | None,
+    show: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    """Write a record into a folder, if there is one to be, and print it.
+
+    Args:
+        record: An evaluation's, say.
+        kind: Of the folder, and the file's name.
+        runs: What it was made of; the manifest names them by their hash.
+        out: The folder.
+        show: Prints the record for people; None prints it as JSON.
+    """
+    if out is not None:
+        made_by = {**made_from(runs), "search": record.get("search")}
+        _write_records(out, kind, {kind: record}, made_by)
+    (print_json if show is None else show)(record)
+
+
+def made_from(runs: "pd.DataFrame") -> dict[str, Any]:
+    """For a manifest: how many runs, and their hash."""
+    return {"n_runs": len(runs), "runs_hash": table_hash(runs)}
+
+
 def save_findings(folder: Path, findings: Findings, made_by: Mapping[str, Any]) -> None:
     """Write every record, and the reasons of those that are none, into one sealed folder.
 
@@ -53,8 +85,15 @@ def save_findings(folder: Path, findings: Findings, made_by: Mapping[str, Any]) 
         findings: All records, or some.
         made_by: For its manifest; `key` is what `read_findings` goes by.
     """
-    with sealed_folder(folder, kind=FINDINGS, schema=SCHEMA, made_by=made_by) as temp:
-        for name, record in {**findings.records, "skipped": dict(findings.skipped)}.items():
+    records = {**findings.records, "skipped": dict(findings.skipped)}
+    _write_records(folder, FINDINGS, records, made_by)
+
+
+def _write_records(
+    folder: Path, kind: str, records: Mapping[str, Any], made_by: Mapping[str, Any]
+) -> None:
+    with sealed_folder(folder, kind=kind, schema=SCHEMA, made_by=made_by) as temp:
+        for name, record in records.items():
             write_json(temp / f"{name}.json", record)
 
 

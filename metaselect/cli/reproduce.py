@@ -60,10 +60,9 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect reproduce --out reproduced
     """
-    from metaselect.cli.records import Unfinished, known_findings, save_findings
+    from metaselect.cli.records import Unfinished, known_findings, made_from, save_findings
     from metaselect.evaluation.answer import answer_sentences, verdict
     from metaselect.evaluation.question import make_findings, question_key, question_parts
-    from metaselect.runs.schema import table_hash
     from metaselect.selector.selector import TaskSelector
 
     units = _protocols(protocols)
@@ -75,7 +74,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     config = evaluation_config("target", n_trials, 0.8, seed, workers, executor)
     parts = question_parts(table, catalogue, config, protocols=units)
     key = question_key(table, catalogue, config)
-    made_by = {"n_runs": len(table), "runs_hash": table_hash(table), "key": key}
+    made_by = {**made_from(table), "key": key}
     with Unfinished(out / "unfinished", parts, made_by) as unfinished:
         say("1/3 train")
         selector = TaskSelector(n_trials=n_trials, random_state=seed, catalogue=catalogue)

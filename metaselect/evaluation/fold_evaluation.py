@@ -17,6 +17,7 @@ from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import FoldPlan
 from metaselect.evaluation.protocols import OuterFold, without_same_source
 from metaselect.evaluation.query_metrics import grade_steps, measure_queries
+from metaselect.evaluation.rounding import PLACES
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.parallel import ExecutorName, cluster, run_all
@@ -254,7 +255,7 @@ def _evaluate_fold(
 def _evaluate_methods(
     predictor: Predictor, fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    expected = predictor.expected(fold.test)
+    expected = predictor.expected(fold.test).round(PLACES)
     scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in config.rules}
     scores["ranker"] = expected
     scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
@@ -267,9 +268,10 @@ def _evaluate_methods(
     ]
     columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]
     candidates = fold.test[columns].assign(
+        gain=fold.test["gain"].round(PLACES),
         expected=expected,
-        half_width=predictor.half_widths(fold.test),
-        p_positive=predictor.p_positive(fold.test),
+        half_width=predictor.half_widths(fold.test).round(PLACES),
+        p_positive=predictor.p_positive(fold.test).round(PLACES),
         by_examples=sized_by_examples(fold.test),
         fold=fold.name,
     )

@@ -10,6 +10,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
+from metaselect.evaluation.rounding import rounded_record
 
 SCHEMA = 2
 METHOD = 1
@@ -38,7 +39,7 @@ _STEPS = (
 
 
 def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
-    """The record of an evaluation: the keys of DESIGN 4.4 and what explains them."""
+    """The record of an evaluation: the keys of DESIGN 4.4 and what explains them, rounded."""
     rivals = [name for name in result.queries["method"].unique() if name not in _NOT_RIVALS]
     main = [
         Comparison("ranker", rival, measure, measure == "regret@1" and rival in _PRIMARY_RIVALS)
@@ -53,19 +54,21 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
     head = _head(result, config)
     rule = best_rule(head["methods"])
     against_random = [Comparison(rule, "random", "regret@1")] if rule and "random" in rivals else []
-    return {
+    contrasts = holm(_contrasts(result, [*main, *crossed], config))
+    found = {
         **head,
         "halves": _halves(result),
-        "contrasts": contrasts_json(holm(_contrasts(result, [*main, *crossed], config))),
+        "contrasts": contrasts_json(contrasts),
         "best_rule": next(iter(contrasts_json(_contrasts(result, against_random, config))), None),
         "intervals": interval_coverage(result, level=config.level),
         "calibration": calibration(result),
         "direct": direct_choices(result),
     }
+    return rounded_record(found)
 
 
 def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
-    """The record of an ablation: arms with their measures, and their contrasts."""
+    """The record of an ablation: arms with their measures and their contrasts, rounded."""
     head = _head(result, config)
     known = set(result.queries["method"])
     names = [name for name in result.methods.index if name not in ("oracle", "random", "ceiling")]
@@ -80,7 +83,7 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
         Comparison(name, "random", "regret@1") for name in names if (name, "random") not in primary
     ]
     found = holm(_contrasts(result, steps, config))
-    return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)}
+    return rounded_record({"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)})
 
 
 def best_rule(methods: Mapping[str, Mapping[str, float | None]]) -> str | None:
