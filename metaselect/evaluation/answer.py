@@ -70,8 +70,9 @@ def answer_sentences(findings: Findings) -> list[str]:
     found = _by_rival(evaluation["contrasts"])
     best = best_rule(evaluation["methods"])
     ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
+    unseen = f"{'an' if protocol[0] in 'aei' else 'a'} {protocol} never seen"
     lines = [
-        f"{where}, for a {protocol} never seen, the ranker's first choice is "
+        f"{where}, for {unseen}, the ranker's first choice is "
         f"{_plain(ranker)} points below the best and a random one {_plain(chance)}: "
         f"{_told(found['ranker', 'random'])}.{_free_of_luck(evaluation)}",
         f"Against best on average it changes regret@1 by {_told(found['ranker', 'history'])}, "

@@ -31,39 +31,6 @@ from metaselect.runs.simulated import simulated_runs
 from metaselect.selector.shipped import shipped_evaluation, shipped_runs
 from tests.cli.conftest import call_main
 
-SMALL = ("--trials", "1", "--workers", "1", "--protocols", "target")
-
-
-def test_reproduce_does_the_whole_job_and_answers_in_three_sentences(call, runs_file, place):
-    done = call("reproduce", "--runs", runs_file, "--out", "made", *SMALL)
-    assert done.code == 0
-    for folder, kind, schema in (
-        ("predictor", "predictor", 2), ("evaluation", "findings", 2), ("report", "report", 1)
-    ):  # fmt: skip
-        read_manifest(place / "made" / folder, kind=kind, schema=schema)
-    made = {path.stem for path in (place / "made" / "evaluation").glob("*.json")}
-    assert {"anatomy", "definitions", "evaluation-target", "ablation-target"} <= made
-    page = (place / "made" / "report" / "index.html").read_text(encoding="utf-8")
-    assert "simulated" in page.lower()
-    said, *last = done.out.splitlines()[-4:]
-    assert said.startswith("On simulated runs the best method is ")
-    assert last[0].startswith("On simulated runs, for a target never seen, the ranker's first")
-    assert last[1].startswith("Against best on average it changes regret@1 by ")
-    assert "against the best simple rule (" in last[1]
-    assert last[2].startswith("Difficulty, language and diversity features together change ")
-    assert all("95% interval" in line and "clusters)" in line for line in last[:2])
-    assert "clusters" in last[2]
-
-
-def test_reproduce_refuses_a_folder_of_something_else_before_it_works(call, runs_file, place):
-    (place / "made" / "report").mkdir(parents=True)
-    (place / "made" / "report" / "mine.txt").write_text("precious")
-    done = call("reproduce", "--runs", runs_file, "--out", "made", *SMALL)
-    assert done.code == 2
-    assert "is there already and is not a finished report folder" in done.err
-    assert [path.name for path in (place / "made").iterdir()] == ["report"]
-
-
 FEW = ("--protocols", "encoder", "--out", "made")
 
 
@@ -142,7 +109,34 @@ def gone_on(few_runs, tmp_path_factory):
         damaged.write_text(damaged.read_text().replace("0", "1", 1))
         done = call_main(*command)
     assert (code, done.code) == (130, 0)
-    return folder / "made", err, done.err
+    return folder / "made", err, done
+
+
+def test_reproduce_does_the_whole_job_and_answers_in_four_sentences(gone_on):
+    folder, _, done = gone_on
+    for name, kind, schema in (("predictor", "predictor", 2), ("report", "report", 1)):
+        read_manifest(folder / name, kind=kind, schema=schema)
+    names = {"anatomy", "definitions", "evaluation-encoder", "ablation-encoder", "skipped"}
+    assert {f"{name}.json" for name in names} == set(records_in(folder / "evaluation"))
+    page = (folder / "report" / "index.html").read_text(encoding="utf-8")
+    assert "simulated" in page.lower()
+    said, *last = done.out.splitlines()[-4:]
+    assert said.startswith("On simulated runs the best method is ")
+    assert last[0].startswith("On simulated runs, for an encoder never seen, the ranker's first")
+    assert last[1].startswith("Against best on average it changes regret@1 by ")
+    assert "against the best simple rule (" in last[1]
+    assert last[2].startswith("Difficulty, language and diversity features together change ")
+    assert all("95% interval" in line and "clusters)" in line for line in last[:2])
+    assert "clusters" in last[2]
+
+
+def test_reproduce_refuses_a_folder_of_something_else_before_it_works(call, few_runs, place):
+    (place / "made" / "report").mkdir(parents=True)
+    (place / "made" / "report" / "mine.txt").write_text("precious")
+    done = call("reproduce", "--runs", few_runs, *FEW)
+    assert done.code == 2
+    assert "is there already and is not a finished report folder" in done.err
+    assert [path.name for path in (place / "made").iterdir()] == ["report"]
 
 
 def test_a_stopped_call_says_what_it_kept_and_how_to_go_on(gone_on):
@@ -153,9 +147,9 @@ def test_a_stopped_call_says_what_it_kept_and_how_to_go_on(gone_on):
 
 
 def test_records_made_in_two_calls_on_two_processors_are_those_of_one(gone_on, unbroken):
-    folder, _, err = gone_on
-    assert "definitions.json has changed since it was made. " in err
-    assert "2 records are kept from a call that was stopped\n2 records to make" in err
+    folder, _, done = gone_on
+    assert "definitions.json has changed since it was made. " in done.err
+    assert "2 records are kept from a call that was stopped\n2 records to make" in done.err
     assert records_in(folder / "evaluation") == unbroken
     assert not (folder / "unfinished").exists()
 
