@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metaselect.evaluation import question
+from metaselect.evaluation.answer import answer_sentences
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import contrast_in
 
@@ -26,7 +26,6 @@ Record = Mapping[str, Any]
 Rows = Sequence[Sequence[str]]
 
 _MEASURE = "regret@1"
-_KINDS = ("evaluation", "ablation")
 _NONE = "–"
 _TABLE = re.compile(r"(<!-- table ([a-z]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
 _AMONG = "... an intermediate is used in any case"
@@ -194,13 +193,9 @@ def definitions() -> str:
 
 def answer() -> str:
     """What `metaselect reproduce` says at its end."""
-    names = ("target", "family", "intermediate", "encoder")
-    kinds = [
-        {name: _record(f"{kind}-{name}") for name in names if _has(f"{kind}-{name}")}
-        for kind in _KINDS
-    ]
-    found = Findings(_record("anatomy"), _record("definitions"), *kinds, skipped={})
-    return "".join(f"- {line}\n" for line in question.answer_sentences(found))
+    names = [f"{kind}-target" for kind in ("evaluation", "ablation")]
+    found = Findings({name: _record(name) for name in names}, skipped={})
+    return "".join(f"- {line}\n" for line in answer_sentences(found))
 
 
 TABLES = {

@@ -108,3 +108,18 @@ def points(fraction: float | None) -> str:
 def share(fraction: float | None) -> str:
     """A share as percent, for people."""
     return "–" if fraction is None or fraction != fraction else f"{fraction:.0%}"
+
+
+def short_time(seconds: float) -> str:
+    """Seconds for people.
+
+    Example:
+        >>> [short_time(4), short_time(252), short_time(7500)]
+        ['4s', '4m12s', '2h05m']
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"

@@ -6,13 +6,13 @@ from typing import Any
 from metaselect.cli import options
 from metaselect.cli.evaluate import (
     Protocol,
-    deliver,
+    difference_cells,
     evaluation_config,
     headline,
     show_measures,
 )
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import points, print_table, say
+from metaselect.console import print_table, say
 
 
 def ablate_command(  # noqa: PLR0913 - a parameter an option
@@ -38,6 +38,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect ablate --runs mine.csv
     """
+    from metaselect.cli.records import deliver
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.results import ablation_record
 
@@ -57,12 +58,7 @@ def show_ablation(record: dict[str, Any]) -> None:
     """An ablation as tables for people."""
     show_measures(headline(record), record["arms"], {})
     rows = [
-        [
-            f"{item['method']} - {item['against']}",
-            points(item["difference"]),
-            f"{points(item['low'])} to {points(item['high'])}",
-            f"{item['p']:.4f}",
-        ]
+        [f"{item['method']} - {item['against']}", *difference_cells(item)]
         for item in record["contrasts"]
         if item["measure"] == "regret@1"
     ]

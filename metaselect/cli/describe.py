@@ -30,7 +30,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect runs describe --runs mine.csv
     """
-    from metaselect.cli.evaluate import deliver
+    from metaselect.cli.records import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
 

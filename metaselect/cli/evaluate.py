@@ -1,15 +1,14 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import points, print_json, print_table, say, share
+from metaselect.console import points, print_table, say, share
 from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.restrictions import restriction_words
 from metaselect.parallel import ExecutorName
@@ -47,6 +46,8 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
+    from metaselect.cli.records import deliver
+    from metaselect.evaluation.answer import verdict
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
@@ -60,9 +61,14 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
         with_direct=not without_direct,
         with_same_source=not without_same_source,
     )
-    scored = evaluate(table, catalogue, config, progress=say)
-    record = evaluation_record(scored, config)
-    deliver(record, "evaluation", runs=table, out=out, show=None if as_json else show_evaluation)
+    record = evaluation_record(evaluate(table, catalogue, config, progress=say), config)
+    record["verdict"] = verdict(record)
+    deliver(record, "evaluation", runs=table, out=out, show=None if as_json else _show)
+
+
+def _show(record: dict[str, Any]) -> None:
+    show_evaluation(record)
+    print(f"\n{record['verdict']}")
 
 
 def evaluation_config(
@@ -86,34 +92,6 @@ def evaluation_config(
     )
 
 
-def deliver(
-    record: dict[str, Any],
-    kind: str,
-    *,
-    runs: Any,
-    out: Path | None,
-    show: Callable[[dict[str, Any]], None] | None,
-) -> None:
-    """Write a record, where a folder is named, and print it: by `show`, or else as JSON."""
-    if out is not None:
-        _save(out, kind, record, runs)
-    if show is None:
-        print_json(record)
-    else:
-        show(record)
-
-
-def _save(out: Path, kind: str, record: dict[str, Any], runs: Any) -> None:
-    """Write a record into a folder with a manifest that names the runs by their hash."""
-    from metaselect.evaluation.results import SCHEMA
-    from metaselect.files import sealed_folder, write_json
-    from metaselect.runs.schema import table_hash
-
-    made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs), "search": record.get("search")}
-    with sealed_folder(out, kind=kind, schema=SCHEMA, made_by=made_by) as folder:
-        write_json(folder / f"{kind}.json", record)
-
-
 def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
     show_measures(headline(record), record["methods"], METHOD_WORDS)
@@ -128,9 +106,7 @@ def show_evaluation(record: dict[str, Any]) -> None:
         [
             f"{item['method']} - {item['against']}",
             item["measure"],
-            points(item["difference"]),
-            f"{points(item['low'])} to {points(item['high'])}",
-            f"{item['p']:.4f}",
+            *difference_cells(item),
             "" if item["p_holm"] is None else f"{item['p_holm']:.4f}",
             f"{item['n_changed']} of {item['n_clusters']}",
             item["leading"] or "–",
@@ -179,6 +155,12 @@ def show_measures(
     heads = ["method", ">regret@1", ">regret@3", ">ndcg@3", ">gain@1", ">on other seeds", ">hit@1"]
     heads += ["chooses"] if words else []
     print_table(title, heads, rows)
+
+
+def difference_cells(item: dict[str, Any]) -> list[str]:
+    """A contrast's difference in points, its interval and its p."""
+    interval = f"{points(item['low'])} to {points(item['high'])}"
+    return [points(item["difference"]), interval, f"{item['p']:.4f}"]
 
 
 def _regret(fraction: float | None) -> str:

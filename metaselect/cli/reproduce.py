@@ -1,5 +1,6 @@
 """`metaselect reproduce`: the main job: train, judge, ablate, rank and report."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,10 @@ from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import evaluation_config, show_evaluation
 from metaselect.cli.inputs import catalogue_from, check_out, chosen_from, runs_from
 from metaselect.console import points, print_json, print_table, say
+from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
+    from metaselect.cli.records import Unfinished
     from metaselect.evaluation.question import Findings
     from metaselect.features.table import Unit
 
@@ -20,6 +23,10 @@ _SHOWN = {
     "random": "random", "direct": "none", "size": "largest", "history": "best on average",
     "ranker": "ranker",
 }  # fmt: skip
+_FOLDERS = {"predictor": "predictor", "findings": "evaluation", "report": "report"}
+_STOPPED = "kept from a call that was stopped"
+_EARLIER = "those of an earlier call; --again makes them anew"
+_SHIPPED = "the ones that ship, made by this command from the same runs; --again makes them anew"
 _RETUNED = 20  # trials of a search made anew
 _RANKED = ("xnli", ("sw", "ta", "cy"))  # a seen target in languages near and far, one never seen
 
@@ -37,6 +44,10 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     retune: Annotated[
         bool, typer.Option("--retune", help="Search settings anew: 20 trials in every fold.")
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Make every record anew, those that ship and earlier ones."),
+    ] = False,
     seed: options.Seed = 0,
     workers: options.Workers = None,
     executor: options.Executor = "local",
@@ -44,71 +55,69 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 ) -> None:
     """Train, evaluate against random choice, ablate, rank and report, all from one runs table.
 
+    Records that ship or that an earlier call made of the same runs, cards, values and settings are
+    read. A call that was stopped goes on where it was when it is given again.
+
     Example: metaselect reproduce --out reproduced
     """
-    from metaselect.cli.records import FINDINGS
-    from metaselect.evaluation.question import answer_sentences, evaluate_question
-    from metaselect.report.page import ReportContent, write_report
-    from metaselect.selector.provenance import Provenance, summarise_evaluation
+    from metaselect.cli.records import Unfinished, known_findings, made_from, save_findings
+    from metaselect.evaluation.answer import answer_sentences, verdict
+    from metaselect.evaluation.question import make_findings, question_key, question_parts
     from metaselect.selector.selector import TaskSelector
 
     units = _protocols(protocols)
-    for kind in ("predictor", "report"):
-        check_out(out / kind, kind=kind)
-    check_out(out / "evaluation", kind=FINDINGS)
+    for kind, folder in _FOLDERS.items():
+        check_out(out / folder, kind=kind)
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     n_trials = _RETUNED if retune else trials
-    say("1/3 train")
-    selector = TaskSelector(n_trials=n_trials, random_state=seed, catalogue=catalogue)
-    selector.fit(table, progress=say)
-    say("2/3 judge: every unit predicted from the others")
     config = evaluation_config("target", n_trials, 0.8, seed, workers, executor)
-    findings = evaluate_question(table, catalogue, config, protocols=units, progress=say)
-    save_findings(out / "evaluation", findings, table)
-    evaluations = tuple(findings.evaluations.values())
-    selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
-    selector.save_pretrained(out / "predictor")
-    say("3/3 rank and report")
-    content = ReportContent(table, selector, evaluations, tuple(findings.ablations.values()))
-    page = write_report(out / "report", content)
-    answers = answer_sentences(findings)
+    parts = question_parts(table, catalogue, config, protocols=units)
+    key = question_key(table, catalogue, config)
+    made_by = {**made_from(table), "key": key}
+    with Unfinished(out / "unfinished", parts, made_by) as unfinished:
+        say("1/3 train")
+        selector = TaskSelector(n_trials=n_trials, random_state=seed, catalogue=catalogue)
+        selector.fit(table, progress=say)
+        say("2/3 judge: every unit predicted from the others")
+        known = known_findings(parts, record_sources(unfinished, out, again=again), key=key)
+        findings = make_findings(parts, known=known, keep=unfinished.keep, progress=say)
+        save_findings(out / "evaluation", findings, made_by)
+        say("3/3 rank and report")
+        page = _save_predictor_and_page(out, table, selector, findings)
+    judged = next(iter(findings.evaluations.values()))
+    result = {"verdict": verdict(judged), "answer": answer_sentences(findings)}
     if as_json:
-        print_json({"report": str(page), **_as_json(findings), "answer": answers})
+        records = {**findings.records, "skipped": dict(findings.skipped)}
+        print_json({"report": str(page), "evaluation": judged, "findings": records, **result})
         return
     _show(findings)
     _show_ranking(selector)
     print(f"\nReport: {page}")
-    for line in answers:
-        print(line)
+    print("\n".join([result["verdict"], *result["answer"]]))
 
 
-def save_findings(out: Path, findings: "Findings", runs: Any) -> None:
-    """Write every record into one folder, with a manifest that names the runs by their hash."""
-    from metaselect.cli.records import FINDINGS
-    from metaselect.evaluation.results import SCHEMA
-    from metaselect.files import sealed_folder, write_json
-    from metaselect.runs.schema import table_hash
+def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[str, list[Path]]:
+    """Folders in which records may be at hand, by what is said of them."""
+    from metaselect.selector.shipped import shipped_evaluation
 
-    made_by = {"n_runs": len(runs), "runs_hash": table_hash(runs)}
-    with sealed_folder(out, kind=FINDINGS, schema=SCHEMA, made_by=made_by) as folder:
-        for name, record in _files(findings).items():
-            write_json(folder / f"{name}.json", record)
-
-
-def _files(findings: "Findings") -> dict[str, Any]:
-    return {
-        "anatomy": findings.anatomy,
-        "definitions": findings.definitions,
-        "skipped": dict(findings.skipped),
-        **{f"evaluation-{name}": record for name, record in findings.evaluations.items()},
-        **{f"ablation-{name}": record for name, record in findings.ablations.items()},
-    }
+    found = {_STOPPED: list(unfinished.places.values())}
+    if not again:
+        found[_EARLIER] = [out / "evaluation"]
+        with suppress(MetaselectError):  # a copy of the package may come without
+            found[_SHIPPED] = [shipped_evaluation()]
+    return found
 
 
-def _as_json(findings: "Findings") -> dict[str, Any]:
-    first = next(iter(findings.evaluations.values()))
-    return {"evaluation": first, "findings": _files(findings)}
+def _save_predictor_and_page(out: Path, runs: Any, selector: Any, findings: "Findings") -> Path:
+    from metaselect.report.page import ReportContent, write_report
+    from metaselect.selector.provenance import Provenance, summarise_evaluation
+
+    evaluations = tuple(findings.evaluations.values())
+    selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
+    selector.save_pretrained(out / "predictor")
+    ablations = tuple(findings.ablations.values())
+    return write_report(out / "report", ReportContent(runs, selector, evaluations, ablations))
 
 
 def _protocols(text: str | None) -> "tuple[Unit, ...]":
@@ -120,14 +129,16 @@ def _protocols(text: str | None) -> "tuple[Unit, ...]":
 
 def _show(findings: "Findings") -> None:
     """The first protocol in full, the others in a line each; every record is in the folder."""
-    show_anatomy(findings.anatomy)
-    show_definitions(findings.definitions)
-    first, *others = findings.evaluations
-    for part in (findings.evaluations[first], findings.ablations.get(first)):
-        print()
-        if part is not None:
-            (show_ablation if "arms" in part else show_evaluation)(part)
-    rows = [_one_line(name, findings.evaluations[name]) for name in others]
+    show_anatomy(findings.records["anatomy"])
+    show_definitions(findings.records["definitions"])
+    evaluations, ablations = findings.evaluations, findings.ablations
+    first, *others = evaluations
+    print()
+    show_evaluation(evaluations[first])
+    print()
+    if first in ablations:
+        show_ablation(ablations[first])
+    rows = [_one_line(name, evaluations[name]) for name in others]
     if rows:
         print()
         heads = ["left out", *(f">{name}" for name in _SHOWN.values()), ">ranker - random"]

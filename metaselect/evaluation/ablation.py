@@ -5,9 +5,8 @@ features differ, so arms are compared query by query. An arm without `history` h
 either.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 import pandas as pd
 
@@ -15,19 +14,15 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.evaluation.fold_evaluation import (
     EvaluationConfig,
     EvaluationResult,
-    FoldResult,
-    combine_folds,
-    evaluate_folds,
-    require_result,
     runs_to_evaluate,
 )
-from metaselect.evaluation.folds import FoldPlan, plan_folds
+from metaselect.evaluation.folds import plan_folds
+from metaselect.evaluation.nested import Fits, run_one, usable_choices
+from metaselect.evaluation.progress import Progress
 from metaselect.evaluation.protocols import OuterFold
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.runs.simulated import is_simulated
 from metaselect.seeding import derive_seed
-
-Progress = Callable[[str], None]
 
 _PARTITIONS = 3  # of the intermediates: arms share partitions, so that fewer tell them apart
 
@@ -85,29 +80,24 @@ def ablate(
         runs: A table from `runs.schema.check_runs`.
         catalogue: Task cards.
         config: Protocol and search; its groups and rules are ignored.
-        progress: Called with a line after each arm.
+        progress: Called with a line at most every 15 seconds, and after the last fit.
 
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    choices = (config.with_direct,)
-    (result,) = ablate_choices(runs, catalogue, config, choices, arms=all_arms(), progress=progress)
-    return require_result(result, config)
+    fits = plan_ablation(runs, catalogue, config, choices=(config.with_direct,), arms=all_arms())
+    return run_one(fits, catalogue, config, label="ablation", progress=progress)
 
 
-def ablate_choices(
+def plan_ablation(
     runs: pd.DataFrame,
     catalogue: Catalogue,
     config: EvaluationConfig,
-    choices: Sequence[bool],
     *,
+    choices: Sequence[bool],
     arms: Sequence[Arm],
-    progress: Progress | None = None,
-) -> list[EvaluationResult | None]:
-    """As `ablate`, for given arms and several values of `with_direct` that share the same fits.
-
-    Returns:
-        One result for each value; None where no query has two candidates.
+) -> Fits:
+    """The fits of `ablate` for given arms and several values of `with_direct`, which share them.
 
     Raises:
         MetaselectError: The table has too few units.
@@ -127,44 +117,12 @@ def ablate_choices(
         True: [_shuffle_languages(fold, other) for fold in plan.distinct],
     }
     own = replace(config, rules=("random",), search=replace(config.search, trees=False))
-    jobs = [(fold, replace(own, groups=arm.groups)) for arm in arms for fold in folds[arm.shuffled]]
-    fold_results = evaluate_folds(jobs, catalogue, choices)
-    by_arm = []
-    for number, arm in enumerate(arms, start=1):
-        by_arm.append(list(islice(fold_results, len(plan.distinct))))
-        if progress is not None:
-            progress(f"{number}/{len(arms)} arms: {arm.name}")
-    found = [_combine_arms(by_arm, arms, plan, choice) for choice in range(len(choices))]
-    return [item and replace(item, simulated=is_simulated(runs)) for item in found]
-
-
-def _combine_arms(
-    fold_results: Sequence[Sequence[FoldResult]], arms: Sequence[Arm], plan: FoldPlan, choice: int
-) -> EvaluationResult | None:
-    """All arms as one result; None where no query has two candidates."""
-    found = [
-        result
-        for own in fold_results
-        if (result := combine_folds(own, choice, ("random",), plan)) is not None
-    ]
-    if not found:
-        return None
-    queries, halves = (
-        pd.concat(
-            [
-                _rename_ranker(table, arm.name, first=number == 0)
-                for number, (table, arm) in enumerate(zip(tables, arms, strict=True))
-            ],
-            ignore_index=True,
-        )
-        for tables in ([item.queries for item in found], [item.halves for item in found])
-    )
-    return replace(
-        found[0],
-        queries=queries,
-        halves=halves,
-        n_trials=sum(item.n_trials for item in found),
-        n_pruned=sum(item.n_pruned for item in found),
+    return Fits(
+        plan,
+        [(fold, replace(own, groups=arm.groups)) for arm in arms for fold in folds[arm.shuffled]],
+        arms=[arm.name for arm in arms],
+        choices=usable_choices(plan, choices),
+        simulated=is_simulated(runs),
     )
 
 
@@ -181,12 +139,3 @@ def _shuffle_languages(fold: OuterFold, other: Mapping[str, str]) -> OuterFold:
         rows.assign(language=rows["language"].map(other)) for rows in (fold.train, fold.test)
     )
     return replace(fold, train=train, test=test)
-
-
-def _rename_ranker(queries: pd.DataFrame, arm: str, *, first: bool) -> pd.DataFrame:
-    """The ranker's rows under the arm's name, with random, oracle and ceiling once."""
-    if not len(queries):
-        return queries
-    kept = {"ranker", "random", "oracle", "ceiling"} if first else {"ranker"}
-    own = queries[queries["method"].isin(kept)]
-    return own.assign(method=own["method"].replace("ranker", arm))

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
+from metaselect.evaluation.rounding import rounded_record
 from metaselect.evaluation.sensitivity import language_sensitivity
 from metaselect.evaluation.shares import noise_of, variance_shares, views
 from metaselect.features.table import is_untrained
@@ -74,7 +75,7 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
                 "equal_steps": _equal_steps(controls, rows),
             }
         )  # fmt: skip
-    return {"schema": 1, "simulated": is_simulated(runs), "studies": studies}
+    return rounded_record({"schema": 1, "simulated": is_simulated(runs), "studies": studies})
 
 
 def _by_view(

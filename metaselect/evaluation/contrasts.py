@@ -8,13 +8,12 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
+from metaselect.evaluation.rounding import PLACES
+
 Floats = npt.NDArray[np.float64]
 
 _EXACT_UP_TO = 14  # clusters; 2^14 sign patterns are fewer than the draws below
 _N_DRAWS = 20_000
-
-
-_ROUNDING = 1e-12  # a difference below this is none
 _CHANGED_FOR_POWER = 3  # clusters that must differ before their spread says anything of power
 
 
@@ -80,10 +79,10 @@ def contrast(
             draw of them would give another difference.
     """
     wide = table.pivot(index="cluster", columns="method", values=comparison.measure)
-    away = (wide[comparison.method] - wide[comparison.against]).dropna()
+    away = (wide[comparison.method] - wide[comparison.against]).dropna().round(PLACES)
     values = away.to_numpy(dtype=np.float64)
     low, high = _interval(values, units.errors(comparison) if units is not None else None)
-    n_changed = int((np.abs(values) > _ROUNDING).sum())
+    n_changed = int(np.count_nonzero(values))
     without_one = _without_one(values)
     return Contrast(
         comparison.method,

@@ -16,6 +16,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.query_metrics import grade_steps, measure_queries
 from metaselect.evaluation.results import contrasts_json, measures_json
+from metaselect.evaluation.rounding import rounded_record
 from metaselect.features.base import World, compute
 from metaselect.features.measured.hardness import partialled_out
 from metaselect.features.measured.records import FEATURES as MEASURED_FEATURES
@@ -81,16 +82,19 @@ def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -
         if name not in ("random", against)
         for measure in _CONTRASTED
     ]
-    return {
-        "schema": 1,
-        "simulated": is_simulated(runs),
-        "n_clusters": int(clusters["cluster"].nunique()),
-        "known_share": {
-            name: float(np.isfinite(values[f"{name}_intermediate"]).mean()) for name in DEFINITIONS
-        },
-        "methods": measures_json(means),
-        "contrasts": contrasts_json(found),
-    }
+    return rounded_record(
+        {
+            "schema": 1,
+            "simulated": is_simulated(runs),
+            "n_clusters": int(clusters["cluster"].nunique()),
+            "known_share": {
+                name: float(np.isfinite(values[f"{name}_intermediate"]).mean())
+                for name in DEFINITIONS
+            },
+            "methods": measures_json(means),
+            "contrasts": contrasts_json(found),
+        }
+    )
 
 
 def difficulty_table(catalogue: Catalogue, *, encoder: str) -> pd.DataFrame:

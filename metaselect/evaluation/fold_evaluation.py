@@ -17,6 +17,7 @@ from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import FoldPlan
 from metaselect.evaluation.protocols import OuterFold, without_same_source
 from metaselect.evaluation.query_metrics import grade_steps, measure_queries
+from metaselect.evaluation.rounding import PLACES
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.parallel import ExecutorName, cluster, run_all
@@ -24,6 +25,9 @@ from metaselect.ranking.baselines import RULES, sized_by_examples
 from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.predictor import Predictor
 from metaselect.ranking.tuning import SearchSettings, fit_predictor
+
+_BOUNDS = ("oracle", "ceiling")
+"""What no method can know: the gains that are scored on, and gains of the same candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ class EvaluationResult:
 
     @property
     def methods(self) -> pd.DataFrame:
-        """Means over clusters of each method, in order of appearance."""
+        """Means over clusters of each method, in order of appearance; what is no method last."""
         return _over_clusters(self.clusters, [self.queries, self.halves])
 
     @property
@@ -112,9 +116,10 @@ def _by_cluster(queries: pd.DataFrame) -> pd.DataFrame:
 
 
 def _over_clusters(clusters: pd.DataFrame, appearances: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    order = dict.fromkeys(name for table in appearances if len(table) for name in table["method"])
+    names = dict.fromkeys(name for table in appearances if len(table) for name in table["method"])
+    order = sorted(names, key=lambda name: name in _BOUNDS)
     means = clusters.drop(columns="cluster").groupby("method").mean()
-    return means.reindex(list(order))
+    return means.reindex(order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +172,8 @@ def evaluate_folds(
 
 def combine_folds(
     results: Sequence[FoldResult], choice: int, rules: Sequence[str], plan: FoldPlan
-) -> EvaluationResult | None:
-    """Combine all folds for one value of `with_direct`; None where no query has two candidates.
+) -> EvaluationResult:
+    """Combine all folds for one value of `with_direct` that leaves a query with two candidates.
 
     Args:
         results: Main folds first, then folds that only cross seeds.
@@ -178,8 +183,6 @@ def combine_folds(
     """
     n_main, crossed = len(plan.main), plan.main is plan.crossed
     kept = [tables for item in results[:n_main] if (tables := item.tables[choice]) is not None]
-    if not kept:
-        return None
     queries = pd.concat([tables[0] for tables in kept], ignore_index=True)
     candidates = pd.concat([tables[1] for tables in kept], ignore_index=True)
     beside = [tables[0] for item in results[n_main:] if (tables := item.tables[choice]) is not None]
@@ -204,17 +207,6 @@ def combine_folds(
 def default_workers() -> int:
     """Default number of processes: the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def require_result(result: EvaluationResult | None, config: EvaluationConfig) -> EvaluationResult:
-    """The result, or an error where there is none.
-
-    Raises:
-        MetaselectError: No query has two candidates.
-    """
-    if result is None:
-        raise no_choice_error(config)
-    return result
 
 
 def no_choice_error(config: EvaluationConfig) -> MetaselectError:
@@ -263,7 +255,7 @@ def _evaluate_fold(
 def _evaluate_methods(
     predictor: Predictor, fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    expected = predictor.expected(fold.test)
+    expected = predictor.expected(fold.test).round(PLACES)
     scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in config.rules}
     scores["ranker"] = expected
     scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
@@ -276,9 +268,10 @@ def _evaluate_methods(
     ]
     columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]
     candidates = fold.test[columns].assign(
+        gain=fold.test["gain"].round(PLACES),
         expected=expected,
-        half_width=predictor.half_widths(fold.test),
-        p_positive=predictor.p_positive(fold.test),
+        half_width=predictor.half_widths(fold.test).round(PLACES),
+        p_positive=predictor.p_positive(fold.test).round(PLACES),
         by_examples=sized_by_examples(fold.test),
         fold=fold.name,
     )

@@ -1,7 +1,7 @@
 """Nested evaluation: every method is tuned on training queries and tested on unseen ones."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -11,15 +11,37 @@ from metaselect.evaluation.fold_evaluation import (
     EvaluationResult,
     combine_folds,
     evaluate_folds,
-    require_result,
+    folds_with_choice,
+    no_choice_error,
     runs_to_evaluate,
 )
-from metaselect.evaluation.folds import PARTITIONS, plan_folds
+from metaselect.evaluation.folds import PARTITIONS, FoldPlan, plan_folds
+from metaselect.evaluation.progress import Progress, ProgressMeter
+from metaselect.evaluation.protocols import OuterFold
 from metaselect.runs.simulated import is_simulated
 
-Progress = Callable[[str], None]
+_ONE_SEED = {"ceiling": "no candidate has two seeds"}
 
-_ONE_SEED = "no candidate has two seeds"
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """The fits of an evaluation or an ablation, planned but not made.
+
+    Attributes:
+        plan: The folds.
+        jobs: Folds with their configuration: every fold of the plan, arm after arm.
+        arms: Names of the ranker's variants.
+        choices: Values of `with_direct` that leave a query with two candidates.
+        simulated: Whether the runs are simulated.
+        unusable: Methods that cannot be applied, with the reason.
+    """
+
+    plan: FoldPlan
+    jobs: Sequence[tuple[OuterFold, EvaluationConfig]]
+    arms: Sequence[str]
+    choices: Sequence[bool]
+    simulated: bool
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -35,28 +57,19 @@ def evaluate(
         runs: A table from `runs.schema.check_runs`.
         catalogue: Task cards.
         config: Protocol, search and methods.
-        progress: Called with a line after each fold.
+        progress: Called with a line at most every 15 seconds, and after the last fit.
 
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    choices = (config.with_direct,)
-    (result,) = evaluate_choices(runs, catalogue, config, choices, progress=progress)
-    return require_result(result, config)
+    fits = plan_evaluation(runs, catalogue, config, choices=(config.with_direct,))
+    return run_one(fits, catalogue, config, label="evaluation", progress=progress)
 
 
-def evaluate_choices(
-    runs: pd.DataFrame,
-    catalogue: Catalogue,
-    config: EvaluationConfig,
-    choices: Sequence[bool],
-    *,
-    progress: Progress | None = None,
-) -> list[EvaluationResult | None]:
-    """As `evaluate`, for several values of `with_direct` that share the same fits.
-
-    Returns:
-        One result for each value; None where no query has two candidates.
+def plan_evaluation(
+    runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig, *, choices: Sequence[bool]
+) -> Fits:
+    """The fits of `evaluate` for several values of `with_direct`, which share each fit.
 
     Raises:
         MetaselectError: The table has too few units.
@@ -69,17 +82,88 @@ def evaluate_choices(
         seed=config.search.seed,
         n_partitions=PARTITIONS,
     )
-    folds = plan.distinct
-    fold_results = []
-    for fold_result in evaluate_folds([(fold, config) for fold in folds], catalogue, choices):
-        fold_results.append(fold_result)
-        if progress is not None:
-            progress(f"{len(fold_results)}/{len(folds)} folds, {config.protocol} out")
-    found = [
-        combine_folds(fold_results, choice, config.rules, plan) for choice in range(len(choices))
-    ]
-    reason = {} if len(plan.crossed) else {"ceiling": _ONE_SEED}
-    return [
-        item and replace(item, simulated=is_simulated(runs), unusable={**item.unusable, **reason})
-        for item in found
-    ]
+    return Fits(
+        plan,
+        jobs=[(fold, config) for fold in plan.distinct],
+        arms=("ranker",),
+        choices=usable_choices(plan, choices),
+        simulated=is_simulated(runs),
+        unusable={} if plan.crossed else _ONE_SEED,
+    )
+
+
+def usable_choices(plan: FoldPlan, choices: Sequence[bool]) -> list[bool]:
+    """The values of `with_direct` that leave a query with two candidates in some main fold."""
+    return [choice for choice in choices if folds_with_choice(plan.main, with_direct=choice)]
+
+
+def run_one(
+    fits: Fits,
+    catalogue: Catalogue,
+    config: EvaluationConfig,
+    *,
+    label: str,
+    progress: Progress | None,
+) -> EvaluationResult:
+    """Make fits that were planned for the configuration's value of `with_direct` alone.
+
+    Raises:
+        MetaselectError: No query has two candidates.
+    """
+    if not fits.choices:
+        raise no_choice_error(config)
+    meter = ProgressMeter(len(fits.jobs), len(fits.jobs), progress)
+    return run_fits(fits, catalogue, step=lambda: meter.step(label, 1))[config.with_direct]
+
+
+def run_fits(
+    fits: Fits, catalogue: Catalogue, *, step: Callable[[], None]
+) -> dict[bool, EvaluationResult]:
+    """Make planned fits.
+
+    Args:
+        fits: From `plan_evaluation` or `plan_ablation`.
+        catalogue: Task cards.
+        step: Called after each fit.
+
+    Returns:
+        The result for each value of `with_direct` in `fits.choices`; rows of the ranker have the
+        arm's name as their method.
+    """
+    done = []
+    for fold_result in evaluate_folds(fits.jobs, catalogue, fits.choices):
+        done.append(fold_result)
+        step()
+    n_folds = len(fits.plan.distinct)
+    by_arm = [done[start : start + n_folds] for start in range(0, len(done), n_folds)]
+    rules = fits.jobs[0][1].rules
+    return {
+        with_direct: _join_arms(
+            [combine_folds(own, place, rules, fits.plan) for own in by_arm], fits
+        )
+        for place, with_direct in enumerate(fits.choices)
+    }
+
+
+def _join_arms(results: Sequence[EvaluationResult], fits: Fits) -> EvaluationResult:
+    """All arms as one result, with what is not the ranker's from the first."""
+    first = results[0]
+    named = list(zip(fits.arms, results, strict=True))
+    return replace(
+        first,
+        queries=_rename_rankers({arm: item.queries for arm, item in named}),
+        halves=_rename_rankers({arm: item.halves for arm, item in named}),
+        n_trials=sum(item.n_trials for item in results),
+        n_pruned=sum(item.n_pruned for item in results),
+        unusable={**first.unusable, **fits.unusable},
+        simulated=fits.simulated,
+    )
+
+
+def _rename_rankers(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The arms' tables as one: the first whole, of the others the ranker's rows."""
+    first, *others = (
+        table.assign(method=table["method"].replace("ranker", arm)) for arm, table in tables.items()
+    )
+    rows = [own[own["method"] == arm] for arm, own in zip(list(tables)[1:], others, strict=True)]
+    return pd.concat([first, *rows], ignore_index=True)

@@ -1,65 +1,118 @@
-"""The research question on a runs table: every evaluation, and the answer in three sentences.
+"""The research question on a runs table: the records that answer it, made part by part.
 
 Do language diversity and task difficulty together choose better intermediate tasks than random
 choice, and than the simple rules?
 """
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, astuple, dataclass, replace
+from functools import partial
+from importlib import resources
+from typing import Any, Literal
 
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import points
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.ablation import ablate_choices, all_arms, ladder_arms
+from metaselect.evaluation.ablation import all_arms, ladder_arms, plan_ablation
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.definitions import definitions_record
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice_error
-from metaselect.evaluation.nested import evaluate_choices
+from metaselect.evaluation.nested import Fits, plan_evaluation, run_fits
+from metaselect.evaluation.progress import Progress, ProgressMeter
 from metaselect.evaluation.protocols import PROTOCOLS, without_same_source
-from metaselect.evaluation.results import ablation_record, evaluation_record
+from metaselect.evaluation.results import METHOD, SCHEMA, ablation_record, evaluation_record
 from metaselect.features.table import Unit
 
-Progress = Callable[[str], None]
 Record = dict[str, Any]
+Kind = Literal["evaluation", "ablation"]
 
 _DETAILED_PROTOCOLS: tuple[Unit, ...] = ("target", "intermediate")
 """Protocols that are also evaluated without shared data, and without `direct` as a choice."""
 
-_NOT_RULES = ("ranker", "oracle", "ceiling", "random")
+_ANATOMY_COST, _DEFINITIONS_COST, _ARM_COST = 3.0, 1.0, 0.4  # in fits of an evaluation, roughly
+_RECORDS = {"evaluation": evaluation_record, "ablation": ablation_record}
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Results of every evaluation, as records that JSON can hold.
+    """Some or all results of the question, as records that JSON can hold.
 
     Attributes:
-        anatomy: Shares of the gains' variance.
-        definitions: Definitions of difficulty side by side.
-        evaluations: By protocol; the suffix `-apart` excludes shared training data, `-among`
-            excludes `direct` from the choices.
-        ablations: By the same names.
-        skipped: Reason, by the name of each evaluation that could not be made.
+        records: By name: `anatomy` (shares of the gains' variance), `definitions` (of difficulty,
+            side by side), `evaluation-NAME` and `ablation-NAME`. NAME is a protocol; the suffix
+            `-apart` excludes shared training data, `-among` excludes `direct` from the choices.
+        skipped: Reason, by the NAME of each evaluation that could not be made.
     """
 
-    anatomy: Record
-    definitions: Record
-    evaluations: Mapping[str, Record]
-    ablations: Mapping[str, Record]
+    records: Mapping[str, Record]
     skipped: Mapping[str, str]
 
+    def __or__(self, other: "Findings") -> "Findings":
+        return Findings({**self.records, **other.records}, {**self.skipped, **other.skipped})
 
-def evaluate_question(
+    @property
+    def evaluations(self) -> dict[str, Record]:
+        """Evaluations by NAME."""
+        return self._of("evaluation")
+
+    @property
+    def ablations(self) -> dict[str, Record]:
+        """Ablations by NAME."""
+        return self._of("ablation")
+
+    def _of(self, kind: Kind) -> dict[str, Record]:
+        start = f"{kind}-"
+        return {
+            name.removeprefix(start): record
+            for name, record in self.records.items()
+            if name.startswith(start)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What it takes to make a part.
+
+    Attributes:
+        n_steps: How many steps.
+        step_cost: Of each, in fits of an evaluation.
+        make: Makes the part; it calls its argument after each step.
+    """
+
+    n_steps: int
+    step_cost: float
+    make: Callable[[Callable[[], None]], Findings]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Records that are made together, because they share fits.
+
+    Attributes:
+        names: Of its records.
+        plan: Tells the work, or raises a `MetaselectError` where the table is too small for it.
+    """
+
+    names: tuple[str, ...]
+    plan: Callable[[], Work]
+
+    def is_in(self, findings: Findings) -> bool:
+        """Whether findings hold each of its records, or the reason why it cannot be made."""
+        return all(
+            name in findings.records or _plain_name(name) in findings.skipped for name in self.names
+        )
+
+
+def question_parts(
     runs: pd.DataFrame,
     catalogue: Catalogue,
     config: EvaluationConfig,
     *,
     protocols: Sequence[Unit] = PROTOCOLS,
-    progress: Progress,
-) -> Findings:
-    """Make every evaluation and ablation on a runs table.
+) -> list[Part]:
+    """Every part of the question on a runs table; nothing is computed yet.
 
     Args:
         runs: A table from `runs.schema.check_runs`.
@@ -67,138 +120,175 @@ def evaluate_question(
         config: Search, groups and rules of every evaluation; its protocol is replaced. Ablations
             take the default settings, so that arms differ by features alone; single groups are
             taken alone and left out for new targets only.
-        protocols: What is left out, one after another; a table too small for one skips it.
-        progress: Called with one line per step.
+        protocols: What is left out, one after another.
+    """
+    shares_data = len(without_same_source(runs, catalogue)) < len(runs)
+    found = [
+        Part((name,), partial(_plan_alone, name, make, cost, runs, catalogue, config.search.seed))
+        for name, make, cost in (
+            ("anatomy", anatomy_record, _ANATOMY_COST),
+            ("definitions", definitions_record, _DEFINITIONS_COST),
+        )
+    ]
+    for protocol in protocols:
+        whole = replace(config, protocol=protocol)
+        detailed = protocol in _DETAILED_PROTOCOLS
+        choices = {protocol: True, f"{protocol}-among": False} if detailed else {protocol: True}
+        ways: list[tuple[Kind, EvaluationConfig, dict[str, bool]]] = [
+            ("evaluation", whole, choices),
+            ("ablation", replace(whole, search=replace(whole.search, n_trials=1)), choices),
+        ]
+        if detailed and shares_data:
+            apart = replace(whole, with_same_source=False)
+            ways.append(("evaluation", apart, {f"{protocol}-apart": True}))
+        found += [
+            Part(
+                tuple(f"{kind}-{name}" for name in names),
+                partial(_plan_fits, kind, runs, catalogue, own, names),
+            )
+            for kind, own, names in ways
+        ]
+    return found
+
+
+def make_findings(
+    parts: Sequence[Part],
+    *,
+    known: Findings,
+    keep: Callable[[Part, Findings], None],
+    progress: Progress,
+) -> Findings:
+    """Make the parts that are not known.
+
+    Args:
+        parts: From `question_parts`.
+        known: What need not be made again.
+        keep: Called with each part as soon as it is made.
+        progress: Called with a line at most every 15 seconds, and at start and end.
+
+    Returns:
+        The records of all parts, in their order.
 
     Raises:
         MetaselectError: The table is too small for every protocol.
     """
-    seed = config.search.seed
-    progress("anatomy of the gains")
-    anatomy = anatomy_record(runs, catalogue, seed=seed)
-    definitions = definitions_record(runs, catalogue, seed=seed)
-    shares_data = len(without_same_source(runs, catalogue)) < len(runs)
-    evaluations: dict[str, Record] = {}
-    ablations: dict[str, Record] = {}
-    skipped: dict[str, str] = {}
-    for protocol in protocols:
-        own = replace(config, protocol=protocol)
-        detailed = protocol in _DETAILED_PROTOCOLS
-        ways = [
-            (own, {protocol: True, f"{protocol}-among": False} if detailed else {protocol: True})
-        ]
-        if detailed and shares_data:
-            ways.append((replace(own, with_same_source=False), {f"{protocol}-apart": True}))
-        for way, choices in ways:
-            plain = replace(way, search=replace(way.search, n_trials=1))
-            given = tuple(choices.values())
+    found, planned = known, []
+    for part in parts:
+        if not part.is_in(known):
             try:
-                progress(f"evaluate: {', '.join(choices)}")
-                results = evaluate_choices(runs, catalogue, way, given, progress=progress)
-                if way.with_same_source:
-                    progress(f"ablate: {', '.join(choices)}")
-                    arms = all_arms() if protocol == "target" else ladder_arms()
-                    ablation_results = ablate_choices(
-                        runs, catalogue, plain, given, arms=arms, progress=progress
-                    )
-                else:
-                    ablation_results = [None] * len(given)
+                planned.append((part, part.plan()))
             except MetaselectError as error:
-                skipped |= dict.fromkeys(choices, str(error))
-                continue
-            for (name, with_direct), result, ablated in zip(
-                choices.items(), results, ablation_results, strict=True
-            ):
-                if result is None:
-                    skipped[name] = str(no_choice_error(way))
-                    continue
-                evaluations[name] = evaluation_record(result, replace(way, with_direct=with_direct))
-                if ablated is not None:
-                    own = replace(plain, with_direct=with_direct)
-                    ablations[name] = ablation_record(ablated, own)
-    if not evaluations:
-        raise MetaselectError(next(iter(skipped.values())))
-    return Findings(anatomy, definitions, evaluations, ablations, skipped)
+                found |= _skipped(part, str(error))
+    coming = {name for part, _ in planned for name in part.names}
+    if not any(name.startswith("evaluation-") for name in (*coming, *found.records)):
+        raise MetaselectError(next(iter(found.skipped.values())))
+    n_steps = sum(work.n_steps for _, work in planned)
+    meter = ProgressMeter(n_steps, sum(w.n_steps * w.step_cost for _, w in planned), progress)
+    if planned:
+        progress(f"{len(coming)} records to make in {n_steps} steps")
+    for part, work in planned:
+        step = partial(meter.step, part.names[0], work.step_cost)
+        try:
+            made = work.make(step)
+        except MetaselectError as error:
+            made = _skipped(part, str(error))
+        keep(part, made)
+        found |= made
+    return _of_parts(parts, found)
 
 
-def answer_sentences(findings: Findings) -> list[str]:
-    """The question's answer in three plain sentences, for unseen targets.
+def question_key(runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig) -> str:
+    """Names all that decides the content of records: two calls with one key make the same.
 
-    Where `target` could not be evaluated, the first protocol that could be is used.
+    It is made of the runs, what cards and the language table say that evaluations read, measured
+    values, settings, and the version of the methods; not of how many processes do the work.
     """
-    protocol = next(iter(findings.evaluations))
-    evaluation = findings.evaluations[protocol]
-    where = "On simulated runs" if evaluation["simulated"] else "On these runs"
-    found = _by_rival(evaluation["contrasts"])
-    rules = {
-        name: row["regret@1"]
-        for name, row in evaluation["methods"].items()
-        if name not in _NOT_RULES
-    }
-    best = min(rules, key=lambda name: rules[name])
-    ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
-    lines = [
-        f"{where}, for a {protocol} never seen, the ranker's first choice is "
-        f"{_plain(ranker)} points below the best and a random one {_plain(chance)}: "
-        f"{_told(found['ranker', 'random'])}.{_free_of_luck(evaluation)}",
-        f"Against best on average it changes regret@1 by {_told(found['ranker', 'history'])}, "
-        f"against the best simple rule ({best}) by {_told(found['ranker', best])}.",
+    settings = asdict(replace(config, workers=0, executor="local", protocol="target"))
+    cards = [
+        replace(card, title="", licence=None, note=None, hub=None, layouts=(), fact_sources={})
+        for _, card in sorted(catalogue.items())
     ]
-    if protocol in findings.ablations:
-        steps = _by_rival(findings.ablations[protocol]["contrasts"])
-        lines.append(
-            "Difficulty, language and diversity features together "
-            + _change(steps["+both", "history"])
-        )
-    return lines
+    values = sorted(astuple(value)[:-1] for value in catalogue.measured)  # not what they cost
+    languages = resources.files("metaselect.catalogue").joinpath("languages.csv").read_bytes()
+    digest = hashlib.blake2b(digest_size=16)
+    for piece in (
+        repr((SCHEMA, METHOD, settings, cards, values)).encode(),
+        languages,
+        runs.to_csv(index=False).encode(),
+    ):
+        digest.update(hashlib.blake2b(piece).digest())
+    return digest.hexdigest()
 
 
-def _free_of_luck(evaluation: Record) -> str:
-    """Gains of the first choice on other seeds than it was learnt from, where there are two."""
-    gains = {name: row.get("gain_crossed") for name, row in evaluation["methods"].items()}
-    if gains.get("ceiling") is None:
-        return " (One seed a cell: levels of regret are inflated by luck.)"
-    return (
-        f" Scored on other seeds than were learnt from, its choice gains {points(gains['ranker'])} "
-        f"over training directly, a random one {points(gains['random'])}, the choice by the runs "
-        f"themselves {points(gains['ceiling'])}."
-    )
+def _plan_alone(
+    name: str,
+    make: Callable[..., Record],
+    cost: float,
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    seed: int,
+) -> Work:
+    """A part that is one step."""
+
+    def made(step: Callable[[], None]) -> Findings:
+        record = make(runs, catalogue, seed=seed)
+        step()
+        return Findings({name: record}, {})
+
+    return Work(1, cost, made)
 
 
-def _change(both: Record) -> str:
-    """What the features change, in how many clusters, and the power to see it."""
-    if both["n_changed"] == 0:
-        return (
-            "change no first choice beyond size and history, in any of "
-            f"{both['n_clusters']} clusters: nothing can be said of what they could add."
-        )
-    power = (
-        "too few to say what could have been seen"
-        if both["detectable"] is None
-        else f"a change of {_plain(both['detectable'])} points could have been seen"
-    )
-    return (
-        f"change it by {_told(both)} beyond size and history, most of it in {both['leading']} "
-        f"(without one cluster {points(both['low_without_one'])} to "
-        f"{points(both['high_without_one'])}); choices change in {both['n_changed']} clusters, "
-        f"{power}."
-    )
+def _plan_fits(
+    kind: Kind,
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    config: EvaluationConfig,
+    choices: Mapping[str, bool],
+) -> Work:
+    """A part of a step a fit, with a record for each value of `with_direct`, by its name."""
+    asked = tuple(choices.values())
+    if kind == "evaluation":
+        fits = plan_evaluation(runs, catalogue, config, choices=asked)
+    else:
+        arms = all_arms() if config.protocol == "target" else ladder_arms()
+        fits = plan_ablation(runs, catalogue, config, choices=asked, arms=arms)
+    if not fits.choices:
+        raise no_choice_error(config)
+    cost = config.search.n_trials if kind == "evaluation" else _ARM_COST
+    return Work(len(fits.jobs), cost, partial(_make_fits, kind, fits, catalogue, config, choices))
 
 
-def _by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:
-    return {
-        (item["method"], item["against"]): item
-        for item in contrasts
-        if item["measure"] == "regret@1"
+def _make_fits(
+    kind: Kind,
+    fits: Fits,
+    catalogue: Catalogue,
+    config: EvaluationConfig,
+    choices: Mapping[str, bool],
+    step: Callable[[], None],
+) -> Findings:
+    results = run_fits(fits, catalogue, step=step)
+    records = {
+        f"{kind}-{name}": _RECORDS[kind](results[choice], replace(config, with_direct=choice))
+        for name, choice in choices.items()
+        if choice in results
     }
-
-
-def _plain(fraction: float | None) -> str:
-    return points(fraction).lstrip("+-") if fraction is not None else "an unknown number of"
-
-
-def _told(item: Record) -> str:
-    return (
-        f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
-        f"{points(item['high'])}, p {item['p']:.3f}, {item['n_clusters']} clusters)"
+    reason = str(no_choice_error(config))
+    return Findings(
+        records, {name: reason for name, choice in choices.items() if choice not in results}
     )
+
+
+def _skipped(part: Part, reason: str) -> Findings:
+    return Findings({}, {_plain_name(name): reason for name in part.names})
+
+
+def _plain_name(record: str) -> str:
+    return record.partition("-")[2]
+
+
+def _of_parts(parts: Sequence[Part], found: Findings) -> Findings:
+    """What belongs to parts, in their order."""
+    names = [name for part in parts for name in part.names]
+    records = {name: found.records[name] for name in names if name in found.records}
+    plain = dict.fromkeys(map(_plain_name, names))
+    return Findings(records, {name: found.skipped[name] for name in plain if name in found.skipped})

@@ -10,10 +10,16 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
+from metaselect.evaluation.rounding import rounded_record
 
 SCHEMA = 2
+METHOD = 1
+"""Raised by each change of the code that changes a number in a record: `reproduce` reads a record
+that ships, or that an earlier call kept, only where it was made by the same methods."""
+
 _SEEDS = {True: "other seeds", False: "the same seeds"}
 _NOT_RIVALS = ("ranker", "oracle", "ceiling")
+_NOT_RULES = (*_NOT_RIVALS, "random")
 _N_BINS = 5
 _PRIMARY_RIVALS = ("random", "history", "history_kind", "direct")
 """Named before any evaluation was made: does the ranker beat chance, what is best on average, what
@@ -33,7 +39,7 @@ _STEPS = (
 
 
 def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
-    """The record of an evaluation: the keys of DESIGN 4.4 and what explains them."""
+    """The record of an evaluation: the keys of DESIGN 4.4 and what explains them, rounded."""
     rivals = [name for name in result.queries["method"].unique() if name not in _NOT_RIVALS]
     main = [
         Comparison("ranker", rival, measure, measure == "regret@1" and rival in _PRIMARY_RIVALS)
@@ -45,18 +51,24 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
     )
     if len(result.halves):
         crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
-    return {
-        **_head(result, config),
+    head = _head(result, config)
+    rule = best_rule(head["methods"])
+    against_random = [Comparison(rule, "random", "regret@1")] if rule and "random" in rivals else []
+    contrasts = holm(_contrasts(result, [*main, *crossed], config))
+    found = {
+        **head,
         "halves": _halves(result),
-        "contrasts": contrasts_json(holm(_contrasts(result, [*main, *crossed], config))),
+        "contrasts": contrasts_json(contrasts),
+        "best_rule": next(iter(contrasts_json(_contrasts(result, against_random, config))), None),
         "intervals": interval_coverage(result, level=config.level),
         "calibration": calibration(result),
         "direct": direct_choices(result),
     }
+    return rounded_record(found)
 
 
 def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
-    """The record of an ablation: arms with their measures, and their contrasts."""
+    """The record of an ablation: arms with their measures and their contrasts, rounded."""
     head = _head(result, config)
     known = set(result.queries["method"])
     names = [name for name in result.methods.index if name not in ("oracle", "random", "ceiling")]
@@ -71,7 +83,17 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
         Comparison(name, "random", "regret@1") for name in names if (name, "random") not in primary
     ]
     found = holm(_contrasts(result, steps, config))
-    return {"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)}
+    return rounded_record({"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)})
+
+
+def best_rule(methods: Mapping[str, Mapping[str, float | None]]) -> str | None:
+    """The simple rule with the least regret@1 among a record's methods; None where it has none."""
+    regrets = {
+        name: regret
+        for name, row in methods.items()
+        if name not in _NOT_RULES and (regret := row["regret@1"]) is not None
+    }
+    return min(regrets, key=lambda name: regrets[name]) if regrets else None
 
 
 def contrast_in(

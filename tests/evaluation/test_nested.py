@@ -54,6 +54,7 @@ def test_every_query_is_judged_under_every_protocol_by_every_method(runs, protoc
     )
     assert found.queries[["regret@1", "gain@1", "hit@1"]].notna().all(axis=None)
     assert found.methods.index[0] == "random"
+    assert list(found.methods.index[-2:]) == ["oracle", "ceiling"]
 
 
 def test_the_oracle_loses_nothing_and_nobody_beats_it(scored):

@@ -1,61 +1,138 @@
-"""The answer in words: what each of its three sentences says, and of what."""
+"""The parts of the question: what is made, what is known already, and what is skipped."""
+
+from dataclasses import replace
 
 import pytest
 
-from metaselect.evaluation.question import Findings, answer_sentences
+from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.measured import Value
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.errors import MetaselectError
+from metaselect.evaluation.fold_evaluation import EvaluationConfig
+from metaselect.evaluation.question import (
+    Findings,
+    Part,
+    Work,
+    make_findings,
+    question_key,
+    question_parts,
+)
+from metaselect.ranking.tuning import SearchSettings
+from metaselect.runs.schema import check_runs
+from metaselect.runs.simulated import simulated_runs
+
+CATALOGUE = shipped_catalogue()
+NOTHING = Findings({}, {})
+SEARCH = SearchSettings(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None)
+CONFIG = EvaluationConfig("target", ("size",), SEARCH, level=0.5, rules=("random",), workers=1)
 
 
-def contrast(method: str, against: str, difference: float, low: float, high: float) -> dict:
-    return {
-        "method": method, "against": against, "measure": "regret@1", "difference": difference,
-        "low": low, "high": high, "p": 0.04, "n_clusters": 9, "detectable": 0.012,
-        "n_changed": 9 if difference else 0, "leading": "squad" if difference else None,
-        "low_without_one": low / 2, "high_without_one": high / 2,
-    }  # fmt: skip
+@pytest.fixture(scope="module")
+def runs():
+    table = check_runs(simulated_runs(seed=0, noise=0.005), percent=False)
+    return table[table["target"].isin(("xnli", "xquad", "udpos"))].reset_index(drop=True)
 
 
-def findings(*, both: tuple[float, float, float], simulated: bool = False) -> Findings:
-    regrets = {
-        "ranker": 0.01, "random": 0.03, "history": 0.02, "size": 0.015, "oracle": 0.0,
-        "ceiling": 0.004,
-    }  # fmt: skip
-    evaluation = {
-        "simulated": simulated,
-        "methods": {
-            name: {"regret@1": value, "gain_crossed": 0.03 - value}
-            for name, value in regrets.items()
-        },
-        "contrasts": [
-            contrast("ranker", "random", -0.02, -0.03, -0.01),
-            contrast("ranker", "history", -0.01, -0.015, 0.005),
-            contrast("ranker", "size", -0.005, -0.01, 0.01),
-        ],
+class Maker:
+    """Parts whose making is written down."""
+
+    def __init__(self):
+        self.planned, self.made, self.kept = [], [], []
+
+    def part(self, *names, fault=None):
+        def make(step):
+            if isinstance(fault, KeyboardInterrupt):
+                raise fault
+            step()
+            self.made += names
+            return Findings({name: {"name": name} for name in names}, {})
+
+        def plan():
+            if isinstance(fault, MetaselectError):
+                raise fault
+            self.planned += names
+            return Work(1, 1.0, make)
+
+        return Part(names, plan)
+
+    def run(self, parts, known=NOTHING):
+        self.lines = []
+        return make_findings(parts, known=known, keep=self.keep, progress=self.lines.append)
+
+    def keep(self, part, findings):
+        self.kept.append((part.names, dict(findings.records)))
+
+
+def test_the_question_has_sixteen_records(runs):
+    names = [name for part in question_parts(runs, CATALOGUE, CONFIG) for name in part.names]
+    assert len(names) == len(set(names)) == 16
+    assert {"anatomy", "definitions", "evaluation-target-apart", "ablation-encoder"} < set(names)
+
+
+def test_what_is_known_is_neither_planned_nor_made_and_all_come_in_their_order():
+    maker = Maker()
+    parts = [maker.part("anatomy"), maker.part("evaluation-target"), maker.part("ablation-target")]
+    known = Findings({"evaluation-target": {"old": 1}, "evaluation-moon": {}}, {})
+    found = maker.run(parts, known)
+    assert maker.planned == maker.made == ["anatomy", "ablation-target"]
+    assert list(found.records) == ["anatomy", "evaluation-target", "ablation-target"]
+    assert found.evaluations == {"target": {"old": 1}}
+    assert found.ablations == {"target": {"name": "ablation-target"}}
+    assert maker.lines[0] == "2 records to make in 2 steps"
+    assert maker.lines[-1].startswith("2/2 steps, ablation-target  ")
+
+
+def test_a_part_is_kept_before_the_next_is_made():
+    maker = Maker()
+    parts = [maker.part("evaluation-target"), maker.part("b", fault=KeyboardInterrupt("stopped"))]
+    with pytest.raises(KeyboardInterrupt, match="stopped"):
+        maker.run(parts)
+    assert maker.kept == [
+        (("evaluation-target",), {"evaluation-target": {"name": "evaluation-target"}})
+    ]
+
+
+def test_a_part_that_cannot_be_made_is_skipped_with_its_reason():
+    maker = Maker()
+    fault = MetaselectError("too few families")
+    parts = [maker.part("evaluation-family", fault=fault), maker.part("evaluation-target")]
+    found = maker.run(parts)
+    assert found.skipped == {"family": "too few families"}
+    assert list(found.records) == ["evaluation-target"]
+    again = Maker()
+    assert again.run([again.part(*part.names) for part in parts], found) == found
+    assert again.planned == []
+
+
+def test_nothing_is_made_of_a_table_that_is_too_small_for_every_protocol():
+    maker = Maker()
+    fault = MetaselectError("too few targets")
+    with pytest.raises(MetaselectError, match="too few targets"):
+        maker.run([maker.part("anatomy"), maker.part("evaluation-target", fault=fault)])
+    assert maker.made == maker.kept == []
+
+
+def _other_card():
+    cards = [
+        replace(card, train_size=7) if name == "mnli" else card for name, card in CATALOGUE.items()
+    ]
+    return Catalogue(cards, CATALOGUE.measured)
+
+
+def _other_value():
+    value = Value("logme", "xlmr", "mnli", "xnli", "", 0.5, 1.0)
+    return Catalogue(CATALOGUE.values(), CATALOGUE.measured.joined([value]))
+
+
+def test_the_key_is_of_runs_cards_values_and_settings(runs):
+    known = question_key(runs, CATALOGUE, CONFIG)
+    changed = runs.assign(score=runs["score"].where(runs.index > 0, 0.5))
+    others = {
+        question_key(changed, CATALOGUE, CONFIG),
+        question_key(runs.assign(train_examples=1000), CATALOGUE, CONFIG),
+        question_key(runs, _other_card(), CONFIG),
+        question_key(runs, _other_value(), CONFIG),
+        question_key(runs, CATALOGUE, replace(CONFIG, search=replace(SEARCH, seed=1))),
     }
-    ablation = {"contrasts": [contrast("+both", "history", *both)]}
-    return Findings({}, {}, {"target": evaluation}, {"target": ablation}, {})
-
-
-def test_three_sentences_give_differences_intervals_and_the_power() -> None:
-    first, second, third = answer_sentences(findings(both=(-0.003, -0.008, 0.002)))
-    assert first.startswith("On these runs, for a target never seen, the ranker's first choice is")
-    assert "1.00 points below the best and a random one 3.00" in first
-    assert "-2.00 points (95% interval -3.00 to -1.00, p 0.040, 9 clusters)" in first
-    assert "its choice gains +2.00 over training directly, a random one +0.00" in first
-    assert "best on average" in second
-    assert "the best simple rule (size) by -0.50" in second
-    assert "change it by -0.30 points" in third
-    assert "most of it in squad (without one cluster -0.40 to +0.10)" in third
-    assert "choices change in 9 clusters, a change of 1.20 points could have been seen" in third
-
-
-def test_features_that_change_no_choice_are_not_given_a_power() -> None:
-    third = answer_sentences(findings(both=(0.0, 0.0, 0.0)))[2]
-    assert "change no first choice beyond size and history, in any of 9 clusters" in third
-    assert "could have been seen" not in third
-
-
-@pytest.mark.parametrize(("simulated", "where"), [(True, "On simulated runs"), (False, "On these")])
-def test_simulated_runs_are_called_so(simulated: bool, where: str) -> None:
-    assert answer_sentences(findings(both=(0.0, 0.0, 0.0), simulated=simulated))[0].startswith(
-        where
-    )
+    assert len(others - {known}) == 5
+    assert question_key(runs.copy(), shipped_catalogue(), replace(CONFIG, workers=2)) == known

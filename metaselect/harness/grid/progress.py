@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from metaselect.catalogue.tasks import DIRECT
+from metaselect.console import short_time
 from metaselect.harness.grid.executors import Finished
 from metaselect.harness.grid.forecast import Forecast
 from metaselect.harness.grid.heartbeat import Beat, read_beat
@@ -139,21 +140,6 @@ class Progress:
         text += f" over {len(scores)}"
         n_failed = len(finished.language_failures)
         return f"{text}, {n_failed} FAILED" if n_failed else text
-
-
-def short_time(seconds: float) -> str:
-    """Seconds for people.
-
-    Example:
-        >>> [short_time(4), short_time(252), short_time(7500)]
-        ['4s', '4m12s', '2h05m']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
 def _name(stage: Stage) -> str:

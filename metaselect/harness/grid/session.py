@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import counted
+from metaselect.console import counted, short_time
 from metaselect.files import library_versions, write_json
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.grid.checks import check_grid, grid_warnings
 from metaselect.harness.grid.known import Known, read_known
 from metaselect.harness.grid.plan import WHOLE, Grid, GridPlan, Part, plan_grid
 from metaselect.harness.grid.probe import estimate
-from metaselect.harness.grid.progress import short_time
 from metaselect.harness.grid.runner import GridResult, Place, run_grid
 from metaselect.harness.grid.schedule import pending_stages
 from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, Stage, TrainStage

@@ -1,0 +1,138 @@
+"""An evaluation's result in words: its verdict, and the answer to the research question."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from metaselect.console import points
+from metaselect.evaluation.methods import METHOD_WORDS
+from metaselect.evaluation.question import Findings
+from metaselect.evaluation.results import best_rule, contrast_in
+
+Record = Mapping[str, Any]
+
+
+def verdict(record: Record) -> str:
+    """One sentence on an evaluation: the best method, by how much, and how surely.
+
+    By regret@1, against random choice and against the best simple rule; a difference is sure where
+    its interval does not hold 0.
+
+    Args:
+        record: From `evaluation.results.evaluation_record`.
+    """
+    where = "On simulated runs" if record["simulated"] else "On these runs"
+    rule, methods = best_rule(record["methods"]), record["methods"]
+    over_random = contrast_in(record, "ranker", "random")
+    if rule is None:
+        return f"{where} the ranker is {_against(over_random, 'random choice')}."
+    over_rule = contrast_in(record, "ranker", rule)
+    named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
+    best = "ranker" if over_rule["difference"] < 0 else rule
+    if best == rule:
+        over_random = record["best_rule"]
+    lost = f"its first choice is {_plain(methods[best]['regret@1'])} points below the best"
+    first = f"{where} the best method is "
+    if over_random["difference"] >= 0:
+        first = f"{where} no method is better than random choice; of the others the best is "
+    if best == "ranker":
+        return (
+            f"{first}the ranker: {lost}, {_against(over_random, 'random choice')}, and "
+            f"{_against(over_rule, named)}."
+        )
+    return (
+        f"{first}{named}, not the ranker: {lost}, {_against(over_random, 'random choice')}; the "
+        f"ranker is {_against(over_rule, 'it')}."
+    )
+
+
+def _against(item: Record, other: str) -> str:
+    """A difference in regret@1, with its interval and whether that leaves its sign open."""
+    difference = round(item["difference"] * 100, 2)
+    side, sign = ("better", -1) if difference < 0 else ("worse", 1)
+    told = (
+        f"{abs(difference):.2f} points {side} than {other}" if difference else f"level with {other}"
+    )
+    if item["low"] is None:
+        return f"{told} (one cluster and no interval: not surely)"
+    low, high = sorted(sign * item[bound] for bound in ("low", "high"))
+    sure = "surely" if low > 0 or high < 0 else "not surely"
+    return f"{told} ({sure}: 95% interval {points(low)} to {points(high)})"
+
+
+def answer_sentences(findings: Findings) -> list[str]:
+    """The question's answer in three plain sentences, for unseen targets.
+
+    Where `target` could not be evaluated, the first protocol that could be is used.
+    """
+    protocol = next(iter(findings.evaluations))
+    evaluation = findings.evaluations[protocol]
+    where = "On simulated runs" if evaluation["simulated"] else "On these runs"
+    found = _by_rival(evaluation["contrasts"])
+    best = best_rule(evaluation["methods"])
+    ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
+    unseen = f"{'an' if protocol[0] in 'aei' else 'a'} {protocol} never seen"
+    lines = [
+        f"{where}, for {unseen}, the ranker's first choice is "
+        f"{_plain(ranker)} points below the best and a random one {_plain(chance)}: "
+        f"{_told(found['ranker', 'random'])}.{_free_of_luck(evaluation)}",
+        f"Against best on average it changes regret@1 by {_told(found['ranker', 'history'])}, "
+        f"against the best simple rule ({best}) by {_told(found['ranker', best])}.",
+    ]
+    if protocol in findings.ablations:
+        steps = _by_rival(findings.ablations[protocol]["contrasts"])
+        lines.append(
+            "Difficulty, language and diversity features together "
+            + _change(steps["+both", "history"])
+        )
+    return lines
+
+
+def _free_of_luck(evaluation: Record) -> str:
+    """Gains of the first choice on other seeds than it was learnt from, where there are two."""
+    gains = {name: row.get("gain_crossed") for name, row in evaluation["methods"].items()}
+    if gains.get("ceiling") is None:
+        return " (One seed a cell: levels of regret are inflated by luck.)"
+    return (
+        f" Scored on other seeds than were learnt from, its choice gains {points(gains['ranker'])} "
+        f"over training directly, a random one {points(gains['random'])}, the choice by the runs "
+        f"themselves {points(gains['ceiling'])}."
+    )
+
+
+def _change(both: Record) -> str:
+    """What the features change, in how many clusters, and the power to see it."""
+    if both["n_changed"] == 0:
+        return (
+            "change no first choice beyond size and history, in any of "
+            f"{both['n_clusters']} clusters: nothing can be said of what they could add."
+        )
+    power = (
+        "too few to say what could have been seen"
+        if both["detectable"] is None
+        else f"a change of {_plain(both['detectable'])} points could have been seen"
+    )
+    return (
+        f"change it by {_told(both)} beyond size and history, most of it in {both['leading']} "
+        f"(without one cluster {points(both['low_without_one'])} to "
+        f"{points(both['high_without_one'])}); choices change in {both['n_changed']} clusters, "
+        f"{power}."
+    )
+
+
+def _by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:
+    return {
+        (item["method"], item["against"]): item
+        for item in contrasts
+        if item["measure"] == "regret@1"
+    }
+
+
+def _plain(fraction: float | None) -> str:
+    return points(fraction).lstrip("+-") if fraction is not None else "an unknown number of"
+
+
+def _told(item: Record) -> str:
+    return (
+        f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
+        f"{points(item['high'])}, p {item['p']:.3f}, {item['n_clusters']} clusters)"
+    )

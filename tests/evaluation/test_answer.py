@@ -1,0 +1,111 @@
+"""The answer in words: what each of its three sentences says, and of what."""
+
+import pytest
+
+from metaselect.evaluation.answer import answer_sentences, verdict
+from metaselect.evaluation.question import Findings
+
+
+def contrast(method: str, against: str, difference: float, low: float, high: float) -> dict:
+    return {
+        "method": method, "against": against, "measure": "regret@1", "difference": difference,
+        "low": low, "high": high, "p": 0.04, "n_clusters": 9, "detectable": 0.012,
+        "n_changed": 9 if difference else 0, "leading": "squad" if difference else None,
+        "low_without_one": low / 2, "high_without_one": high / 2,
+    }  # fmt: skip
+
+
+def findings(*, both: tuple[float, float, float], simulated: bool = False) -> Findings:
+    regrets = {
+        "ranker": 0.01, "random": 0.03, "history": 0.02, "size": 0.015, "oracle": 0.0,
+        "ceiling": 0.004,
+    }  # fmt: skip
+    evaluation = {
+        "simulated": simulated,
+        "methods": {
+            name: {"regret@1": value, "gain_crossed": 0.03 - value}
+            for name, value in regrets.items()
+        },
+        "contrasts": [
+            contrast("ranker", "random", -0.02, -0.03, -0.01),
+            contrast("ranker", "history", -0.01, -0.015, 0.005),
+            contrast("ranker", "size", -0.005, -0.01, 0.01),
+        ],
+    }
+    ablation = {"contrasts": [contrast("+both", "history", *both)]}
+    return Findings({"evaluation-target": evaluation, "ablation-target": ablation}, {})
+
+
+def test_three_sentences_give_differences_intervals_and_the_power() -> None:
+    first, second, third = answer_sentences(findings(both=(-0.003, -0.008, 0.002)))
+    assert first.startswith("On these runs, for a target never seen, the ranker's first choice is")
+    assert "1.00 points below the best and a random one 3.00" in first
+    assert "-2.00 points (95% interval -3.00 to -1.00, p 0.040, 9 clusters)" in first
+    assert "its choice gains +2.00 over training directly, a random one +0.00" in first
+    assert "best on average" in second
+    assert "the best simple rule (size) by -0.50" in second
+    assert "change it by -0.30 points" in third
+    assert "most of it in squad (without one cluster -0.40 to +0.10)" in third
+    assert "choices change in 9 clusters, a change of 1.20 points could have been seen" in third
+
+
+def test_features_that_change_no_choice_are_not_given_a_power() -> None:
+    third = answer_sentences(findings(both=(0.0, 0.0, 0.0)))[2]
+    assert "change no first choice beyond size and history, in any of 9 clusters" in third
+    assert "could have been seen" not in third
+
+
+@pytest.mark.parametrize(("simulated", "where"), [(True, "On simulated runs"), (False, "On these")])
+def test_simulated_runs_are_called_so(simulated: bool, where: str) -> None:
+    assert answer_sentences(findings(both=(0.0, 0.0, 0.0), simulated=simulated))[0].startswith(
+        where
+    )
+
+
+def judged(regrets: dict[str, float], *, half: float | None = 0.004) -> dict:
+    """A record of an evaluation whose intervals are as wide as said on both sides."""
+
+    def against(method: str, other: str) -> dict:
+        away = regrets[method] - regrets[other]
+        low, high = (None, None) if half is None else (away - half, away + half)
+        return contrast(method, other, away, 0.0, 0.0) | {"low": low, "high": high}
+
+    rule = min((name for name in regrets if name not in ("ranker", "random")), key=regrets.get)
+    return {
+        "simulated": False,
+        "methods": {name: {"regret@1": value} for name, value in regrets.items()},
+        "contrasts": [against("ranker", name) for name in regrets if name != "ranker"],
+        "best_rule": against(rule, "random"),
+    }
+
+
+def test_the_verdict_names_the_ranker_where_it_is_best_and_how_surely() -> None:
+    record = judged({"random": 0.05, "size": 0.045, "direct": 0.033, "ranker": 0.03})
+    assert verdict(record) == (
+        "On these runs the best method is the ranker: its first choice is 3.00 points below the "
+        "best, 2.00 points better than random choice (surely: 95% interval +1.60 to +2.40), and "
+        "0.30 points better than the simple rule direct (no intermediate) (not surely: 95% "
+        "interval -0.10 to +0.70)."
+    )
+
+
+def test_the_verdict_names_the_rule_where_the_ranker_is_not_best() -> None:
+    record = judged({"random": 0.05, "size": 0.045, "direct": 0.033, "ranker": 0.038})
+    assert verdict(record) == (
+        "On these runs the best method is the simple rule direct (no intermediate), not the "
+        "ranker: its first choice is 3.30 points below the best, 1.70 points better than random "
+        "choice (surely: 95% interval +1.30 to +2.10); the ranker is 0.50 points worse than it "
+        "(surely: 95% interval +0.10 to +0.90)."
+    )
+
+
+def test_the_verdict_of_equal_methods_and_of_none_that_beats_chance() -> None:
+    level = verdict(judged({"random": 0.05, "size": 0.04, "ranker": 0.04}))
+    assert "the simple rule size (the largest training data), not the ranker" in level
+    assert "the ranker is level with it (not surely: 95% interval -0.40 to +0.40)." in level
+    worse = verdict(judged({"random": 0.01, "size": 0.04, "ranker": 0.03}, half=None))
+    assert worse.startswith(
+        "On these runs no method is better than random choice; of the others the best is the "
+        "ranker: its first choice is 3.00 points below the best, 2.00 points worse than random "
+        "choice (one cluster and no interval: not surely), and 1.00 points better than"
+    )
