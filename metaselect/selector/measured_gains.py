@@ -66,9 +66,10 @@ def _pooled(gains: pd.DataFrame) -> dict[str, dict[str, MeasuredGain]]:
         n_seeds=("n_seeds", "sum"),
     )
     found: dict[str, dict[str, MeasuredGain]] = {}
-    for (code, name), row in table.iterrows():
+    for row in table.reset_index().to_dict("records"):
         se = float(np.sqrt(row["variance"]) / row["n"]) if row["known"] == row["n"] else None
-        found.setdefault(code, {})[name] = MeasuredGain(row["gain"], se, int(row["n_seeds"]))
+        gain = MeasuredGain(float(row["gain"]), se, int(row["n_seeds"]))
+        found.setdefault(str(row["language"]), {})[str(row["intermediate"])] = gain
     return found
 
 
