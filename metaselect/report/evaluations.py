@@ -1,23 +1,31 @@
-"""Evaluation and ablation records as what the page shows: sentences, and rows of charts."""
+"""Evaluation and ablation records as what the page shows: sentences, tables, and charts' rows."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pandas as pd
 
 from metaselect.console import points, share
+from metaselect.evaluation.methods import METHOD_WORDS
+from metaselect.evaluation.question import Findings, answer_sentences
 from metaselect.evaluation.restrictions import restriction_words
 
 Record = Mapping[str, Any]
+Kind = Literal["evaluation", "ablation"]
 
-_LEFT_OUT = {
-    "target": "each target predicted from the others",
-    "family": "each language family predicted from the others",
-    "intermediate": "each intermediate predicted from the others",
-    "encoder": "each encoder predicted from the others",
-}
-_NOT_RULES = ("ranker", "oracle", "ceiling", "random")
+MEASURES = ("regret@1", "regret@3", "ndcg@3", "gain@1", "gain_crossed", "hit@1")
 _MAIN = "regret@1"
+_ENDS = ("difference", "low", "high")
+_LOWER_IS_BETTER = ("regret@1", "regret@3")
+_SCORES = {"evaluation": "methods", "ablation": "arms"}
+_LEFT_OUT = {
+    "target": "a new target",
+    "family": "a new language family",
+    "intermediate": "a new intermediate",
+    "encoder": "a new encoder",
+}
+_REFERENCES = ("oracle", "ceiling")  # what no method can know; last and never the best
 _ON_HALVES = {
     "ceiling": "the choice by the runs themselves",
     "ranker": "the ranker, without a run of what was left out",
@@ -25,61 +33,109 @@ _ON_HALVES = {
 }
 
 
-def title_of(record: Record) -> str:
-    """What was left out, and how much there was."""
-    what = _LEFT_OUT.get(record["protocol"], f"{record['protocol']} left out")
-    counts = f"{record['n_queries']} queries in {record['n_clusters']} clusters"
-    return f"{what[0].upper()}{what[1:]}{restriction_words(record)}, {counts}"
+@dataclass(frozen=True, slots=True)
+class MethodRow:
+    """One method, or arm, of a record.
 
-
-def whisker_rows(contrasts: Sequence[Record], *, against: str | None = None) -> pd.DataFrame:
-    """Rows of a dot-and-whisker chart: contrasts in regret@1, named by the rival or the arm.
-
-    Args:
-        contrasts: Of a record.
-        against: Keep the contrasts with this one, named by their method; None keeps all, named
-            by their rival.
+    Attributes:
+        name, words: What it is called, and what it chooses.
+        cells: By measure its value as text, and whether none is better.
+        contrast: In regret@1: the ranker minus this method, or this arm minus random; None where
+            the record has none.
+        reference: Whether it is none to choose by, but what to compare with.
     """
-    kept = [item for item in contrasts if item["measure"] == _MAIN]
-    if against is not None:
-        kept = [item for item in kept if item["against"] == against]
-    name = "against" if against is None else "method"
-    rows = [
-        {"name": item[name], **{key: item[key] for key in ("difference", "low", "high")}}
-        for item in kept
-        if item["difference"] is not None
-    ]
-    frame = pd.DataFrame(rows, columns=["name", "difference", "low", "high"])
-    return frame.astype(dict.fromkeys(("difference", "low", "high"), "float64"))
+
+    name: str
+    words: str
+    cells: Mapping[str, tuple[str, bool]]
+    contrast: Record | None
+    reference: bool
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the contrast's interval reaches 0."""
+        item = self.contrast
+        return item is not None and item["low"] is not None and item["low"] * item["high"] <= 0
 
 
-def ladder_rows(record: Record) -> pd.DataFrame:
-    """Rows of the ladder's chart: each arm minus random in regret@1, the oracle last.
-
-    The oracle has no regret, so its difference is random's regret, and its whisker is none.
-    """
-    rows = whisker_rows(record["contrasts"], against="random")
-    regret = record["arms"].get("random", {}).get(_MAIN)
-    if regret is None:
-        return rows
-    oracle = {"name": "oracle", "difference": -regret, "low": float("nan"), "high": float("nan")}
-    return pd.concat([rows, pd.DataFrame([oracle])], ignore_index=True)
-
-
-def evaluation_sentence(record: Record) -> str:
-    """The main result: against random, and against the best simple rule."""
-    found = {item["against"]: item for item in record["contrasts"] if item["measure"] == _MAIN}
-    regrets = {name: row[_MAIN] for name, row in record["methods"].items() if name in found}
-    rules = {
-        name: regret
-        for name, regret in regrets.items()
-        if name not in _NOT_RULES and regret is not None
+def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[str]:
+    """The three sentences of `answer_sentences`; none where no record can answer."""
+    whole = {
+        kind: {
+            record["protocol"]: dict(record) for record in found if not restriction_words(record)
+        }
+        for kind, found in (("evaluation", evaluations), ("ablation", ablations))
     }
-    told = [_told("random choice", found["random"])] if "random" in found else []
-    if rules:
-        best = min(rules, key=lambda name: rules[name])
-        told.append(_told(f"the best simple rule ({best})", found[best]))
-    return "Against " + "; against ".join(told) + "." if told else "It has no contrasts."
+    told = next(iter(whole["evaluation"].values()), {"contrasts": ()})
+    rivals = {item["against"] for item in told["contrasts"] if item["method"] == "ranker"}
+    if not {"random", "history"} <= rivals:
+        return []
+    return answer_sentences(Findings({}, {}, whole["evaluation"], whole["ablation"], {}))
+
+
+def title_of(record: Record) -> str:
+    """What was left out."""
+    what = _LEFT_OUT.get(record["protocol"], f"{record['protocol']} left out")
+    return f"{what[0].upper()}{what[1:]}{restriction_words(record)}"
+
+
+def method_rows(record: Record, kind: Kind) -> tuple[MethodRow, ...]:
+    """Methods from the least regret to the most, arms as the record has them; references last."""
+    scores = record[_SCORES[kind]]
+    columns = {
+        key: _marked(key, {name: row.get(key) for name, row in scores.items()}) for key in MEASURES
+    }
+
+    def place(name: str) -> tuple[int, float]:
+        regret = scores[name].get(_MAIN) if kind == "evaluation" else 0.0
+        return _last(name), float("inf") if regret is None else regret
+
+    return tuple(
+        MethodRow(
+            name=name,
+            words=METHOD_WORDS.get(name, "") if kind == "evaluation" or _last(name) else "",
+            cells={key: column[name] for key, column in columns.items()},
+            contrast=_contrast(record, name, kind),
+            reference=bool(_last(name)),
+        )
+        for name in sorted(scores, key=place)
+    )
+
+
+def domain_of(rows: Iterable[MethodRow]) -> tuple[float, float]:
+    """Lowest and highest difference that a chart of the rows needs room for, 0 among them."""
+    items = [row.contrast for row in rows if row.contrast]
+    ends = [0.0, *(item[key] for item in items for key in _ENDS if item[key] is not None)]
+    room = 0.04 * (max(ends) - min(ends)) or 0.01
+    return min(ends) - room, max(ends) + room
+
+
+def overview(records: Sequence[Record], kind: Kind) -> dict[str, list[Any]]:
+    """Regret@1 side by side: `heads`, and `rows` of a title and the cells of `MethodRow`.
+
+    The methods of any record, but only the arms of all; not the oracle, which has no regret.
+    """
+    tables = [record[_SCORES[kind]] for record in records]
+    names = list(dict.fromkeys(name for table in tables for name in table if name != "oracle"))
+    if kind == "ablation":
+        names = [name for name in names if all(name in table for table in tables)]
+    names.sort(key=_last)
+    rows = [
+        (title_of(record), _marked(_MAIN, {name: table.get(name, {}).get(_MAIN) for name in names}))
+        for record, table in zip(records, tables, strict=True)
+    ]
+    return {"heads": names, "rows": rows}
+
+
+def whisker_rows(record: Record, kind: Kind) -> pd.DataFrame:
+    """Rows of a dot-and-whisker chart: name, and difference, low and high in regret@1."""
+    rows = [
+        {"name": row.name, **{key: row.contrast[key] for key in _ENDS}}
+        for row in method_rows(record, kind)
+        if row.contrast is not None
+    ]
+    frame = pd.DataFrame(rows, columns=["name", *_ENDS])
+    return frame.astype(dict.fromkeys(_ENDS, "float64"))
 
 
 def ceiling_sentence(record: Record) -> str:
@@ -87,7 +143,7 @@ def ceiling_sentence(record: Record) -> str:
     halves = record.get("halves")
     if halves is None or "ceiling" not in halves["methods"]:
         reason = record.get("not_applicable", {}).get("ceiling", "not part of this evaluation")
-        return f"Unknown: {reason}."
+        return f"Noise ceiling unknown: {reason}."
     gains = {name: row["gain@1"] for name, row in halves["methods"].items()}
     told = [
         f"{words} gains {points(gains[name])}"
@@ -95,52 +151,61 @@ def ceiling_sentence(record: Record) -> str:
         if gains.get(name) is not None
     ]
     return (
-        "Choosing on half of the seeds and scoring on the other half, as if the experiment were "
-        f"made again, in points over training directly: {'; '.join(told)}. Regret is not free of "
-        "luck: the best of noisy gains is partly the luckiest."
+        "Noise ceiling: choose on half of the seeds, score on the other half. In points over "
+        f"training on the target alone, {'; '.join(told)}."
     )
 
 
 def direct_sentence(record: Record) -> str:
-    """How often no intermediate was best, and how often it was rightly advised."""
+    """How often no intermediate was best and, where it could be chosen, rightly advised."""
     found = record.get("direct", {})
     if found.get("best") is None:
-        return "Unknown: no query has runs without an intermediate."
+        return "No query has runs without an intermediate, so gains over them are unknown."
+    told = (
+        f"{share(found['share_negative_gains'])} of the intermediates' gains were negative. "
+        f"No intermediate was best in {share(found['best'])} of the queries"
+    )
+    if not record.get("with_direct", True):
+        return f"{told}; it was no choice here."
     rightly = found["rightly"]
-    right = "" if rightly is None else f", {share(rightly)} of these rightly"
-    return (
-        f"{share(found['share_negative_gains'])} of the intermediates' gains were negative; "
-        f"training directly was best in {share(found['best'])} of the queries and advised in "
-        f"{share(found['chosen'])}{right}."
-    )
+    right = "" if rightly is None else f", rightly in {share(rightly)} of these"
+    return f"{told} and advised in {share(found['chosen'])}{right}."
 
 
-def ablation_sentence(record: Record) -> str:
-    """What difficulty and language features add beyond size and history."""
-    steps = (
-        ("+difficulty", "history", "Difficulty features"),
-        ("+language", "history", "language and diversity features"),
-        ("+both", "history", "both together"),
-    )
-    found = {
-        (item["method"], item["against"]): item
-        for item in record["contrasts"]
-        if item["measure"] == _MAIN
-    }
-    told = [
-        f"{words}: {_change(found[method, other])}"
-        for method, other, words in steps
-        if (method, other) in found
-    ]
-    return "Beyond size and history, in regret@1. " + "; ".join(told) + "." if told else ""
+def _contrast(record: Record, name: str, kind: Kind) -> Record | None:
+    """The contrast of a row; the oracle of an ablation has random's regret as its lead."""
+    pair = ("ranker", name) if kind == "evaluation" else (name, "random")
+    for item in record["contrasts"]:
+        known = item["measure"] == _MAIN and item["difference"] is not None
+        if known and (item["method"], item["against"]) == pair:
+            return dict(item)
+    regret = record[_SCORES[kind]].get("random", {}).get(_MAIN)
+    if kind == "ablation" and name == "oracle" and regret is not None:
+        return {"difference": -regret, "low": None, "high": None, "p": None}
+    return None
 
 
-def _told(rival: str, item: Record) -> str:
-    return f"{rival}, the ranker changes regret@1 by {_change(item)}"
+def _last(name: str) -> int:
+    """0 for a method; where a reference stands behind them."""
+    return _REFERENCES.index(name) + 1 if name in _REFERENCES else 0
 
 
-def _change(item: Record) -> str:
-    return (
-        f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
-        f"{points(item['high'])}, {item['n_clusters']} clusters)"
-    )
+def _marked(measure: str, values: Mapping[str, float | None]) -> dict[str, tuple[str, bool]]:
+    """Values as text, and whether each is the best as it is shown, which no reference is."""
+    known = [value for name, value in values.items() if value is not None and not _last(name)]
+    better = min if measure in _LOWER_IS_BETTER else max
+    best = _shown(measure, better(known)) if known else None
+    texts = {name: _shown(measure, value) for name, value in values.items()}
+    return {name: (text, text == best and not _last(name)) for name, text in texts.items()}
+
+
+def _shown(measure: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if measure == "hit@1":
+        return share(value)
+    if measure == "ndcg@3":
+        return f"{value:.3f}"
+    if measure in _LOWER_IS_BETTER:
+        return points(max(value, 0.0)).lstrip("+")
+    return points(value)

@@ -1,4 +1,4 @@
-"""Expected gains of every candidate for many targets and languages at once, with their reasons."""
+"""Expected gains of every candidate for many targets and languages at once, as `rank` has them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,32 +25,38 @@ _BENCHMARK = "xtreme_r"  # its targets are ranked for, whether or not training s
 class ExpectedGains:
     """What `TaskSelector.rank` says of many targets and languages.
 
+    A target is no candidate for itself: its numbers are NaN there.
+
     Attributes:
+        studies: Whose encoder each plane of gains is for: the training study where there is one;
+            where there are several, none in particular (an empty text), then each of them.
         targets, languages, candidates: Names and codes, in the order of the arrays.
         groups: Feature groups that the selector uses.
-        gains: Expected gain, shape (n_targets, n_languages, n_candidates); 0 for `direct`.
-        reasons: What each of the groups adds to a candidate's gain beyond the mean of its
-            query's candidates, shape (n_groups, n_targets, n_languages, n_candidates). A product
-            of features counts half for either group.
+        gains: Expected gain, shape (n_studies, n_targets, n_languages, n_candidates); 0 for
+            `direct`.
+        p_positive: Probability that the gain is above 0, same shape.
         half_widths: Of a candidate's interval, shape (n_targets, n_candidates), the same in every
-            language; NaN where none is possible.
+            language and study; NaN where none is possible.
+        reasons: What each of the groups adds to a candidate's gain beyond the mean of its
+            query's candidates, for the first study, shape (n_groups, n_targets, n_languages,
+            n_candidates). A product of features counts half for either group.
     """
 
+    studies: tuple[str, ...]
     targets: tuple[str, ...]
     languages: tuple[str, ...]
     candidates: tuple[str, ...]
     groups: tuple[Group, ...]
     gains: Floats
-    reasons: Floats
+    p_positive: Floats
     half_widths: Floats
+    reasons: Floats
 
-    def best(self, target: int) -> npt.NDArray[np.intp]:
-        """Position of the best candidate in each language, `direct` among them."""
-        return np.asarray(self.gains[target].argmax(axis=1), dtype=np.intp)
-
-    def order(self, target: int, language: int) -> list[int]:
-        """Positions of the candidates, best first; ties keep their order."""
-        return [int(at) for at in np.argsort(-self.gains[target, language], kind="stable")]
+    def order(self, study: int, target: int, language: int) -> list[int]:
+        """Positions of a query's candidates, best first; ties keep their order."""
+        gains = self.gains[study, target, language]
+        order = np.argsort(-gains, kind="stable")  # NaN comes last
+        return [int(at) for at in order if not np.isnan(gains[at])]
 
 
 def page_targets(selector: TaskSelector) -> tuple[str, ...]:
@@ -76,70 +82,57 @@ def expected_gains(
     Raises:
         ValueError: The selector is not fitted.
     """
-    training = _training(selector)
-    candidates, groups = (*training.intermediates, DIRECT), selector.groups
-    studies = list(training.encoder_by_study)
-    study = studies[0] if len(studies) == 1 else ""
-    shape = (len(targets), len(languages), len(candidates))
-    gains, reasons = np.empty(shape), np.empty((len(groups), *shape))
-    half_widths = np.empty((len(targets), len(candidates)))
-    for predictor, rows, place in _parts(selector, targets, languages, study):
-        gains[place] = predictor.expected(rows).reshape(gains[place].shape)
-        by_group = _by_group(predictor, rows, groups)
-        reasons[:, *place] = by_group.reshape(reasons[:, *place].shape)
-        widths = predictor.half_widths(rows).reshape(gains[place].shape)
-        half_widths[place[0]] = widths[:, 0]
-    reasons -= reasons.mean(axis=-1, keepdims=True)
-    reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
-    return ExpectedGains(
-        tuple(targets), tuple(languages), candidates, groups, gains, reasons, half_widths
-    )
-
-
-def gains_by_study(
-    selector: TaskSelector, *, targets: Sequence[str], languages: Sequence[str]
-) -> Floats:
-    """Gains for the encoder of each training study, shape (n_studies, ...) of `expected_gains`.
-
-    No study where training had but one: its gains are what `expected_gains` gives.
-    """
-    training = _training(selector)
-    studies = list(training.encoder_by_study)
-    shape = (len(targets), len(languages), len(training.intermediates) + 1)
-    if len(studies) == 1:
-        return np.empty((0, *shape))
-    gains = np.empty((len(studies), *shape))
-    for number, study in enumerate(studies):
-        for predictor, rows, place in _parts(selector, targets, languages, study):
-            gains[number, *place] = predictor.expected(rows).reshape(gains[number, *place].shape)
-    return gains
-
-
-def _training(selector: TaskSelector) -> TrainingSummary:
-    if selector.training_ is None:
+    training = selector.training_
+    if training is None:
         raise ValueError("expected gains need a fitted selector")
-    return selector.training_
+    candidates, groups = (*training.intermediates, DIRECT), selector.groups
+    known = tuple(training.encoder_by_study)
+    studies = known if len(known) == 1 else ("", *known)
+    shape = (len(targets), len(languages), len(candidates))
+    gains, p_positive = np.full((2, len(studies), *shape), np.nan)
+    half_widths = np.full((len(targets), len(candidates)), np.nan)
+    reasons = np.full((len(groups), *shape), np.nan)
+    for number, study in enumerate(studies):
+        for predictor, rows in _parts(selector, training, targets, languages, study):
+            columns = (("target", targets), ("language", languages), ("intermediate", candidates))
+            places = tuple(
+                pd.Index(names).get_indexer(pd.Index(rows[key])) for key, names in columns
+            )
+            found = predictor.expected(rows)
+            gains[number][places] = found
+            p_positive[number][places] = predictor.p_positive(rows, found)
+            if number == 0:
+                half_widths[places[0], places[2]] = predictor.half_widths(rows)
+                for plane, added in zip(reasons, _by_group(predictor, rows, groups), strict=True):
+                    plane[places] = added
+    reasons -= np.nanmean(reasons, axis=-1, keepdims=True)
+    reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
+    names = (studies, tuple(targets), tuple(languages), candidates, groups)
+    return ExpectedGains(*names, gains, p_positive, half_widths, reasons)
 
 
 def _parts(
-    selector: TaskSelector, targets: Sequence[str], languages: Sequence[str], study: str
-) -> Iterator[tuple[Predictor, pd.DataFrame, tuple[npt.NDArray[np.intp], slice]]]:
-    """Rows to predict, a piece at a time, with their predictor and their place in the arrays."""
-    training = _training(selector)
+    selector: TaskSelector,
+    training: TrainingSummary,
+    targets: Sequence[str],
+    languages: Sequence[str],
+    study: str,
+) -> Iterator[tuple[Predictor, pd.DataFrame]]:
+    """Rows to predict, a piece at a time, with their predictor."""
     candidates = (*training.intermediates, DIRECT)
     protocol = {"study": study, "encoder": training.encoder_by_study.get(study, "")}
     predictors = [selector.predictor_for(target) for target in targets]
     step = max(_MOST_ROWS // (len(targets) * len(candidates)), 1)
     for predictor in {id(item): item for item in predictors}.values():
-        places = np.array([at for at, item in enumerate(predictors) if item is predictor])
+        own = [name for name, item in zip(targets, predictors, strict=True) if item is predictor]
         for start in range(0, len(languages), step):
-            codes = languages[start : start + step]
             queries = pd.DataFrame(
-                [(targets[at], code) for at in places for code in codes],
+                [(name, code) for name in own for code in languages[start : start + step]],
                 columns=["target", "language"],
             ).assign(adaptation="", **protocol)
             rows = candidate_rows(queries, candidates, selector.catalogue)
-            yield predictor, rows, (places, slice(start, start + len(codes)))
+            other = rows["intermediate"].astype("object") != rows["target"].astype("object")
+            yield predictor, rows[other].reset_index(drop=True)
 
 
 def _by_group(predictor: Predictor, rows: pd.DataFrame, groups: Sequence[Group]) -> Floats:

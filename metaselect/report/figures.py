@@ -6,7 +6,7 @@ from typing import Any
 
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
-from metaselect.report.evaluations import ladder_rows, whisker_rows
+from metaselect.report.evaluations import whisker_rows
 
 _FORMS = ("svg", "pdf")
 _TITLE = "difference in regret@1 (points)"
@@ -30,6 +30,6 @@ def _drawn(
     evaluations: Sequence[Mapping[str, Any]], ablations: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[str, Any]]:
     for number, record in enumerate(evaluations, start=1):
-        yield f"contrasts-{number}", whisker_rows(record["contrasts"])
+        yield f"contrasts-{number}", whisker_rows(record, "evaluation")
     for number, record in enumerate(ablations, start=1):
-        yield f"ladder-{number}", ladder_rows(record)
+        yield f"ladder-{number}", whisker_rows(record, "ablation")

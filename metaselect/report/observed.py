@@ -11,50 +11,86 @@ from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.console import points
 
 _BINS = (0.12, 0.35, 0.7)  # shares of the largest usual gain at which the colour steps
+_CLEAR = 2.0  # standard errors from which a mean gain is coloured
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """One study's size, for a row of a table."""
+class HeatTable:
+    """Mean gains, intermediates by columns; `by` is what the columns are.
 
-    name: str
-    encoder: str
-    n_scores: int
-    n_intermediates: int
-    n_targets: int
-    n_languages: int
-    n_seeds: int
-    source: str
+    Attributes:
+        edges: Gains at which colours step.
+        rows: For each intermediate its name and, for each column, the gain (NaN where none was
+            run) and the number of its colour; None where it is within two standard errors of 0,
+            or its error unknown.
+    """
+
+    by: str
+    edges: tuple[float, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[tuple[float, int | None], ...]], ...]
 
 
-def studies_of(runs: pd.DataFrame) -> list[Study]:
-    """Every study with its counts, in order of first appearance."""
+def studies_of(runs: pd.DataFrame) -> list[dict[str, str | int]]:
+    """Every study in order of first appearance: its name, encoder and source, and counts."""
     return [
-        Study(
-            name=str(name),
-            encoder=", ".join(dict.fromkeys(rows["encoder"])),
-            n_scores=len(rows),
-            n_intermediates=len(set(rows["intermediate"]) - {DIRECT, DIRECT_PLUS}),
-            n_targets=rows["target"].nunique(),
-            n_languages=rows["language"].nunique(),
-            n_seeds=rows["seed"].nunique(),
-            source="; ".join(dict.fromkeys(rows["source"])),
-        )
+        {
+            "study": str(name),
+            "encoder": ", ".join(dict.fromkeys(rows["encoder"])),
+            "scores": len(rows),
+            "intermediates": len(set(rows["intermediate"]) - {DIRECT, DIRECT_PLUS}),
+            **{f"{key}s": rows[key].nunique() for key in ("target", "language", "seed")},
+            "source": "; ".join(dict.fromkeys(rows["source"])),
+        }
         for name, rows in runs.groupby("study", sort=False)
     ]
 
 
-def mean_gains(gains: pd.DataFrame, *, by: str) -> pd.DataFrame:
-    """Mean gain of each intermediate by target or language, best rows first; NaN where none ran.
+def heat_tables(gains: pd.DataFrame) -> list[HeatTable]:
+    """Intermediates by target and by language; none where no absolute gain is known.
+
+    Args:
+        gains: From `runs.gains.observed_gains`.
+    """
+    return [_heat_table(gains, by) for by in ("target", "language")] if len(gains) else []
+
+
+def mean_gains(gains: pd.DataFrame, *, by: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Mean gain of each intermediate by target or language, best rows first, and its error.
 
     Every study weighs the same in a cell, and in a cell of a language every target does.
+
+    Returns:
+        Means, NaN where none ran, and their standard errors in the same shape, NaN where nothing
+        repeats. Languages of one training share its error; other trainings' errors are their own.
     """
     keys = list(dict.fromkeys(["intermediate", by, "study", "target"]))
-    cells = gains.groupby(keys)["gain"].mean()
-    means = cells.groupby(["intermediate", by, "study"]).mean()
-    wide = means.groupby(["intermediate", by]).mean().unstack(by)
+    cells = gains.groupby(keys)[["gain", "gain_se"]].mean()
+    cells["variance"] = cells.pop("gain_se") ** 2
+    for level in (["intermediate", by, "study"], ["intermediate", by]):
+        groups = cells.groupby(level)
+        cells = groups.mean()
+        cells["variance"] /= groups.size()
+    wide = cells["gain"].unstack(by)
     order = wide.mean(axis=1).sort_values(ascending=False, kind="stable").index
-    return wide.loc[order]
+    return wide.loc[order], cells["variance"].unstack(by).pow(0.5).loc[order]
+
+
+def _heat_table(gains: pd.DataFrame, by: str) -> HeatTable:
+    means, errors = mean_gains(gains, by=by)
+    clear = means.abs() > _CLEAR * errors
+    edges = colour_edges(means.where(clear).to_numpy().ravel().tolist())
+    rows = tuple(
+        (
+            str(name),
+            tuple(
+                (float(gain), colour_bin(gain, edges) if known else None)
+                for gain, known in zip(means.loc[name], clear.loc[name], strict=True)
+            ),
+        )
+        for name in means.index
+    )
+    return HeatTable(by, edges, tuple(map(str, means.columns)), rows)
 
 
 def colour_edges(values: Sequence[float]) -> tuple[float, ...]:
@@ -71,17 +107,6 @@ def colour_edges(values: Sequence[float]) -> tuple[float, ...]:
     largest = float(np.percentile(known, 98)) if known.size else 0.0
     steps = [round((largest or 0.01) * share, 4) for share in _BINS]
     return (*(-step for step in reversed(steps)), *steps)
-
-
-def map_edges(gains: Sequence[float]) -> tuple[float, ...]:
-    """Six gains at which a scale of seven colours steps, evenly from the lowest to the highest.
-
-    Example:
-        >>> map_edges([0.0, 0.07])
-        (0.01, 0.02, 0.03, 0.04, 0.05, 0.06)
-    """
-    low, high = min(gains), max(gains)
-    return tuple(round(low + step * (high - low) / 7, 6) for step in range(1, 7))
 
 
 def range_words(edges: Sequence[float]) -> list[str]:

@@ -1,4 +1,13 @@
 "use strict";
+(() => {
+  const look = (box) => box.classList.toggle("scrolls", box.scrollWidth > box.clientWidth + 1);
+  const seen = new ResizeObserver((entries) => requestAnimationFrame(() =>
+    entries.forEach(({target}) => look(target.closest(".scroll")))));
+  for (const box of document.querySelectorAll(".scroll")) {
+    seen.observe(box);
+    seen.observe(box.firstElementChild);
+  }
+})();
 (async () => {
   const page = JSON.parse(document.getElementById("page-data").textContent);
   const element = (id) => document.getElementById(id);
@@ -13,19 +22,23 @@
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Response(stream).arrayBuffer();
   };
-  const languages = JSON.parse(new TextDecoder().decode(await unpack(page.languages)));
-  const bytes = new Uint8Array(await unpack(page.numbers)), half = bytes.length / 2;
+  const told = JSON.parse(new TextDecoder().decode(await unpack(page.told))), {languages} = told;
   const [nTargets, nLanguages, nCandidates] =
     [page.targets.length, page.computed.length, page.candidates.length];
-  const number = (plane, at, language, candidate) => {
-    const place = ((plane * nTargets + at) * nLanguages + language) * nCandidates + candidate;
-    return page.scale * ((bytes[half + place] << 24 | bytes[place] << 16) >> 16);
+  const planes = async (text, scale) => {
+    const bytes = new Uint8Array(await unpack(text)), half = bytes.length / 2;
+    return (plane, at, language, candidate) => {
+      const place = ((plane * nTargets + at) * nLanguages + language) * nCandidates + candidate;
+      return scale * ((bytes[half + place] << 24 | bytes[place] << 16) >> 16);
+    };
   };
+  const number = await planes(page.numbers, page.scale);
+  const chance = await planes(page.chances, page.chanceScale);
+  const measured = new Map(told.measured.map((row) => [row.slice(0, 4).join(), row.slice(4)]));
   const points = (value) => {
     const shown = Math.abs(value * 100).toFixed(2);
     return (shown === "0.00" ? "+" : value < 0 ? "-" : "+") + shown;
   };
-  const bin = (value, edges) => "bin" + edges.filter((edge) => value >= edge).length;
   const cell = (text, kind, tag = "td") => {
     const made = document.createElement(tag);
     made.textContent = text;
@@ -44,83 +57,128 @@
     ({code, name: normal(name), family: normal(family || "")}));
   const label = (at) => `${languages[at][1]} (${languages[at][0]})`;
   const history = page.groups.indexOf("history");
-  const state = {target: 0, study: 0, language: languages.findIndex(([code]) => code === page.language)};
+  const state = {study: 0, target: page.start[0],
+    language: languages.findIndex(([code]) => code === page.computed[page.start[1]].code)};
+  const plain = (value) => points(value).slice(1);
+  const quoted = (name) => /^[\w.+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 
-  function gainsOf(at, language) {
-    const plane = state.study && page.groups.length + state.study;  // 0: no study in particular
-    const added = page.candidates.map((_, candidate) =>
-      plane ? number(plane, at, language, candidate) : 0);
-    const gains = added.map((more, candidate) => number(0, at, language, candidate) + more);
-    const order = [...gains.keys()].sort((a, b) => gains[b] - gains[a] || a - b);
-    const usual = added.reduce((sum, more) => sum + more, 0) / added.length;
-    return {gains, order, shifted: added.map((more) => more - usual)};
+  // Candidates of a query, best first; a target is none for itself.
+  function ranked(language) {
+    const {name, widths} = page.targets[state.target];
+    return page.candidates.map((candidate, at) => {
+      const gain = number(state.study, state.target, language, at);
+      const direct = candidate.name === page.direct, width = direct ? 0 : widths[at];
+      const [seen, error, seeds] =
+        measured.get([state.study, state.target, language, at].join()) || [];
+      return {...candidate, at, gain, direct, seen, error, seeds, bounded: width !== null,
+        low: gain - width, high: gain + width,
+        chance: chance(state.study, state.target, language, at)};
+    }).filter((one) => one.name !== name).sort((a, b) => b.gain - a.gain || a.at - b.at);
+  }
+  const standing = (one) => one.gain <= 0 ? 0 : one.bounded && one.low > 0 ? 2 : 1;
+  const unclear = (one) => !one.bounded || (one.low <= 0 && one.high >= 0);
+  const interval = (one) => one.direct ? "0 by definition" : !one.bounded ? "none possible" :
+    `${points(one.low)} to ${points(one.high)}`;
+
+  function part(kind, style) {
+    const made = document.createElement("span");
+    made.className = kind;
+    Object.assign(made.style, style);
+    return made;
+  }
+  function plot(one, low, high) {
+    const at = (value) => `${100 * (value - low) / (high - low)}%`;
+    const drawn = part("range", {}), made = cell("", "plot");
+    drawn.setAttribute("aria-hidden", "true");
+    drawn.append(part("zero", {left: at(0)}));
+    if (one.bounded && !one.direct) {
+      drawn.append(part("line", {left: at(one.low), right: `calc(100% - ${at(one.high)})`}));
+    }
+    if (!one.direct) drawn.append(part("dot", {left: at(one.gain)}));
+    if (one.seen !== undefined) drawn.append(part("seen", {left: at(one.seen)}));
+    made.append(drawn);
+    return made;
+  }
+  function bar(one) {
+    const made = cell("", "text");
+    if (one.direct || one.chance < 0) return cell("–", "text");
+    const filled = part("bar", {});
+    filled.append(part("", {width: `${100 * one.chance}%`}));
+    made.append(filled, `${Math.round(100 * one.chance)}%`);
+    return made;
   }
 
   function showRanking() {
     const [code, name, , standIn] = languages[state.language];
-    const chosen = page.targets[state.target];
-    const {gains, order, shifted} = gainsOf(state.target, standIn);
-    element("ranking").replaceChildren(...order.map((candidate, place) => {
-      const {name: task, cost} = page.candidates[candidate];
-      const direct = task === page.direct, gain = gains[candidate];
-      const interval = direct ? "0 by definition" : chosen.widths[candidate] === null ? "none possible" :
-        `${points(gain - chosen.widths[candidate])} to ${points(gain + chosen.widths[candidate])}`;
+    const chosen = page.targets[state.target], rows = ranked(standIn);
+    const place = (state.study * nTargets + state.target) * nLanguages + standIn;
+    const ends = rows.flatMap((one) =>
+      [0, one.gain, one.seen ?? 0, ...(one.bounded ? [one.low, one.high] : [])]);
+    const room = 0.04 * (Math.max(...ends) - Math.min(...ends)) || 0.01;
+    const low = Math.min(...ends) - room, high = Math.max(...ends) + room;
+    element("ranking").replaceChildren(...rows.map((one, rank) => {
+      const head = cell(one.name, "text", "th");
       const made = row([
-        cell(String(place + 1)), cell(task, "text", "th"), cell(points(gain), bin(gain, page.edges)),
-        cell(interval), cell(cost),
-        ...page.groups.map((_, group) => {
-          const reason = number(group + 1, state.target, standIn, candidate) +
-            (group === history ? shifted[candidate] : 0);
-          return direct ? cell("–") : cell(points(reason), bin(reason, page.edges));
-        }),
+        cell(String(rank + 1)), head, plot(one, low, high), cell(points(one.gain)),
+        cell(interval(one)), bar(one),
+        cell(one.seen === undefined ? "" : points(one.seen) +
+          (one.error === null ? "" : ` ± ${plain(one.error)}`) + ` (${one.seeds})`),
+        cell(one.cost),
       ]);
-      if (!place) made.className = "first";
+      if (one.at === told.choices[place]) {
+        made.className = "chosen";
+        head.append(cell("choice", "mark", "span"));
+      }
+      if (unclear(one) && !one.direct) made.classList.add("unclear");
       return made;
     }));
-    const best = page.candidates[order[0]].name;
-    const encoder = state.study ? ` with ${study.options[state.study].text}` : "";
-    status.textContent = `${chosen.name} in ${label(state.language)}${encoder}: ` + (best === page.direct ?
-      "train directly, no intermediate is expected to help." :
-      `fine-tune first on ${best}, expected gain ${points(gains[order[0]])} points.`);
-    const command = `metaselect rank --target ${chosen.name} --language ${code}` +
-      (state.study ? ` --study '${page.studies[state.study - 1]}'` : "");
-    const own = page.computed[standIn] === code;
-    const found = chosen.notes.filter((words) => !state.study || !words.startsWith("averaged over "));
-    if (!own) {
-      const near = languages.findIndex((entry) => entry[0] === page.computed[standIn]);
-      found.push(`${name} has no gains of its own in this page: shown are those of its nearest ` +
-        `language that has, ${label(near)}. For its own: ${command}`);
-    } else if (!page.seen.includes(code)) {
-      found.push(`no training run in ${name}: extrapolated`);
+    const added = (one) =>
+      number(state.study, state.target, standIn, one.at) - number(0, state.target, standIn, one.at);
+    const usual = rows.reduce((sum, one) => sum + added(one), 0) / rows.length;
+    element("reasons").replaceChildren(...rows.filter((one) => !one.direct).map((one) => row([
+      cell(one.name, "text", "th"),
+      ...page.groups.map((_, group) => cell(points(
+        number(page.studies.length + group, state.target, standIn, one.at) +
+        (group === history ? added(one) - usual : 0)))),
+    ])));
+    const encoder = state.study ? `, encoder ${study.options[state.study].text}` : "";
+    status.replaceChildren(`${chosen.name} in ${label(state.language)}${encoder}:`,
+      cell(told.answers[place], "", "strong"));
+    element("interval").textContent = `Here: ${chosen.interval}.`;
+    const notes = [...told.by_cell[place], ...told.by_target[state.target], ...told.by_language[standIn]]
+      .map((at) => told.texts[at]);
+    const near = page.computed[standIn];
+    if (near.code !== code) {
+      const asked = state.study ? ` --study ${quoted(page.studies[state.study])}` : "";
+      notes.unshift(`${name} has no gains of its own in this page. Shown are those of its nearest ` +
+        `language that has, ${near.name} (${near.code}). For its own: metaselect rank --target ` +
+        `${quoted(chosen.name)} --language ${code}${asked}`);
     }
-    note.replaceChildren(...found.map((text) => cell(text, "", "li")));
-  }
-
-  function mapSteps(gains) {
-    const low = Math.min(...gains), high = Math.max(...gains);
-    return [1, 2, 3, 4, 5, 6].map((step) => low + step * (high - low) / 7);
+    note.replaceChildren(...notes.map((text) => cell(text, "", "li")));
+    note.hidden = !notes.length;
   }
 
   function showMap() {
+    const best = page.computed.map((language, at) => ({language, ...ranked(at)[0]}));
     const dots = document.querySelectorAll("#world .role-mark:last-child path");
-    const best = page.computed.map((_, language) => {
-      const {gains, order} = gainsOf(state.target, language);
-      return {language, candidate: order[0], gain: gains[order[0]]};
-    });
-    const steps = mapSteps(best.map(({gain}) => gain));
-    best.filter(({language}) => page.placed[language]).forEach(({gain}, at) => {
-      const colour = steps.filter((edge) => gain >= edge).length;
-      dots[at].setAttribute("fill", `var(--step${colour})`);
-    });
-    document.querySelectorAll("#world-legend b").forEach((words, at) => {
-      words.textContent = at === 0 ? `below ${points(steps[0])}` : at === steps.length ?
-        `${points(steps[at - 1])} and more` : `${points(steps[at - 1])} to ${points(steps[at])}`;
-    });
+    best.filter(({language}) => language.placed).forEach((one, at) =>
+      dots[at].setAttribute("fill", `var(--map${standing(one)})`));
+    const gains = best.map(({gain}) => gain);
+    const widths = best.filter((one) => one.bounded && !one.direct)
+      .map((one) => one.gain - one.low).sort((a, b) => a - b);
+    element("world-spread").textContent =
+      `Its gain runs from ${points(Math.min(...gains))} to ${points(Math.max(...gains))} points` +
+      (widths.length ? `; one gain is known to ± ${plain(widths[widths.length >> 1])}` : "") +
+      ". So colours follow the interval, not the gain.";
     best.sort((a, b) => b.gain - a.gain);
-    element("world-table").replaceChildren(...best.map(({language, candidate, gain}) => row([
-      cell(`${page.names[language]} (${page.computed[language]})`, "text", "th"),
-      cell(page.candidates[candidate].name, "text"), cell(points(gain), bin(gain, page.edges)),
-    ])));
+    element("world-table").replaceChildren(...best.map((one) => {
+      const made = row([
+        cell(`${one.language.name} (${one.language.code})`, "text", "th"), cell(one.name, "text"),
+        cell(points(one.gain)), cell(interval(one)),
+      ]);
+      if (standing(one) < 2) made.className = "unclear";
+      return made;
+    }));
     for (const place of document.querySelectorAll(".chosen-target")) {
       place.textContent = page.targets[state.target].name;
     }
@@ -214,5 +272,6 @@
   target.disabled = search.disabled = false;
   search.value = label(state.language);
   showRanking();
+  showMap();
   document.documentElement.dataset.ready = "true";
 })();

@@ -18,20 +18,19 @@ from markupsafe import Markup
 
 from metaselect.console import points, share
 from metaselect.files import library_versions, write_manifest, write_text
-from metaselect.report.charts import PAGE as COLOURS
-from metaselect.report.charts import whiskers
 from metaselect.report.evaluations import (
-    ablation_sentence,
+    MEASURES,
+    Kind,
+    answers,
     ceiling_sentence,
     direct_sentence,
-    evaluation_sentence,
-    ladder_rows,
+    domain_of,
+    method_rows,
+    overview,
     title_of,
-    whisker_rows,
 )
-from metaselect.report.maps import heat_maps
-from metaselect.report.observed import colour_bin, range_words, studies_of
-from metaselect.report.rankings import rankings_of
+from metaselect.report.observed import heat_tables, range_words, studies_of
+from metaselect.report.rankings import chooser_of
 from metaselect.report.sources import sources_of
 from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
@@ -41,17 +40,6 @@ from metaselect.selector.selector import TaskSelector
 KIND = "report"
 SCHEMA = 1
 PAGE = "index.html"
-
-_SECTIONS = (
-    ("rests", "What it rests on"),
-    ("ranking-title", "Ranking"),
-    ("map", "World map"),
-    ("observed", "Observed gains"),
-    ("evaluation", "Evaluation"),
-    ("calibration", "Calibration"),
-    ("ablation", "Ablation"),
-    ("sources", "Sources"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +79,16 @@ def seal(out: Path, content: ReportContent) -> None:
 
 def page_html(content: ReportContent) -> str:
     """The whole page as text."""
-    rankings = rankings_of(content.selector)
-    script = _file("page.js")
+    runs, script = content.runs, _file("page.js")
     context = {
-        **_rests_on(content),
-        **rankings.context(),
+        **chooser_of(content.selector, runs),
         **_evaluation_context(content),
-        "heat_maps": heat_maps(observed_gains(content.runs)),
-        "sections": _SECTIONS,
-        "sources": sources_of(content.runs, content.evaluations, content.ablations),
+        "runs": runs,
+        "runs_simulated": bool((runs["source"] == SIMULATED).any()),
+        "training": content.selector.training_,
+        "studies": studies_of(runs),
+        "heat_tables": heat_tables(observed_gains(runs)),
+        "sources": sources_of(runs, content.evaluations, content.ablations),
         "versions": library_versions(),
         "style": Markup(_file("page.css")),
         "script": Markup(script),
@@ -108,58 +97,24 @@ def page_html(content: ReportContent) -> str:
     return _environment().get_template("page.html.j2").render(context)
 
 
-def _rests_on(content: ReportContent) -> dict[str, Any]:
-    runs, training = content.runs, content.selector.training_
-    if training is None:
-        raise ValueError("a report needs a fitted selector")
-    studies = studies_of(runs)
-    facts = [
-        ("scores", f"{len(runs):,}"),
-        ("studies", len(studies)),
-        ("encoders", runs["encoder"].nunique()),
-        ("intermediates", len(training.intermediates)),
-        ("targets", runs["target"].nunique()),
-        ("languages", runs["language"].nunique()),
-    ]
-    return {
-        "simulated": training.simulated,
-        "runs_simulated": bool((runs["source"] == SIMULATED).any()),
-        "studies": studies,
-        "facts": facts,
-        "training": training,
-        "n_runs": len(runs),
-        "predictor_differs": training.n_runs != len(runs),
-    }
-
-
 def _evaluation_context(content: ReportContent) -> dict[str, Any]:
-    evaluations = [
-        {
-            "record": record,
-            "title": title_of(record),
-            "sentence": evaluation_sentence(record),
-            "ceiling": ceiling_sentence(record),
-            "direct": direct_sentence(record),
-            "svg": _whiskers(whisker_rows(record["contrasts"])),
-        }
-        for record in content.evaluations
-    ]
-    ablations = [
-        {
-            "record": record,
-            "title": title_of(record),
-            "sentence": ablation_sentence(record),
-            "svg": _whiskers(ladder_rows(record)),
-        }
-        for record in content.ablations
-    ]
-    return {"evaluations": evaluations, "ablations": ablations}
+    def shown(record: Mapping[str, Any], kind: Kind, *sentences: str) -> dict[str, Any]:
+        rows = method_rows(record, kind)
+        head = {"record": record, "title": title_of(record), "sentences": sentences}
+        return {**head, "rows": rows, "domain": domain_of(rows)}
 
-
-def _whiskers(rows: pd.DataFrame) -> Markup:
-    if not len(rows):
-        return Markup("")
-    return Markup(whiskers(rows, title="difference in regret@1, points", theme=COLOURS))
+    evaluations, ablations = content.evaluations, content.ablations
+    return {
+        "measures": MEASURES,
+        "answers": answers(evaluations, ablations),
+        "evaluations": [
+            shown(record, "evaluation", ceiling_sentence(record), direct_sentence(record))
+            for record in evaluations
+        ],
+        "ablations": [shown(record, "ablation") for record in ablations],
+        "evaluation_overview": overview(evaluations, "evaluation"),
+        "ablation_overview": overview(ablations, "ablation"),
+    }
 
 
 def _file(name: str) -> str:
@@ -178,9 +133,8 @@ def _environment() -> Environment:
         "points": points,
         "plain_points": lambda value: points(value).lstrip("+"),
         "share": share,
-        "number": lambda value: "–" if value is None else f"{value:.3f}",
-        "p_value": lambda value: "–" if value is None else f"{value:.4f}",
-        "bin": colour_bin,
+        "p_value": lambda value: "–" if value is None else f"{value:.3f}",
         "range_words": range_words,
+        "place": lambda value, domain: f"{(value - domain[0]) / (domain[1] - domain[0]):.1%}",
     }
     return found

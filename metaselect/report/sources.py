@@ -1,7 +1,6 @@
 """Where each number of a page comes from: the command that made it, and what from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -9,26 +8,19 @@ import pandas as pd
 from metaselect.evaluation.restrictions import restriction_options, restriction_words
 from metaselect.runs.schema import table_hash
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One row: a number of the page, the command behind it, its origin."""
-
-    number: str
-    command: str
-    origin: str
+Row = tuple[str, str, str]
 
 
 def sources_of(
     runs: pd.DataFrame,
     evaluations: Sequence[Mapping[str, Any]],
     ablations: Sequence[Mapping[str, Any]],
-) -> list[Source]:
-    """Every kind of number in a page with its source."""
+) -> list[Row]:
+    """Every kind of number in a page, the command behind it, and what it was made from."""
     table = f"runs table of {len(runs):,} scores, hash {table_hash(runs)}"
     found = [
-        Source("observed gains, heat maps", "metaselect report --runs ...", table),
-        Source(
+        ("observed gains, heat maps", "metaselect report --runs ...", table),
+        (
             "expected gains, intervals, reasons, map",
             "metaselect train --runs ... --out predictor",
             "the predictor's folder; language facts from URIEL (lang2vec), cards for tasks",
@@ -41,7 +33,7 @@ def sources_of(
     return found + [_evaluation_source("ablation", "ablate", record) for record in ablations]
 
 
-def _evaluation_source(number: str, verb: str, record: Mapping[str, Any]) -> Source:
+def _evaluation_source(number: str, verb: str, record: Mapping[str, Any]) -> Row:
     search = record["search"]
     options = f"--protocol {record['protocol']} --trials {search['trials_per_fold']}"
     origin = (
@@ -51,6 +43,4 @@ def _evaluation_source(number: str, verb: str, record: Mapping[str, Any]) -> Sou
     )
     options += f" --seed {search['seed']}{restriction_options(record)}"
     command = f"metaselect {verb} --runs ... {options}"
-    return Source(
-        f"{number}: {record['protocol']} left out{restriction_words(record)}", command, origin
-    )
+    return (f"{number}: {record['protocol']} left out{restriction_words(record)}", command, origin)

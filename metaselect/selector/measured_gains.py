@@ -41,29 +41,36 @@ def measured_gains(
         No entry for `direct`, and none for queries without `direct` runs. The control `direct+`,
         which no ranking has, is there where it was run.
     """
-    codes = {code: _one_code(code) for code in languages}
     wanted = runs["target"] == target
     if study is not None:
         wanted &= runs["study"] == study
-    rows = runs[wanted]
-    own = rows["language"].map({code: _one_code(code) for code in rows["language"].unique()})
-    own_runs = rows[own.isin(set(codes.values()))].reset_index(drop=True)
-    gains = pd.concat([observed_gains(own_runs), control_gains(own_runs)], ignore_index=True)
-    own = gains["language"].map(_one_code)
+    own = runs[wanted].reset_index(drop=True)  # all languages: they tell runs at their floor
+    gains = pd.concat([observed_gains(own), control_gains(own)], ignore_index=True)
+    one_code = {code: _one_code(code) for code in {*languages, *gains["language"].unique()}}
+    by_language = _pooled(gains.assign(language=gains["language"].map(one_code)))
     return {
-        (code, str(name)): _pooled(cell)
-        for code, one in codes.items()
-        for name, cell in gains[own == one].groupby("intermediate")
+        (code, name): gain
+        for code in languages
+        for name, gain in by_language.get(one_code[code], {}).items()
     }
 
 
-def _pooled(cell: pd.DataFrame) -> MeasuredGain:
-    se = float(np.sqrt((cell["gain_se"] ** 2).sum(skipna=False)) / len(cell))
-    return MeasuredGain(
-        gain=float(cell["gain"].mean()),
-        se=None if np.isnan(se) else se,
-        n_seeds=int(cell["n_seeds"].sum()),
+def _pooled(gains: pd.DataFrame) -> dict[str, dict[str, MeasuredGain]]:
+    """Gains by language and intermediate, those of several studies as their mean."""
+    cells = gains.assign(variance=gains["gain_se"] ** 2).groupby(["language", "intermediate"])
+    table = cells.agg(
+        gain=("gain", "mean"),
+        variance=("variance", "sum"),
+        known=("variance", "count"),
+        n=("gain", "size"),
+        n_seeds=("n_seeds", "sum"),
     )
+    found: dict[str, dict[str, MeasuredGain]] = {}
+    for row in table.reset_index().to_dict("records"):
+        se = float(np.sqrt(row["variance"]) / row["n"]) if row["known"] == row["n"] else None
+        gain = MeasuredGain(float(row["gain"]), se, int(row["n_seeds"]))
+        found.setdefault(str(row["language"]), {})[str(row["intermediate"])] = gain
+    return found
 
 
 def _one_code(code: str) -> str:

@@ -1,6 +1,6 @@
 """Warnings beside a ranking: about its target, languages, candidates and best gain."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from metaselect.catalogue.languages import resolve_language
@@ -76,14 +76,23 @@ def ranking_warnings(
     """
     best = table[table["rank"] == 1]
     unclear = best[(best["intermediate"] != DIRECT) & ~(best["low"] > 0)]["language"].tolist()
+    found = [unclear_warning(unclear, level=level)] if unclear else []
+    return [*found, *shared_data_warnings(table["intermediate"], target, catalogue)]
+
+
+def unclear_warning(languages: Sequence[str], *, level: float) -> str:
+    """Warn of languages in which the best gain may be zero, at intervals of this level."""
+    return (
+        f"{few(languages)}: even the best gain is not clearly above 0 ({level:.0%} intervals): "
+        "fine-tuning on the target alone may do as well"
+    )
+
+
+def shared_data_warnings(names: Iterable[str], target: str, catalogue: Catalogue) -> list[str]:
+    """Warn of candidates that share data with the target."""
     found = []
-    if unclear:
-        found.append(
-            f"{few(unclear)}: even the best gain is not clearly above 0 ({level:.0%} intervals): "
-            "fine-tuning on the target alone may do as well"
-        )
     source = catalogue.training_source(target)
-    for name in dict.fromkeys(table["intermediate"]):
+    for name in dict.fromkeys(names):
         if name in (target, source):
             found.append(f"{name} is what {target} trains on: its gain is that of training longer")
         elif catalogue.share_source(name, source) or catalogue.share_source(name, target):

@@ -17,12 +17,15 @@ def _measured(regret, gain):
 def _contrast(method, against, difference):
     low, high = difference - 0.01, difference + 0.01
     head = {"method": method, "against": against, "measure": "regret@1", "n_clusters": 8}
-    return {**head, "difference": difference, "low": low, "high": high, "p": 0.0078, "p_holm": 0.5}
+    power = {"detectable": 0.012, "n_changed": 8, "leading": "squad", "low_without_one": low}
+    found = {"difference": difference, "low": low, "high": high, "p": 0.0078, "p_holm": 0.5}
+    return {**head, **found, **power, "high_without_one": high}
 
 
 _HEAD = {
     "schema": 1,
     "protocol": "target",
+    "simulated": False,
     "n_queries": 96,
     "n_clusters": 8,
     "not_applicable": {"mnli": f"no query has {TASK}"},
@@ -34,6 +37,7 @@ EVALUATION = {
         "random": _measured(0.02, 0.01),
         "history": _measured(0.0123, 0.02),
         "ranker": _measured(0.004, 0.03),
+        "oracle": _measured(0.0, 0.034),
         "ceiling": _measured(0.003, 0.03),
     },
     "contrasts": [_contrast("ranker", "random", -0.016), _contrast("ranker", "history", -0.0083)],
@@ -43,12 +47,17 @@ EVALUATION = {
         "half_width": 0.0271,
         "share_without_interval": 0.0,
     },
+    "calibration": {"bins": [{"said": 0.41, "seen": 0.63, "share": 1.0}]},
     "direct": {"share_negative_gains": 0.25, "best": 0.04, "chosen": 0.0, "rightly": None},
 }
 ABLATION = {
     **_HEAD,
-    "arms": {"random": _measured(0.02, 0.0), "size": _measured(0.015, 0.01)},
-    "contrasts": [_contrast("+both", "history", -0.002), _contrast("size", "random", -0.005)],
+    "arms": {
+        "random": _measured(0.02, 0.0),
+        "size": _measured(0.015, 0.01),
+        "oracle": _measured(0.0, 0.02),
+    },
+    "contrasts": [_contrast("+both", "history", -0.002), _contrast("size", "random", -0.015)],
 }
 
 
@@ -66,7 +75,7 @@ def hostile_runs():
 class Parsed(HTMLParser):
     """Elements of a page, its texts, and faults of its nesting."""
 
-    VOID = frozenset({"meta", "link", "input", "br", "img", "hr"})
+    VOID = frozenset({"meta", "link", "input", "br", "img", "hr", "wbr"})
     RAW = frozenset({"script", "style"})
 
     def __init__(self, text):

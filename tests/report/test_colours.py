@@ -33,9 +33,10 @@ def test_black_on_white_has_the_highest_contrast():
 @pytest.mark.parametrize("block", [_LIGHT, _DARK], ids=["light", "dark"])
 def test_text_is_readable_on_every_colour_it_stands_on(block):
     colours = _colours(block)
-    assert len(colours) == 10 + 2 * 7  # of texts and lines; of gains and steps
+    assert len(colours) == 11 + 7 + 3  # of texts and lines; of gains; of the map
     for name in _ON:
         assert _contrast(colours["ink"], colours[name]) >= 4.5, name
     for text in ("soft", "accent"):
+        assert _contrast(colours[text], colours["panel"]) >= 4.5, text
         assert _contrast(colours[text], colours["paper"]) >= 4.5, text
     assert _contrast(colours["paper"], colours["accent"]) >= 4.5

@@ -4,7 +4,7 @@ import pytest
 from metaselect.report.observed import (
     colour_bin,
     colour_edges,
-    map_edges,
+    heat_tables,
     mean_gains,
     studies_of,
 )
@@ -30,22 +30,22 @@ def _runs():
 
 
 def test_every_study_weighs_the_same_in_a_cell():
-    found = mean_gains(observed_gains(_runs()), by="target")
+    found, _ = mean_gains(observed_gains(_runs()), by="target")
     assert found.columns.tolist() == ["t"]
     assert found["t"].to_dict() == pytest.approx({"mnli": 0.04, "rte": -0.02})
 
 
 def test_the_best_intermediate_comes_first_and_what_was_not_run_is_missing():
-    found = mean_gains(observed_gains(_runs()), by="language")
+    found, _ = mean_gains(observed_gains(_runs()), by="language")
     assert found.index.tolist() == ["mnli", "rte"]
     assert found.loc["mnli", "sw"] == pytest.approx((0.10 + 0.01) / 2)
     assert found.isna().sum().sum() == 1  # rte in ta
 
 
 def test_studies_are_counted_without_direct_as_an_intermediate():
-    found = {study.name: study for study in studies_of(_runs())}
-    assert [found[name].n_intermediates for name in "abc"] == [1, 2, 1]
-    assert found["a"].n_languages == 2
+    found = {study["study"]: study for study in studies_of(_runs())}
+    assert [found[name]["intermediates"] for name in "abc"] == [1, 2, 1]
+    assert found["a"]["languages"] == 2
 
 
 def test_colours_step_symmetrically_around_no_gain():
@@ -58,4 +58,32 @@ def test_colours_step_symmetrically_around_no_gain():
 
 def test_colours_of_gains_that_are_all_alike_still_have_edges():
     assert len(set(colour_edges([0.0, 0.0]))) == 6
-    assert map_edges([0.02, 0.02]) == (0.02,) * 6
+
+
+def _gains(*rows):
+    names = ["study", "target", "language", "intermediate", "gain", "gain_se"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_languages_of_a_training_share_its_error_and_trainings_have_their_own():
+    gains = _gains(
+        ("a", "t", "sw", "mnli", 0.02, 0.01),
+        ("a", "t", "ta", "mnli", 0.04, 0.03),
+        ("a", "u", "sw", "mnli", 0.06, 0.01),
+    )
+    _, by_target = mean_gains(gains, by="target")
+    assert by_target.loc["mnli", "t"] == pytest.approx((0.01 + 0.03) / 2)
+    _, by_language = mean_gains(gains, by="language")
+    assert by_language.loc["mnli", "sw"] == pytest.approx((0.01**2 + 0.01**2) ** 0.5 / 2)
+
+
+def test_gains_within_two_standard_errors_have_no_colour():
+    nan = float("nan")
+    gains = _gains(
+        ("a", "t", "sw", "mnli", 0.05, 0.01),
+        ("a", "t", "sw", "qqp", 0.05, 0.03),
+        ("a", "t", "sw", "rte", -0.05, nan),  # one seed: no error known
+    )
+    table = heat_tables(gains)[0]
+    colours = {name: cells[0][1] for name, cells in table.rows}
+    assert colours == {"mnli": 6, "qqp": None, "rte": None}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from metaselect.cli.rank_shown import record_of
 from metaselect.report.page import write_report
 
 pytestmark = pytest.mark.slow
@@ -14,7 +15,7 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 SHOTS = "METASELECT_TEST_SHOTS"  # folder to keep screenshots in, to look at them
-SIZES = {"desktop": (1280, 900), "phone": (375, 800)}
+SIZES = {"desktop": (1400, 900), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +102,17 @@ def test_axe_finds_no_fault_at_any_width_or_in_any_colours(opened, request):
     assert opened.said == []
 
 
-def test_nothing_is_wider_than_the_screen(opened):
+def test_a_closed_page_is_short_and_open_nothing_is_wider_than_the_screen(opened):
+    height = opened.page.evaluate("document.documentElement.scrollHeight / innerHeight")
+    assert height < (6 if opened.page.viewport_size["width"] > 1000 else 12)
+    opened.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    opened.page.wait_for_timeout(200)  # for what watches sizes
+    wide = opened.page.eval_on_selector_all(
+        ".scroll", "boxes => boxes.map(box => [box.scrollWidth > box.clientWidth + 1,"
+        " getComputedStyle(box, '::before').content !== 'none'])"
+    )  # fmt: skip
+    assert len(wide) > 10
+    assert all(scrolls == told for scrolls, told in wide)
     wider = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wider <= 0
 
@@ -115,25 +126,49 @@ def test_the_page_speaks_to_nobody_and_its_console_is_empty(strict):
 
 
 def test_a_choice_shows_the_ranking_that_rank_gives(strict, several):
-    for number, study in enumerate([None, *several.selector.training_.encoder_by_study]):
+    selector = several.selector
+    for number, study in enumerate([None, *selector.training_.encoder_by_study]):
         strict.page.select_option("#study", index=number)
         strict.page.select_option("#target", label="xquad")
-        strict.choose_language("swahili")
-        ranked = several.selector.rank(target="xquad", languages=["sw"], study=study)
+        strict.choose_language("german")
+        ranked = selector.rank(target="xquad", languages=["de"], study=study)
         shown = strict.rows()
-        assert [row[1] for row in shown] == ranked["intermediate"].tolist()
-        gains = [float(row[2]) / 100 for row in shown]
+        assert [row[1].removesuffix("choice") for row in shown] == ranked["intermediate"].tolist()
+        gains = [float(row[3]) / 100 for row in shown]
         assert gains == pytest.approx(ranked["gain"].tolist(), abs=1e-4)
+        own = several.runs if study is None else several.runs[several.runs["study"] == study]
+        record = record_of(ranked, "xquad", "mean", own, simulated=True)
         status = strict.page.text_content("#ranking-status")
-        assert status.startswith("xquad in Swahili (sw)")
-        assert (study or "with") in status or study is None
+        assert status.startswith("xquad in German (de)")
+        assert status.endswith(record["answer"])
+        assert (study or "xquad") in status
+        measured = [entry["measured"] for entry in record["ranking"]]
+        assert any(measured)
+        for row, found in zip(shown, measured, strict=True):
+            assert row[6].startswith(f"{found['gain'] * 100:+.2f}" if found else "")
+
+
+def test_gains_whose_intervals_reach_0_are_grey_and_a_choice_is_marked_once(strict):
+    for target in ("xquad", "udpos"):
+        strict.page.select_option("#target", label=target)
+        rows = strict.page.eval_on_selector_all(
+            "#ranking tr", "rows => rows.map(row => [row.className, row.cells[4].textContent])"
+        )
+        for kind, interval in rows:
+            ends = [float(end) for end in interval.split(" to ")] if " to " in interval else None
+            assert ("unclear" in kind) == (ends is not None and ends[0] <= 0 <= ends[1])
+        assert sum("chosen" in kind for kind, _ in rows) <= 1
 
 
 def test_reasons_sum_to_what_sets_a_candidate_apart(strict):
     for number in range(3):
         strict.page.select_option("#study", index=number)
-        rows = [row for row in strict.rows() if row[1] != "direct"]
-        apart = [float(row[2]) - sum(map(float, row[5:])) for row in rows]
+        gains = {row[1].removesuffix("choice"): float(row[3]) for row in strict.rows()}
+        reasons = strict.page.eval_on_selector_all(
+            "#reasons tr", "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+        )
+        assert len(reasons) == len(gains) - 1  # `direct` has none
+        apart = [gains[row[0]] - sum(map(float, row[1:])) for row in reasons]
         # what is left is one constant, but for rounding to a hundredth of a point in each group
         assert max(apart) - min(apart) < 0.1
 

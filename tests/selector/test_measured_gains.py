@@ -51,3 +51,14 @@ def test_what_was_not_run_or_has_no_direct_is_not_there():
     assert measured_gains(RUNS, target="xnli", languages=["cy"], study=None) == {}
     assert measured_gains(RUNS, target="panx", languages=["sw"], study=None) == {}
     assert measured_gains(RUNS, target="udpos", languages=["sw"], study=None) == {}
+
+
+def test_a_gain_is_the_same_whichever_languages_are_asked():
+    # of mnli's seed 0 three languages have the very same score, 0.60: a constant answer's, so
+    # that scores below it gain nothing, in Swahili alone as beside the others
+    scores = {"sw": 0.50, "ta": 0.50, "de": 0.58}
+    rows = [("a", "direct", "xnli", code, 0, score) for code, score in scores.items()]
+    runs = table(*rows, *(("a", "mnli", "xnli", code, 0, 0.60) for code in scores))
+    alone = measured_gains(runs, target="xnli", languages=["sw"], study=None)
+    beside = measured_gains(runs, target="xnli", languages=list(scores), study=None)
+    assert alone["sw", "mnli"].gain == beside["sw", "mnli"].gain == 0.0

@@ -1,8 +1,8 @@
-"""The one sentence of a ranking."""
+"""The choice and the one sentence of a ranking."""
 
 import pytest
 
-from metaselect.cli.rank_shown import answer
+from metaselect.selector.answer import advised, answer
 
 
 def _entry(name, gain, chance):
@@ -56,3 +56,17 @@ def test_it_says_of_which_language_and_of_which_runs_it_is():
         "By SIMULATED RUNS: Fine-tune on mnli first: +2.0 points expected in the worst language, "
         "8 in 10 that it helps."
     )
+
+
+@pytest.mark.parametrize(
+    ("ranking", "choice"),
+    [
+        ([_entry("mnli", 0.031, 0.8), DIRECT], "mnli"),
+        ([_entry("mnli", 0.031, None), DIRECT], "mnli"),
+        ([_entry("mnli", 0.031, 0.7), DIRECT], None),  # a gain, but not likely
+        ([DIRECT, _entry("mnli", -0.01, 0.3)], "direct"),
+        ([DIRECT], "direct"),
+    ],
+)
+def test_a_choice_is_advised_only_where_there_is_one(ranking, choice):
+    assert advised(ranking) == choice

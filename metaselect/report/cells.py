@@ -1,0 +1,139 @@
+"""What `metaselect rank` says of each cell of a page: a study, a target and a language."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.console import points
+from metaselect.report.expected import ExpectedGains
+from metaselect.selector.answer import advised, answer
+from metaselect.selector.measured_gains import measured_gains
+from metaselect.selector.selector import TaskSelector
+from metaselect.selector.warnings import (
+    language_warnings,
+    runs_warnings,
+    shared_data_warnings,
+    unclear_warning,
+)
+
+_DIGITS = 5  # of a measured gain: a thousandth of a point
+
+Cell = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Answers, warnings and measured gains, by position in the arrays of `ExpectedGains`.
+
+    Attributes:
+        answers: The sentence of each cell, in the order of study, target and language.
+        choices: The candidate that the sentence advises, same order; -1 where it advises none.
+        texts: Every warning once; those below are positions in it.
+        by_target, by_language, by_cell: Warnings of each.
+        measured: Study, target, language, candidate, gain, standard error (or None) and number of
+            seeds of each measured gain.
+    """
+
+    answers: list[str]
+    choices: list[int]
+    texts: list[str]
+    by_target: list[list[int]]
+    by_language: list[list[int]]
+    by_cell: list[list[int]]
+    measured: list[list[float | None]]
+
+
+def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) -> Cells:
+    """Everything but the numbers of `grid` that the command would print."""
+    texts: dict[str, int] = {}
+
+    def placed(found: list[str]) -> list[int]:
+        return [texts.setdefault(text, len(texts)) for text in dict.fromkeys(found)]
+
+    training = selector.training_
+    seen = () if training is None else training.languages
+    by_cell, measured = _of_runs(selector, grid, runs)
+    told = [_told(selector, grid, cell) for cell in np.ndindex(grid.gains.shape[:3])]
+    return Cells(
+        answers=[sentence for sentence, _ in told],
+        choices=[choice for _, choice in told],
+        by_target=[placed(_target_notes(selector, grid, name)) for name in grid.targets],
+        by_language=[placed(language_warnings([code], seen=seen)) for code in grid.languages],
+        by_cell=[placed(found) for found in by_cell],
+        measured=measured,
+        texts=list(texts),
+    )
+
+
+def _told(selector: TaskSelector, grid: ExpectedGains, cell: Cell) -> tuple[str, int]:
+    """The answer, and the position of the candidate that it advises."""
+    gains, chances = grid.gains[cell], grid.p_positive[cell]
+    ranking: list[dict[str, Any]] = [
+        {
+            "intermediate": grid.candidates[at],
+            "gain": gains[at],
+            "p_positive": None if np.isnan(chances[at]) else chances[at],
+        }
+        for at in grid.order(*cell)
+    ]
+    choice = advised(ranking)
+    position = -1 if choice is None else grid.candidates.index(choice)
+    return answer(ranking, simulated=selector.simulated), position
+
+
+def _target_notes(selector: TaskSelector, grid: ExpectedGains, target: str) -> list[str]:
+    others = [name for name in grid.candidates if name != target]
+    found = selector.warnings(target=target, languages=[], candidates=others, study=grid.studies[0])
+    return [*found, *shared_data_warnings(others, target, selector.catalogue)]
+
+
+def _of_runs(
+    selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame
+) -> tuple[list[list[str]], list[list[float | None]]]:
+    """Warnings of each cell, and the measured gains, for which the runs are asked."""
+    notes: list[list[str]] = []
+    measured: list[list[float | None]] = []
+    for study, name in enumerate(grid.studies):
+        own = runs[runs["study"] == name] if study else runs
+        for target, task in enumerate(grid.targets):
+            found = measured_gains(own, target=task, languages=grid.languages, study=None)
+            for (code, candidate), gain in found.items():
+                if candidate in grid.candidates:
+                    place = grid.languages.index(code), grid.candidates.index(candidate)
+                    error = None if gain.se is None else round(gain.se, _DIGITS)
+                    cell = [study, target, *place, round(gain.gain, _DIGITS), error]
+                    measured.append([*cell, gain.n_seeds])
+            longer = {
+                code: f"{code}: {DIRECT_PLUS}, as many steps on the target alone, measured "
+                f"{points(gain.gain)}"
+                for (code, candidate), gain in found.items()
+                if candidate == DIRECT_PLUS
+            }
+            for at, warnings in enumerate(_cell_notes(selector, grid, own, (study, target))):
+                code = grid.languages[at]
+                notes.append([*warnings, *([longer[code]] if code in longer else [])])
+    return notes, measured
+
+
+def _cell_notes(
+    selector: TaskSelector, grid: ExpectedGains, own: pd.DataFrame, place: tuple[int, int]
+) -> Iterator[list[str]]:
+    """Warnings of the first choice in each language, for one study and target."""
+    target = grid.targets[place[1]]
+
+    @cache
+    def by_runs(first: str) -> list[str]:
+        return runs_warnings(own, [first], target, selector.catalogue)
+
+    for language, code in enumerate(grid.languages):
+        best = grid.order(*place, language)[0]
+        low = grid.gains[(*place, language, best)] - grid.half_widths[place[1], best]
+        name = grid.candidates[best]
+        unclear = name != DIRECT and not low > 0
+        caveat = [unclear_warning([code], level=selector.level)] if unclear else []
+        yield [*caveat, *by_runs(name)]
