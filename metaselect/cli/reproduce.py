@@ -86,15 +86,16 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         say("3/3 rank and report")
         page = _save_predictor_and_page(out, table, selector, findings)
     judged = next(iter(findings.evaluations.values()))
-    result = {"verdict": verdict(judged), "answer": answer_sentences(findings)}
+    said, answers = verdict(judged), answer_sentences(findings)
     if as_json:
         records = {**findings.records, "skipped": dict(findings.skipped)}
-        print_json({"report": str(page), "evaluation": judged, "findings": records, **result})
+        found = {"report": str(page), "evaluation": judged, "findings": records}
+        print_json({**found, "verdict": said, "answer": answers})
         return
     _show(findings)
     _show_ranking(selector)
     print(f"\nReport: {page}")
-    print("\n".join([result["verdict"], *result["answer"]]))
+    print(said, *answers, sep="\n")
 
 
 def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[str, list[Path]]:

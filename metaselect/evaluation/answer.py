@@ -68,7 +68,7 @@ def answer_sentences(findings: Findings) -> list[str]:
     evaluation = findings.evaluations[protocol]
     where = "On simulated runs" if evaluation["simulated"] else "On these runs"
     found = _by_rival(evaluation["contrasts"])
-    best = best_rule(evaluation["methods"])
+    best = best_rule(evaluation["methods"]) or "history"
     ranker, chance = (evaluation["methods"][name]["regret@1"] for name in ("ranker", "random"))
     unseen = f"{'an' if protocol[0] in 'aei' else 'a'} {protocol} never seen"
     lines = [

@@ -133,7 +133,9 @@ def question_parts(
     for protocol in protocols:
         whole = replace(config, protocol=protocol)
         detailed = protocol in _DETAILED_PROTOCOLS
-        choices = {protocol: True, f"{protocol}-among": False} if detailed else {protocol: True}
+        choices: dict[str, bool] = {protocol: True}
+        if detailed:
+            choices[f"{protocol}-among"] = False
         ways: list[tuple[Kind, EvaluationConfig, dict[str, bool]]] = [
             ("evaluation", whole, choices),
             ("ablation", replace(whole, search=replace(whole.search, n_trials=1)), choices),

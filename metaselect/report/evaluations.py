@@ -7,8 +7,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.console import points, share
+from metaselect.evaluation.answer import answer_sentences
 from metaselect.evaluation.methods import METHOD_WORDS
-from metaselect.evaluation.question import Findings, answer_sentences
+from metaselect.evaluation.question import Findings
 from metaselect.evaluation.restrictions import restriction_words
 
 Record = Mapping[str, Any]
@@ -61,16 +62,17 @@ class MethodRow:
 def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[str]:
     """The three sentences of `answer_sentences`; none where no record can answer."""
     whole = {
-        kind: {
-            record["protocol"]: dict(record) for record in found if not restriction_words(record)
-        }
+        f"{kind}-{record['protocol']}": dict(record)
         for kind, found in (("evaluation", evaluations), ("ablation", ablations))
+        for record in found
+        if not restriction_words(record)
     }
-    told = next(iter(whole["evaluation"].values()), {"contrasts": ()})
+    findings = Findings(whole, {})
+    told = next(iter(findings.evaluations.values()), {"contrasts": ()})
     rivals = {item["against"] for item in told["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:
         return []
-    return answer_sentences(Findings({}, {}, whole["evaluation"], whole["ablation"], {}))
+    return answer_sentences(findings)
 
 
 def title_of(record: Record) -> str:
