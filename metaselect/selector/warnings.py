@@ -8,7 +8,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.console import few, points
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
-from metaselect.runs.floors import MAJORITY
+from metaselect.runs.floors import MAJORITY, at_floor, raised_to_floor
 from metaselect.runs.gains import observed_gains
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
 )
 _MUCH_IMPUTED = 0.5
+_MOSTLY_CONSTANT = 0.5  # share of scores
 _NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
 
 
@@ -119,6 +120,13 @@ def runs_warnings(
 
 def _floor_warnings(own: "pd.DataFrame", target: str, catalogue: Catalogue) -> list[str]:
     """Warn of a target whose scores are hardly better than a constant answer's."""
+    below = raised_to_floor(own)["score"] > own["score"]
+    constant = float((below | at_floor(own)).mean())
+    if constant > _MOSTLY_CONSTANT:
+        return [
+            f"{target}: {constant:.0%} of its scores are no better than a constant answer's, so "
+            "its runs say nothing of any intermediate"
+        ]
     card = catalogue.find(target)
     chance = None if card is None else card.chance
     floor = own[MAJORITY].mean() if MAJORITY in own else chance

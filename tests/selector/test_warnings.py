@@ -151,3 +151,13 @@ def test_runs_at_a_constant_answer_s_level_are_told():
     assert told.startswith("xcopa: its runs are hardly better than a constant answer (mean 50.5")
     measured = runs.assign(majority_score=0.3)
     assert runs_warnings(measured, ["copa"], "xcopa", CATALOGUE) == []
+
+
+def test_runs_that_are_mostly_no_better_than_a_constant_answer_are_told():
+    runs = runs_of("xnli", {"direct": 0.35, "mnli": 0.42, "qqp": 0.70}).assign(majority_score=0.45)
+    (told,) = runs_warnings(runs, ["qqp"], "xnli", CATALOGUE)
+    assert told.startswith("xnli: 67% of its scores are no better than a constant answer's")
+    learnt = runs.assign(majority_score=0.40)  # mnli's and qqp's are above it
+    assert not any(
+        "no better" in line for line in runs_warnings(learnt, ["qqp"], "xnli", CATALOGUE)
+    )
