@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import typer
 
 from metaselect.cli.inputs import check_out
-from metaselect.console import print_json, say, warn
+from metaselect.console import counted, print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.evaluation.question import Findings, Part
@@ -136,7 +136,7 @@ def known_findings(
                 warn([f"{error} Its records are made anew."])
         n_new = len(wanted & set(found.records)) - n_before
         if n_new:
-            say(f"{n_new} record{'s are' if n_new > 1 else ' is'} {words}")
+            say(f"{counted(n_new, 'record is', 'records are')} {words}")
     return found
 
 
@@ -180,8 +180,8 @@ class Unfinished:
         n_kept = len(found.records)
         if not n_kept:
             return "no record was finished; the same command starts anew"
-        are = "s are" if n_kept > 1 else " is"
-        return f"{n_kept} record{are} kept in {self._folder}; the same command goes on from there"
+        kept = counted(n_kept, "record is", "records are")
+        return f"{kept} kept in {self._folder}; the same command goes on from there"
 
     def _remove(self) -> None:
         for place in self.places.values():

@@ -46,7 +46,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     ] = False,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Make every record anew, those that ship and earlier ones."),
+        typer.Option("--again", help="Make records anew that ship or that an earlier call made."),
     ] = False,
     seed: options.Seed = 0,
     workers: options.Workers = None,
@@ -63,6 +63,8 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import Unfinished, known_findings, made_from, save_findings
     from metaselect.evaluation.answer import answer_sentences, verdict
     from metaselect.evaluation.question import make_findings, question_key, question_parts
+    from metaselect.report.page import ReportContent, write_report
+    from metaselect.selector.provenance import Provenance, summarise_evaluation
     from metaselect.selector.selector import TaskSelector
 
     units = _protocols(protocols)
@@ -83,19 +85,22 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         known = known_findings(parts, record_sources(unfinished, out, again=again), key=key)
         findings = make_findings(parts, known=known, keep=unfinished.keep, progress=say)
         save_findings(out / "evaluation", findings, made_by)
+        evaluations, ablations = (
+            tuple(found.values()) for found in (findings.evaluations, findings.ablations)
+        )
+        selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
+        selector.save_pretrained(out / "predictor")
         say("3/3 rank and report")
-        page = _save_predictor_and_page(out, table, selector, findings)
-    judged = next(iter(findings.evaluations.values()))
-    said, answers = verdict(judged), answer_sentences(findings)
+        page = write_report(out / "report", ReportContent(table, selector, evaluations, ablations))
+    said, answer = verdict(evaluations[0]), answer_sentences(findings)
     if as_json:
         records = {**findings.records, "skipped": dict(findings.skipped)}
-        found = {"report": str(page), "evaluation": judged, "findings": records}
-        print_json({**found, "verdict": said, "answer": answers})
+        whole = {"evaluation": evaluations[0], "findings": records}
+        print_json({"report": str(page), **whole, "verdict": said, "answer": answer})
         return
     _show(findings)
     _show_ranking(selector)
-    print(f"\nReport: {page}")
-    print(said, *answers, sep="\n")
+    print(f"\nReport: {page}", said, *answer, sep="\n")
 
 
 def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[str, list[Path]]:
@@ -108,17 +113,6 @@ def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[
         with suppress(MetaselectError):  # a copy of the package may come without
             found[_SHIPPED] = [shipped_evaluation()]
     return found
-
-
-def _save_predictor_and_page(out: Path, runs: Any, selector: Any, findings: "Findings") -> Path:
-    from metaselect.report.page import ReportContent, write_report
-    from metaselect.selector.provenance import Provenance, summarise_evaluation
-
-    evaluations = tuple(findings.evaluations.values())
-    selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
-    selector.save_pretrained(out / "predictor")
-    ablations = tuple(findings.ablations.values())
-    return write_report(out / "report", ReportContent(runs, selector, evaluations, ablations))
 
 
 def _protocols(text: str | None) -> "tuple[Unit, ...]":

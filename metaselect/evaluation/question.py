@@ -14,6 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
+from metaselect.console import counted
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ablation import all_arms, ladder_arms, plan_ablation
 from metaselect.evaluation.anatomy import anatomy_record
@@ -187,7 +188,7 @@ def make_findings(
     n_steps = sum(work.n_steps for _, work in planned)
     meter = ProgressMeter(n_steps, sum(w.n_steps * w.step_cost for _, w in planned), progress)
     if planned:
-        progress(f"{len(coming)} records to make in {n_steps} steps")
+        progress(f"{counted(len(coming), 'record')} to make in {counted(n_steps, 'step')}")
     for part, work in planned:
         step = partial(meter.step, part.names[0], work.step_cost)
         try:
