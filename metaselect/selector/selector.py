@@ -11,7 +11,7 @@ from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import DEFAULT_GROUPS, Group
-from metaselect.features.table import Unit, candidate_rows, prepare, rankable
+from metaselect.features.table import Unit, candidate_rows, is_untrained, prepare, rankable
 from metaselect.parallel import ExecutorName
 from metaselect.ranking.predictor import Predictor
 from metaselect.runs.gains import query_gains
@@ -326,21 +326,17 @@ class TaskSelector:
             else list(candidates)
         )
         known = {*self.catalogue, *training.intermediates, DIRECT}
-        for name in names:
-            if name not in known:
-                for part in self.catalogue.parts(name):
-                    _ = self.catalogue[part]  # raises, with the nearest names
-        untrained = [name for name in names if self._is_untrained(name)]
+        for name in (name for name in names if name not in known):
+            for part in self.catalogue.parts(name):
+                _ = self.catalogue[part]  # raises, with the nearest names
+        cards, parts = self.catalogue, self.catalogue.parts
+        untrained = [name for name in names if any(is_untrained(p, cards) for p in parts(name))]
         if untrained:
             raise MetaselectError(
                 f"{', '.join(untrained)}: no training data, so nothing can be fine-tuned on it "
                 "first. Leave it out of the candidates."
             )
         return [*(name for name in dict.fromkeys(names) if name != DIRECT), DIRECT]
-
-    def _is_untrained(self, name: str) -> bool:
-        cards = map(self.catalogue.find, self.catalogue.parts(name))
-        return any(card is not None and card.train_size == 0 for card in cards)
 
     def _study(self, study: str | None, training: TrainingSummary) -> str:
         studies = list(training.encoder_by_study)
