@@ -41,7 +41,7 @@ class Done:
         return [
             line
             for line in self.err.splitlines()
-            if not line.startswith("warning: ") and not line.endswith("runs checked")
+            if not line.startswith("warning: ") and not line.endswith(" checked")
         ]
 
 
