@@ -223,7 +223,7 @@ def test_evaluate_prints_the_record_that_it_keeps(evaluated):
     assert json.loads((folder / "evaluation.json").read_text(encoding="utf-8")) == done.json
     manifest = read_manifest(folder, kind="evaluation", schema=2)
     assert manifest.made_by["n_runs"] == 90
-    assert "9/9 folds" in done.err  # three targets, with all seeds and both ways across them
+    assert "9/9 steps" in done.err  # three targets, with all seeds and both ways across them
 
 
 def test_evaluate_has_every_method_and_measure(evaluated):

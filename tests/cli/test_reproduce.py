@@ -141,9 +141,8 @@ def test_reproduce_refuses_a_folder_of_something_else_before_it_works(call, few_
 
 def test_a_stopped_call_says_what_it_kept_and_how_to_go_on(gone_on):
     assert "Traceback" not in gone_on[1]
-    assert gone_on[1].splitlines()[-1] == (
-        "stopped: 3 records are kept in made/unfinished; the same command goes on from there"
-    )
+    told = "stopped: 3 records are kept in made/unfinished; the same command goes on from there"
+    assert told in gone_on[1].splitlines()  # a pool that is stopped may warn after it
 
 
 def test_records_made_in_two_calls_on_two_processors_are_those_of_one(gone_on, unbroken):

@@ -43,7 +43,7 @@ def test_every_query_is_judged_under_every_protocol_by_every_method(runs, protoc
     found = evaluate(runs, CATALOGUE, _config(protocol), progress=lines.append)
     folds = found.queries["fold"].nunique()
     folds += 0 if found.crossed else found.halves["fold"].nunique()
-    assert lines[-1].startswith(f"{folds}/{folds} folds")
+    assert lines[-1].startswith(f"{folds}/{folds} steps")
     # 20 queries (6 + 5 + 4 + 5) of two encoders
     by_method = found.queries.groupby("method")["query"].nunique()
     names = ("random", "history", "mnli", "ranker", "oracle")

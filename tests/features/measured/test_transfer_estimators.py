@@ -14,10 +14,6 @@ from metaselect.features.measured.probes import (
 from metaselect.features.measured.transfer_estimators import gbc, h_score, parc, transrate
 
 
-def exact_logme(features, labels):
-    return logme(features, labels, exact=True)
-
-
 def diagonal_gbc(features, labels):
     return gbc(features, labels, variances="diagonal")
 
@@ -39,12 +35,12 @@ def code_saved(features, labels):
 
 
 WITHOUT_SEED = [
-    *(logme, exact_logme, h_score, transrate, diagonal_gbc, spherical_gbc, parc),
+    *(logme, h_score, transrate, diagonal_gbc, spherical_gbc, parc),
     nearest_neighbour_accuracy,
 ]
 SEEDED = [mixture_leep, linear_probe, code_saved]
 ROTATABLE = [
-    *(logme, exact_logme, h_score, transrate, spherical_gbc, nearest_neighbour_accuracy),
+    *(logme, h_score, transrate, spherical_gbc, nearest_neighbour_accuracy),
     mixture_leep,
 ]
 EVERY = [*WITHOUT_SEED, *SEEDED]
