@@ -21,7 +21,7 @@ from metaselect.selector.warnings import (
     unclear_warning,
 )
 
-_DIGITS = 5  # of a measured gain: a thousandth of a point
+_DIGITS = 7  # of a measured gain, so that it is shown rounded as `rank` rounds it
 
 Cell = tuple[int, int, int]
 

@@ -19,7 +19,6 @@ from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages,
 from metaselect.selector.selector import TaskSelector
 
 _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
-_CHANCE_STEP = 1e-4
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
 _WIDTH_DIGITS = 6  # of a half-width in the page's data
 _N_OTHERS = 40  # languages beside those of training, where these alone make a large page
@@ -87,7 +86,7 @@ def _data(
     planes = np.concatenate([grid.gains, np.round(grid.reasons, _SHOWN_DIGITS)])
     numbers, scale = packed_numbers(np.nan_to_num(planes), step=_STEP)
     p_positive = np.nan_to_num(grid.p_positive, nan=-1.0)
-    chances, chance_scale = packed_numbers(p_positive, step=_CHANCE_STEP)
+    chances, chance_scale = packed_numbers(p_positive, step=10 * _STEP)
     listed = zip(languages.listed, languages.stand_in, strict=True)
     entries = [[item.code, item.name, item.family, at] for item, at in listed]
     told = {**asdict(cells), "languages": entries}
