@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.console import points, share
-from metaselect.evaluation.answer import answer_sentences
+from metaselect.evaluation.answer import answer_sentences, verdict
 from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.restrictions import restriction_words
@@ -21,10 +21,10 @@ _ENDS = ("difference", "low", "high")
 _LOWER_IS_BETTER = ("regret@1", "regret@3")
 _SCORES = {"evaluation": "methods", "ablation": "arms"}
 _LEFT_OUT = {
-    "target": "a new target",
-    "family": "a new language family",
-    "intermediate": "a new intermediate",
-    "encoder": "a new encoder",
+    "target": "A new target",
+    "family": "A new language family",
+    "intermediate": "A new intermediate",
+    "encoder": "A new encoder",
 }
 _REFERENCES = ("oracle", "ceiling")  # what no method can know; last and never the best
 _ON_HALVES = {
@@ -60,7 +60,7 @@ class MethodRow:
 
 
 def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[str]:
-    """The three sentences of `answer_sentences`; none where no record can answer."""
+    """The verdict, then the sentences of `answer_sentences`; none where no record can answer."""
     whole = {
         f"{kind}-{record['protocol']}": dict(record)
         for kind, found in (("evaluation", evaluations), ("ablation", ablations))
@@ -68,17 +68,16 @@ def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[
         if not restriction_words(record)
     }
     findings = Findings(whole, {})
-    told = next(iter(findings.evaluations.values()), {"contrasts": ()})
-    rivals = {item["against"] for item in told["contrasts"] if item["method"] == "ranker"}
+    first = next(iter(findings.evaluations.values()), {"contrasts": ()})
+    rivals = {item["against"] for item in first["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:
         return []
-    return answer_sentences(findings)
+    return [verdict(first), *answer_sentences(findings)]
 
 
 def title_of(record: Record) -> str:
     """What was left out."""
-    what = _LEFT_OUT.get(record["protocol"], f"{record['protocol']} left out")
-    return f"{what[0].upper()}{what[1:]}{restriction_words(record)}"
+    return f"{_LEFT_OUT[record['protocol']]}{restriction_words(record)}"
 
 
 def method_rows(record: Record, kind: Kind) -> tuple[MethodRow, ...]:

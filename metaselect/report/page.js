@@ -62,9 +62,10 @@
   const plain = (value) => points(value).slice(1);
   const quoted = (name) => /^[\w.+-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 
+  const cellOf = (language) => (state.study * nTargets + state.target) * nLanguages + language;
   // Candidates of a query, best first; a target is none for itself.
   function ranked(language) {
-    const {name, widths} = page.targets[state.target];
+    const {name, widths} = page.targets[state.target], choice = told.choices[cellOf(language)];
     return page.candidates.map((candidate, at) => {
       const gain = number(state.study, state.target, language, at);
       const direct = candidate.name === page.direct, width = direct ? 0 : widths[at];
@@ -73,7 +74,8 @@
       return {...candidate, at, gain, direct, seen, error, seeds, bounded: width !== null,
         low: gain - width, high: gain + width,
         chance: chance(state.study, state.target, language, at)};
-    }).filter((one) => one.name !== name).sort((a, b) => b.gain - a.gain || a.at - b.at);
+    }).filter((one) => one.name !== name).sort((a, b) =>  // gains are rounded: the choice leads ties
+      b.gain - a.gain || (b.at === choice) - (a.at === choice) || a.at - b.at);
   }
   const standing = (one) => one.gain <= 0 ? 0 : one.bounded && one.low > 0 ? 2 : 1;
   const unclear = (one) => !one.bounded || (one.low <= 0 && one.high >= 0);
@@ -111,7 +113,7 @@
   function showRanking() {
     const [code, name, , standIn] = languages[state.language];
     const chosen = page.targets[state.target], rows = ranked(standIn);
-    const place = (state.study * nTargets + state.target) * nLanguages + standIn;
+    const place = cellOf(standIn);
     const ends = rows.flatMap((one) =>
       [0, one.gain, one.seen ?? 0, ...(one.bounded ? [one.low, one.high] : [])]);
     const room = 0.04 * (Math.max(...ends) - Math.min(...ends)) || 0.01;

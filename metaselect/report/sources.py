@@ -26,10 +26,7 @@ def sources_of(
             "the predictor's folder; language facts from URIEL (lang2vec), cards for tasks",
         ),
     ]
-    found += [
-        _evaluation_source("evaluation, calibration, noise ceiling", "evaluate", r)
-        for r in evaluations
-    ]
+    found += [_evaluation_source("evaluation, calibration", "evaluate", r) for r in evaluations]
     return found + [_evaluation_source("ablation", "ablate", record) for record in ablations]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from metaselect.evaluation.answer import verdict
 from metaselect.report.evaluations import (
     answers,
     direct_sentence,
@@ -60,5 +61,6 @@ def test_where_direct_is_no_choice_it_is_not_said_to_be_advised():
 
 
 def test_a_narrower_question_does_not_answer_the_whole_one():
-    assert len(answers([EVALUATION], [ABLATION])) == 3
+    assert answers([EVALUATION], [ABLATION])[0] == verdict(EVALUATION)
+    assert len(answers([EVALUATION], [ABLATION])) == 1 + 3
     assert answers([{**EVALUATION, "with_direct": False}], [ABLATION]) == []

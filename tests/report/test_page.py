@@ -103,6 +103,7 @@ def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
     words = " ".join("".join(parsed.words).split())
     places = [words.index(part) for part in (
         "Do language diversity and task difficulty together",
+        "On these runs the best method is the ranker",
         "the ranker's first choice is 0.40 points below the best and a random one 2.00",
         "Against best on average it changes regret@1 by -0.83 points",
         "Difficulty, language and diversity features together change it by -0.20 points",
