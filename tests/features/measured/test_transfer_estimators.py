@@ -56,10 +56,6 @@ def made(n_items, n_dims, n_classes, apart, seed):
     return features, labels
 
 
-def test_there_are_eleven_estimators_of_features_and_labels():
-    assert len(set(EVERY)) == 11
-
-
 # What every estimator keeps to
 
 
