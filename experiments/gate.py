@@ -2,14 +2,12 @@
 
 python experiments/gate.py GRID.toml --data DATA [--runs RUNS.csv]
 
-The best constant answer gives one class, one choice or one tag to everything in a language's drawn
-test rows, whichever scores best there by the task's metric; correlations, retrieval and extractive
-answers have none and count 0. A target passes where either run beats the mean over its languages
-by the margin (five points). Without --runs only the constant answers are printed.
+The best constant answer is that of `majority_score`, on each language's drawn test rows. A target
+passes where either run beats the mean over its languages by the margin (five points). Without
+--runs only the constant answers are printed.
 """
 
 import argparse
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,32 +17,12 @@ from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.harness.config import TestingPart, read_config
 from metaselect.harness.data.corpora import Corpora
-from metaselect.harness.data.rows import Labelled, MultipleChoice, Row, Tagged
 from metaselect.harness.data.sampling import sample_test_rows
-from metaselect.harness.score.metrics import class_measures, primary, tag_measures
+from metaselect.harness.score.majority import majority_score
 from metaselect.runs.exchange import read_runs
 from metaselect.seeding import derive_seed
 
 MARGIN = 0.05
-N_TAGS = 4
-"""Tags tried as constants: the most frequent ones; rarer ones score less."""
-
-
-def constant_score(card: TaskCard, rows: Sequence[Row]) -> float:
-    """The best score that one answer to every row gets."""
-    if card.head in ("classification", "multiple-choice"):
-        gold = np.array([row.label for row in rows if isinstance(row, Labelled | MultipleChoice)])
-        answers = range(card.n_choices or len(card.labels))
-        found = [class_measures(gold, np.full(len(gold), answer)) for answer in answers]
-    elif card.head == "tagging":
-        tags = [[card.labels[tag] for tag in row.tags] for row in rows if isinstance(row, Tagged)]
-        frequent = Counter(tag for sentence in tags for tag in sentence).most_common(N_TAGS)
-        found = [
-            tag_measures(tags, [[tag] * len(sentence) for sentence in tags]) for tag, _ in frequent
-        ]
-    else:
-        return 0.0
-    return max(primary(measures, card.metric) for measures in found)
 
 
 def floor_of(card: TaskCard, corpora: Corpora, testing: TestingPart, wanted: int | None) -> float:
@@ -54,7 +32,8 @@ def floor_of(card: TaskCard, corpora: Corpora, testing: TestingPart, wanted: int
         rows = corpora.rows(card, "test", language)
         seed = derive_seed(0, "test", card.name)  # the harness's own draw
         picked = sample_test_rows(rows, card, wanted=testing.rows or wanted, seed=seed)
-        scores.append(constant_score(card, [rows[index] for index in picked]))
+        sample = [rows[index] for index in picked]
+        scores.append(majority_score(sample, card, language=language, n_candidates=None))
     return float(np.mean(scores))
 
 

@@ -11,15 +11,18 @@ from metaselect.harness.data.rows import Labelled, MultipleChoice, Pair, Questio
 from metaselect.harness.score.answers import answer_measures, mlqa_language_of
 from metaselect.harness.score.metrics import OUTSIDE, class_measures, primary, tag_measures
 
+_N_TAGS = 4
+"""Tags tried as the constant answer: the most frequent ones; a rarer one scores less."""
+
 
 def majority_score(
     rows: Sequence[Row], card: TaskCard, *, language: str, n_candidates: int | None
 ) -> float:
     """Score of the best constant answer, by the card's metric, as a fraction.
 
-    The best class (or place among the choices) for all rows; no entity at all, or the commonest tag
-    for all words where each has one; no answer for all questions, where some have none, else 0; one
-    candidate of the pool (1 divided by its size) for retrieval; 0 for correlations.
+    The best class (or place among the choices) for all rows; one of the commonest tags for all
+    words (no entity at all is one of them); no answer for all questions, where some have none, else
+    0; one candidate of the pool (1 divided by its size) for retrieval; 0 for correlations.
 
     Args:
         rows: The very rows that are scored, at least one.
@@ -51,8 +54,11 @@ def _best_class(rows: Sequence[Labelled | MultipleChoice], card: TaskCard) -> fl
 def _one_tag(rows: Sequence[Tagged], card: TaskCard) -> float:
     gold = [[card.labels[tag] for tag in row.tags] for row in rows]
     counts = Counter(tag for tags in gold for tag in tags)
-    only = OUTSIDE if OUTSIDE in card.labels else counts.most_common(1)[0][0]
-    return primary(tag_measures(gold, [[only] * len(tags) for tags in gold]), card.metric)
+    tried = {tag for tag, _ in counts.most_common(_N_TAGS)} | ({OUTSIDE} & {*card.labels})
+    return max(
+        primary(tag_measures(gold, [[only] * len(tags) for tags in gold]), card.metric)
+        for only in tried
+    )
 
 
 def _no_answer(rows: Sequence[Question], card: TaskCard, language: str) -> float:
