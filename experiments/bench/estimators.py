@@ -1,4 +1,4 @@
-"""LogME and H-score against the published implementations, taking turns in one process.
+"""LogME against the published implementations, taking turns in one process.
 
     python experiments/bench/estimators.py [--items 5000] [--dims 384] [--classes 3] [--repeats 7]
 
@@ -23,7 +23,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy starts its threads
 import numpy as np
 
 from metaselect.features.measured.evidence import logme
-from metaselect.features.measured.transfer_estimators import h_score
 
 Estimate = Callable[[np.ndarray, np.ndarray], float]
 HOW_TO_GET = {
@@ -41,10 +40,8 @@ def main() -> None:
     for name, missing in HOW_TO_GET.items():
         if not rivals[name]:
             print(f"skipped {name}: {missing}")
-    for measure, own in {"logme": logme, "h_score": h_score}.items():
-        arms = {"metaselect": own}
-        arms |= {name: found[measure] for name, found in rivals.items() if measure in found}
-        report(measure, arms, (features, labels), given.repeats)
+    arms = {"metaselect": logme} | {name: own for name, own in rivals.items() if own is not None}
+    report(arms, (features, labels), given.repeats)
 
 
 def read_arguments() -> argparse.Namespace:
@@ -68,31 +65,25 @@ def made_up(n_items: int, n_dims: int, n_classes: int) -> tuple[np.ndarray, np.n
     return features * scales @ rotation, labels
 
 
-def transformer_ranker() -> Mapping[str, Estimate]:
+def transformer_ranker() -> Estimate | None:
     try:
         torch = importlib.import_module("torch")
         package = importlib.import_module("transformer_ranker.estimators")
     except ImportError:
-        return {}
+        return None
     torch.set_num_threads(1)
-
-    def arm(name: str) -> Estimate:
-        kind = getattr(package, name)
-        return lambda x, y: float(kind().fit(torch.from_numpy(x), torch.from_numpy(y)))
-
-    return {"logme": arm("LogME"), "h_score": arm("HScore")}
+    return lambda x, y: float(package.LogME().fit(torch.from_numpy(x), torch.from_numpy(y)))
 
 
-def thuml(folder: Path | None) -> Mapping[str, Estimate]:
+def thuml(folder: Path | None) -> Estimate | None:
     if folder is None:
-        return {}
+        return None
     sys.path.insert(0, str(folder))
     kind = importlib.import_module("LogME").LogME
-    return {"logme": lambda x, y: float(kind().fit(x, y))}
+    return lambda x, y: float(kind().fit(x, y))
 
 
 def report(
-    measure: str,
     arms: Mapping[str, Estimate],
     data: tuple[np.ndarray, np.ndarray],
     repeats: int,
@@ -107,7 +98,7 @@ def report(
     own = min(times["metaselect"])
     for name, taken in times.items():
         away = abs(values[name] - values["metaselect"])
-        print(f"{measure:8} {name:20}{min(taken) * 1e3:9.1f}{min(taken) / own:8.2f}x{away:10.1e}")
+        print(f"{name:20}{min(taken) * 1e3:9.1f}{min(taken) / own:8.2f}x{away:10.1e}")
 
 
 if __name__ == "__main__":

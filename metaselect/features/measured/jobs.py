@@ -36,10 +36,7 @@ NAMES: Mapping[Kind, tuple[str, ...]] = {
         "word_order_reliance",
     ),
     "likeness": ("text_similarity", "vocabulary_overlap"),
-    "transfer": (
-        "task_similarity", "logme", "h_score", "nleep", "leep", "parc", "transrate", "gbc",
-        "linear_transfer", "neighbour_transfer",
-    ),
+    "transfer": ("task_similarity", "logme", "linear_transfer"),
     "language": ("fertility", "unknown_share"),
     "task in language": ("subword_overlap", "alignment", "drift"),
     "doubt": ("target_doubt",),

@@ -27,16 +27,6 @@ class LabelledFeatures:
     codes: Codes
     n_classes: int
 
-    @property
-    def counts(self) -> Codes:
-        """Items of each class, shape (n_classes,), at least 1."""
-        return np.bincount(self.codes, minlength=self.n_classes)
-
-    def class_means(self) -> Floats:
-        """Mean features of each class, shape (n_classes, n_dims)."""
-        sums = one_hot(self.codes, self.n_classes).T @ self.features
-        return np.asarray(sums / self.counts[:, None])
-
 
 def labelled(features: np.ndarray, labels: np.ndarray) -> LabelledFeatures:
     """Features and labels of the same items, checked.

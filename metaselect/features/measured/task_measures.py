@@ -7,21 +7,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from metaselect.features.measured import probes, similarities, transfer_estimators
+from metaselect.features.measured import probes, similarities
 from metaselect.features.measured.bench import N_SAMPLE, Bench, texts_of
 from metaselect.features.measured.cross_lingual import task_counts
 from metaselect.features.measured.evidence import logme
 from metaselect.features.measured.hardness import chance_corrected_error, label_entropy
 from metaselect.features.measured.learning import class_labels
-from metaselect.features.measured.posteriors import leep, nleep
-from metaselect.features.measured.vectors import Vectors, labelled_vectors, source_classes
+from metaselect.features.measured.vectors import Vectors, labelled_vectors
 from metaselect.harness.score.retrieval import embed_texts
 from metaselect.harness.train.heads.registry import HEADS
 from metaselect.harness.train.inference import autocast, padded_batch, to_tensors
 
 _N_FISHER = 128  # rows whose gradients make a task's embedding
 _N_WORDS = 5000
-_N_PARC = 500  # items, as in its paper
 
 
 def data_measures(bench: Bench, name: str) -> dict[str, float]:
@@ -83,22 +81,10 @@ def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
     vectors = labelled_vectors(bench, target, tuned_on=task)
     if vectors is None:
         return found
-    classes = source_classes(bench, target, tuned_on=task)
-    if classes is not None:
-        found["leep"] = leep(classes.features, classes.labels)
-    features, labels = vectors.features, vectors.labels
-    linear = probes.linear_accuracy(features, labels, seed=0)
-    nearest = probes.nearest_neighbour_accuracy(features, labels)
-    some = vectors.sample(_N_PARC)
+    linear = probes.linear_accuracy(vectors.features, vectors.labels, seed=0)
     return found | {
-        "logme": logme(features, labels),
-        "h_score": transfer_estimators.h_score(features, labels),
-        "nleep": nleep(features, labels, seed=0),
-        "parc": transfer_estimators.parc(some.features, some.labels),
-        "transrate": transfer_estimators.transrate(features, labels),
-        "gbc": transfer_estimators.gbc(features, labels, variances="diagonal"),
+        "logme": logme(vectors.features, vectors.labels),
         "linear_transfer": 1.0 - error_of(linear, vectors),
-        "neighbour_transfer": 1.0 - error_of(nearest, vectors),
     }
 
 
