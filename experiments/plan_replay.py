@@ -33,16 +33,15 @@ import pandas as pd
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.planning.acquisition import expected_improvement, knowledge_gradient
-from metaselect.planning.cells import CELL, SETTING, cell_gains
-from metaselect.planning.landscape import Landscape, landscape_of
+from metaselect.planning.landscape import CELL, SETTING, Landscape, cell_gains, landscape_of
 from metaselect.planning.posterior import (
     MeasuredCells,
     Posterior,
     learn_spreads,
     measured_cells,
     posterior_of,
+    prior_spreads,
 )
-from metaselect.planning.variances import prior_spreads
 from metaselect.runs.exchange import read_runs
 from metaselect.seeding import derive_seed
 

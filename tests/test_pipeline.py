@@ -7,8 +7,8 @@ import pytest
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.fold_evaluation import EvaluationConfig
+from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.nested import evaluate
-from metaselect.evaluation.protocols import PROTOCOLS
 from metaselect.features.base import GROUPS
 from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.gains import QUERY

@@ -159,7 +159,7 @@ def make_arms(
 
 def n_steps(encoded: Encoded, recipe: Recipe) -> int:
     """Steps of exactly one pass: the number of batches that our bucketing cuts."""
-    from metaselect.harness.data.batching import epoch_batches
+    from metaselect.harness.data.tokens import epoch_batches
 
     batches = epoch_batches(
         encoded.lengths, batch_tokens=recipe.batch_tokens, batch_examples=None,

@@ -19,8 +19,7 @@ from typing import get_args
 
 from metaselect.catalogue.columns import Columns, cell_of, find_columns, text_of, values_of
 from metaselect.catalogue.datafile import DataFile, Row, read_data_file
-from metaselect.catalogue.kinds import Shape, kind_by_rule
-from metaselect.catalogue.kindvotes import kind_by_likeness, kind_of_same_data
+from metaselect.catalogue.kinds import Shape, kind_by_likeness, kind_by_rule, kind_of_same_data
 from metaselect.catalogue.likeness import shipped_profiles
 from metaselect.catalogue.tasks import DIRECT, Catalogue, Head, Kind, Layout, TaskCard
 from metaselect.errors import MetaselectError, UnknownChoice

@@ -20,12 +20,11 @@ other table is a task:
     fact_sources = {train_size = "glue_infos", hub = "harness"}
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from metaselect.catalogue.measured import Measured
-from metaselect.catalogue.sharing import groups
 from metaselect.errors import UnknownName
 
 DIRECT = "direct"
@@ -37,7 +36,6 @@ DIRECT_PLUS = "direct+"
 It is measured and shown, never a candidate."""
 
 _STRICT = {"extra": "forbid"}  # pydantic's setting; unknown fields of a card are faults
-
 Kind = Literal[
     "abusive-language",
     "acceptability",
@@ -84,6 +82,21 @@ Head = Literal[
     "answer-retrieval",
     "entity-retrieval",
 ]
+
+
+def groups(names: Iterable[str], share: Callable[[str, str], bool]) -> list[list[str]]:
+    """Names joined along chains of those that share data, each group in order of name.
+
+    Args:
+        names: What to group; the order does not matter.
+        share: Whether two names share data.
+    """
+    found: list[list[str]] = []
+    for name in sorted(set(names)):
+        joined = [group for group in found if any(share(name, known) for known in group)]
+        found = [group for group in found if group not in joined]
+        found.append(sorted([name, *(known for group in joined for known in group)]))
+    return sorted(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,7 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.console import points, print_table, say, share
-from metaselect.evaluation.methods import METHOD_WORDS
-from metaselect.evaluation.restrictions import restriction_words
+from metaselect.evaluation.results import METHOD_WORDS, restriction_words
 from metaselect.parallel import ExecutorName
 
 _SEEDS = {

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.completion import offer_languages, offer_tasks
+from metaselect.cli.grids import check_grid_file
 from metaselect.cli.inputs import listed, runs_from
-from metaselect.cli.newtask import task_lines, task_notes, task_record
-from metaselect.cli.planned_grid import check_grid_file
-from metaselect.cli.rank_shown import first_of, record_of, show
+from metaselect.cli.options import offer_languages, offer_tasks
+from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
 from metaselect.console import few, print_json, say, warn
 from metaselect.errors import MetaselectError
 
@@ -190,7 +189,7 @@ def _write_grid(
     new: "NewTask | None",
 ) -> list[str]:
     """Write the grid that tries the first three, say how to run it; what is lacking."""
-    from metaselect.cli.trial_grid import write_trial
+    from metaselect.cli.grids import write_trial
 
     training = selector.training_
     how, lacking = write_trial(

@@ -12,7 +12,7 @@ import typer
 from metaselect.cli.inputs import check_out
 from metaselect.console import counted, print_json, say, warn
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.protocols import PROTOCOLS
+from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.question import Findings, Part
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import folder_kind, read_manifest, sealed_folder, write_json

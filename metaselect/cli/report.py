@@ -50,7 +50,7 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import read_records
-    from metaselect.report.figures import write_figures
+    from metaselect.report.evaluations import write_figures
     from metaselect.report.page import ReportContent, seal, write_report
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_evaluation, shipped_predictor

@@ -116,7 +116,7 @@ def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[
 
 
 def _protocols(text: str | None) -> "tuple[Unit, ...]":
-    from metaselect.evaluation.protocols import PROTOCOLS
+    from metaselect.evaluation.folds import PROTOCOLS
 
     names = PROTOCOLS if text is None else chosen_from("--protocols", text, PROTOCOLS)
     return tuple(name for name in PROTOCOLS if name in names) or PROTOCOLS

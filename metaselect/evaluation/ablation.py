@@ -16,10 +16,9 @@ from metaselect.evaluation.fold_evaluation import (
     EvaluationResult,
     runs_to_evaluate,
 )
-from metaselect.evaluation.folds import plan_folds
+from metaselect.evaluation.folds import OuterFold, plan_folds
 from metaselect.evaluation.nested import Fits, run_one, usable_choices
 from metaselect.evaluation.progress import Progress
-from metaselect.evaluation.protocols import OuterFold
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.runs.simulated import is_simulated
 from metaselect.seeding import derive_seed

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metaselect.console import points
-from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.results import best_rule, contrast_in
+from metaselect.evaluation.results import METHOD_WORDS, best_rule, contrast_in
 
 Record = Mapping[str, Any]
 

@@ -10,24 +10,26 @@ from dataclasses import dataclass, field, replace
 
 import joblib
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.folds import FoldPlan
-from metaselect.evaluation.protocols import OuterFold, without_same_source
-from metaselect.evaluation.query_metrics import grade_steps, measure_queries
-from metaselect.evaluation.rounding import PLACES
+from metaselect.evaluation.folds import FoldPlan, OuterFold, without_same_source
+from metaselect.evaluation.rounding import PLACES, comparable
 from metaselect.features.base import Group
 from metaselect.features.table import Unit
 from metaselect.parallel import ExecutorName, cluster, run_all
 from metaselect.ranking.baselines import RULES, sized_by_examples
-from metaselect.ranking.metrics import MEASURES
+from metaselect.ranking.metrics import MEASURES, measure_all
 from metaselect.ranking.predictor import Predictor
 from metaselect.ranking.tuning import SearchSettings, fit_predictor
 
 _BOUNDS = ("oracle", "ceiling")
 """What no method can know: the gains that are scored on, and gains of the same candidates."""
+
+Floats = npt.NDArray[np.float64]
+_SMALLEST_STEP = 1e-3  # gain per grade where noise is unknown or close to 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,3 +278,27 @@ def _evaluate_methods(
         fold=fold.name,
     )
     return pd.concat(queries), candidates
+
+
+def measure_queries(
+    rows: pd.DataFrame, scores: Floats, *, method: str, fold: str, steps: Mapping[str, float]
+) -> pd.DataFrame:
+    """Compute every measure for each query of test rows ranked by scores.
+
+    Scores and gains that differ by rounding alone are ties.
+    """
+    gains = rows["gain"].to_numpy(dtype=np.float64).round(PLACES)
+    scores = comparable(scores)
+    clusters = rows["cluster"].to_numpy(dtype=object)
+    found = []
+    for query, places in rows.groupby("query").indices.items():
+        values = measure_all(scores[places], gains[places], step=steps[str(query)])
+        found.append({"cluster": clusters[places[0]], "query": query, "method": method, **values})
+    return pd.DataFrame(found).assign(fold=fold)
+
+
+def grade_steps(rows: pd.DataFrame) -> dict[str, float]:
+    """Gain worth one grade of relevance for each query: its median standard error."""
+    errors = rows.loc[rows["gain_se"] > 0].groupby("query")["gain_se"].median()
+    steps = errors.reindex(rows["query"].unique()).fillna(errors.median()).fillna(_SMALLEST_STEP)
+    return {str(query): max(round(step, PLACES), _SMALLEST_STEP) for query, step in steps.items()}

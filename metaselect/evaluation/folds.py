@@ -1,24 +1,147 @@
-"""The folds of an evaluation: which units are left out, and which seeds are learnt from.
+"""The folds of an evaluation: which whole units are left out, and which seeds are learnt from.
 
-A gain is partly the luck of its seeds. Wherever a table has two seeds, methods also learn from one
-half of the seeds and are scored on the other, both ways round: the gain of a choice is then free
-of the luck that led to it.
+Methods are tested on units that they have not seen. A gain is partly the luck of its seeds:
+wherever a table has two, methods also learn from one half of the seeds and are scored on the
+other, both ways round, and the gain of a choice is then free of the luck that led to it.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
+import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.protocols import SHARED_LUCK, OuterFold, outer_folds
-from metaselect.features.table import Unit, prepare, rankable
+from metaselect.features.table import NEW, Unit, prepare, rankable
+from metaselect.ranking.innerfolds import folds_of
 from metaselect.runs.gains import candidate_runs, query_gains, split_seeds
 from metaselect.seeding import derive_seed
 
+PROTOCOLS: tuple[Unit, ...] = get_args(Unit)
+SHARED_LUCK: frozenset[Unit] = frozenset({"family", "intermediate"})
+"""Protocols whose training and test gains share trained models: one model is scored in many
+languages, one `direct` baseline is behind every gain of a query. Scored on the seeds that were
+learnt from, the luck of these models would count as skill."""
+
+_WHAT = {
+    "target": "clusters of targets that share English training data",
+    "family": "language families",
+    "intermediate": "intermediates that share no data",
+    "encoder": "encoders",
+}
+_NUMBER = {2: "two", 3: "three"}
+_INTERMEDIATE_FOLDS = 3  # enough candidates in each to choose among, enough left to learn from
+
 PARTITIONS = 10
 """Of the intermediates: results of one partition hold for that one alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class OuterFold:
+    """Training rows and test rows; no unit is in both.
+
+    Attributes:
+        name: Tells it from the other folds of an evaluation.
+        left_out: Units left out.
+        train: Prepared rows with gains; `held_out` names the units to tune on.
+        test: Prepared rows; `held_out` is emptied, since no history knows them.
+        crossed: Whether the gains to learn from come from some seeds and those to score on from
+            the others. Then `test` has a column gain_learnt: the gain by the seeds learnt from,
+            which only the noise ceiling may look at.
+    """
+
+    name: str
+    left_out: tuple[str, ...]
+    train: pd.DataFrame
+    test: pd.DataFrame
+    crossed: bool = False
+
+
+def outer_folds(
+    rows: pd.DataFrame, *, protocol: Unit, seed: int, scored: pd.DataFrame | None = None
+) -> list[OuterFold]:
+    """The folds of a protocol, every query with at least two candidates tested.
+
+    `target`, `family` and `encoder` leave out one unit at a time. `intermediate` leaves out a
+    third of the intermediates; a query of its test is a choice among these, never seen, and
+    `direct`.
+
+    Args:
+        rows: From `features.table.prepare` with `unit=protocol`.
+        protocol: What is left out.
+        seed: Of the partition of intermediates.
+        scored: Rows like `rows` with the gains of other seeds, to be scored on; None scores on the
+            gains of `rows`.
+
+    Raises:
+        MetaselectError: Too few units.
+    """
+    known = _units(rows, protocol)
+    crossed = scored is not None
+    tested = rows if scored is None else _with_learnt_gains(scored, rows)
+    count = min(_INTERMEDIATE_FOLDS, len(known)) if protocol == "intermediate" else len(known)
+    folds = []
+    for away in folds_of(known, n_folds=count, seed=seed):
+        in_test = np.isin(tested["held_out"].to_numpy(dtype=object), away)
+        if protocol == "intermediate":
+            in_test |= (tested["intermediate"] == DIRECT).to_numpy(dtype=bool)
+        train = rows[~np.isin(rows["held_out"].to_numpy(dtype=object), away)]
+        test = _rankable(tested[in_test]).assign(held_out=NEW)
+        folds.append(OuterFold(" ".join(away), away, _learnable(train), test, crossed))
+    return folds
+
+
+def without_same_source(runs: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Runs without the cells whose intermediate shares data with the target.
+
+    There transfer is training longer on the same data; what is left tells of other transfer.
+    """
+    pairs = runs[["intermediate", "target"]].drop_duplicates()
+    shared = {
+        (task, target)
+        for task, target in pairs.itertuples(index=False)
+        if _shares_data(str(task), str(target), catalogue)
+    }
+    kept = [pair not in shared for pair in zip(runs["intermediate"], runs["target"], strict=True)]
+    return runs[kept].reset_index(drop=True)
+
+
+def _units(rows: pd.DataFrame, protocol: Unit) -> list[str]:
+    candidates = (rows["intermediate"] != DIRECT).to_numpy(dtype=bool)
+    known = sorted(set(rows["held_out"].to_numpy(dtype=object)[candidates]))
+    needed = 3 if protocol == "target" else 2  # two targets are left to tune on
+    if len(known) < needed:
+        raise MetaselectError(
+            f"Protocol {protocol!r} needs runs of at least {_NUMBER[needed]} {_WHAT[protocol]}, "
+            f"got {len(known)}: choose another --protocol or add runs."
+        )
+    return known
+
+
+def _with_learnt_gains(scored: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows to score on with the gain of the same candidate by the seeds learnt from, if any."""
+    key = ["query", "intermediate"]
+    learnt = rows.set_index(key)["gain"].rename("gain_learnt")
+    return scored.join(learnt, on=key)
+
+
+def _shares_data(task: str, target: str, catalogue: Catalogue) -> bool:
+    source = catalogue.training_source(target)
+    return catalogue.share_source(task, target) or catalogue.share_source(task, source)
+
+
+def _learnable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Training rows; where one unit alone is left, targets' clusters are the units to tune on."""
+    units = rows.loc[rows["intermediate"] != DIRECT, "held_out"]
+    return rows if units.nunique() > 1 else rows.assign(held_out=rows["cluster"])
+
+
+def _rankable(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of queries that have at least two candidates."""
+    sizes = rows.groupby("query")["intermediate"].transform("size")
+    return rows[sizes.to_numpy() > 1]
 
 
 @dataclass(frozen=True, slots=True)

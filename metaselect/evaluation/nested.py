@@ -15,9 +15,8 @@ from metaselect.evaluation.fold_evaluation import (
     no_choice_error,
     runs_to_evaluate,
 )
-from metaselect.evaluation.folds import PARTITIONS, FoldPlan, plan_folds
+from metaselect.evaluation.folds import PARTITIONS, FoldPlan, OuterFold, plan_folds
 from metaselect.evaluation.progress import Progress, ProgressMeter
-from metaselect.evaluation.protocols import OuterFold
 from metaselect.runs.simulated import is_simulated
 
 _ONE_SEED = {"ceiling": "no candidate has two seeds"}

@@ -20,9 +20,9 @@ from metaselect.evaluation.ablation import all_arms, ladder_arms, plan_ablation
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.definitions import definitions_record
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice_error
+from metaselect.evaluation.folds import PROTOCOLS, without_same_source
 from metaselect.evaluation.nested import Fits, plan_evaluation, run_fits
 from metaselect.evaluation.progress import Progress, ProgressMeter
-from metaselect.evaluation.protocols import PROTOCOLS, without_same_source
 from metaselect.evaluation.results import METHOD, SCHEMA, ablation_record, evaluation_record
 from metaselect.features.table import Unit
 

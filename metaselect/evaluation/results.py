@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,23 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
 from metaselect.evaluation.rounding import rounded_record
+
+METHOD_WORDS: Mapping[str, str] = {
+    "random": "any, exact expectation",
+    "size": "the largest training data",
+    "history": "best on average",
+    "history_kind": "best on targets of the kind",
+    "history_target": "best on the target elsewhere",
+    "mnli": "MNLI, always",
+    "direct": "no intermediate",
+    "composite": "sum of the single signals",
+    "rrf": "rank fusion of the signals",
+    "ridge": "ridge regression",
+    "ranker": "the predictor",
+    "oracle": "the best, as it turned out",
+    "ceiling": "the best by half of the seeds",
+}
+
 
 SCHEMA = 2
 METHOD = 1
@@ -36,6 +53,11 @@ _STEPS = (
     ("+measured", "all", False),
 )
 """Comparisons of arms, and whether they are primary ones, named before as well."""
+
+_RESTRICTIONS: Final = {  # by the key that is false then; a missing key means no restriction
+    "with_direct": ("the choice among intermediates alone", "--without-direct"),
+    "with_same_source": ("without shared training data", "--without-same-source"),
+}
 
 
 def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
@@ -247,3 +269,17 @@ def contrasts_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
 def _number(value: float) -> float | None:
     """A float that JSON can hold: NaN is null."""
     return float(value) if np.isfinite(value) else None
+
+
+def restriction_words(record: Mapping[str, Any]) -> str:
+    """The restrictions in words, each after a comma; empty where there are none."""
+    return "".join(f", {words}" for words, _ in _restrictions_of(record))
+
+
+def restriction_options(record: Mapping[str, Any]) -> str:
+    """The restrictions as command options, each after a space; empty where there are none."""
+    return "".join(f" {option}" for _, option in _restrictions_of(record))
+
+
+def _restrictions_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [entry for key, entry in _RESTRICTIONS.items() if not record.get(key, True)]

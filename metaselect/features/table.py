@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.languages import find_language
-from metaselect.catalogue.sharing import groups
-from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.catalogue.tasks import DIRECT, Catalogue, groups
 from metaselect.errors import MetaselectError
 from metaselect.runs.gains import query_key
 

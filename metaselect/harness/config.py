@@ -38,7 +38,7 @@ from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MetaselectError
 from metaselect.harness.data.sources import HUB, absolute, absolute_if_folder
 from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
-from metaselect.runs.numbers import SEED_LIMIT
+from metaselect.runs.values import SEED_LIMIT
 
 ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
 """Settings that exclude each other."""

@@ -9,7 +9,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.console import few
 from metaselect.errors import MetaselectError, UnknownName
-from metaselect.planning.cells import SETTING
+from metaselect.planning.landscape import SETTING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

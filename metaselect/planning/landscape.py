@@ -1,4 +1,8 @@
-"""All cells of a plan and the prior covariance of their gains."""
+"""All cells of a plan, their measured gains, and the prior covariance of their gains.
+
+A cell is one intermediate on one target under one protocol, over its languages: a run scores every
+language of its target at once, so plans are made in cells, not in queries.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,19 +11,67 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.catalogue.tasks import Catalogue
+from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.errors import MetaselectError
 from metaselect.features.base import Group, World, compute
 from metaselect.features.history import EFFECTS
 from metaselect.features.registry import features_of
 from metaselect.features.table import prepare
+from metaselect.runs.gains import query_gains
+
+SETTING = ("study", "encoder", "adaptation")
+"""The columns that name a protocol: a grid of cells."""
+
+CELL = (*SETTING, "target", "intermediate")
+"""The columns that name a cell."""
+
+LANGUAGE = "en"
+"""What a mean over languages stands under: a gain's query needs a language."""
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.intp]
-
 OWN = "cell"
 """The effect of a cell that it shares with no other."""
 
 _GROUPS: tuple[Group, ...] = ("size", "difficulty", "affinity")  # a cell has no language
+
+
+def cell_gains(runs: pd.DataFrame) -> pd.DataFrame:
+    """The gain of every cell over training directly, a mean over languages.
+
+    Each score is taken against the mean `direct` score of its target and language, averaged over
+    the languages of its run, and then compared as `runs.gains.query_gains` does: paired by seed
+    where seeds match. Languages without `direct` scores, and targets that have none, are left out.
+
+    Args:
+        runs: A table from `check_runs`.
+
+    Returns:
+        One row a cell, sorted, rows of `direct` left out: the columns of `CELL`, language, gain,
+        own_se (of the cell's mean alone; NaN where no seed repeats in its protocol), direct_se (of
+        the target's `direct` mean, common to all of its cells) and n_seeds.
+
+    Raises:
+        MetaselectError: There are no `direct` runs.
+    """
+    keys = [*SETTING, "target", "language"]
+    direct = runs[runs["intermediate"] == DIRECT].groupby(keys, observed=True)["score"].mean()
+    against = runs.join(direct.rename("baseline"), on=keys)
+    known = against[against["baseline"].notna()]
+    if known.empty:
+        raise MetaselectError(
+            f"The table has no {DIRECT!r} runs, so no gain is known: add them, or make them first."
+        )
+    centred = known.assign(score=known["score"] - known["baseline"])
+    by_run = [*CELL, "metric", "seed"]
+    means = centred.groupby(by_run, observed=True, sort=False)["score"].mean().reset_index()
+    gains = query_gains(means.assign(language=LANGUAGE))
+    is_direct = gains["intermediate"] == DIRECT
+    error = gains[is_direct].set_index([*SETTING, "target"])["score_se"].rename("direct_se")
+    cells = gains[~is_direct].join(error, on=[*SETTING, "target"])
+    named = cells.rename(columns={"score_se": "own_se"})
+    columns = [*CELL, "language", "gain", "own_se", "direct_se", "n_seeds"]
+    return named[columns].sort_values(list(CELL), ignore_index=True)
 
 
 @dataclass(frozen=True, slots=True)

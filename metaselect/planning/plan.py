@@ -9,10 +9,16 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.planning.acquisition import expected_regret
 from metaselect.planning.batch import PlannedRun, PlanProblem, Rule, choose_runs
-from metaselect.planning.cells import CELL, LANGUAGE, SETTING, cell_gains
 from metaselect.planning.costs import Costs
 from metaselect.planning.grids import PlannedGrid
-from metaselect.planning.landscape import Landscape, landscape_of
+from metaselect.planning.landscape import (
+    CELL,
+    LANGUAGE,
+    SETTING,
+    Landscape,
+    cell_gains,
+    landscape_of,
+)
 from metaselect.planning.posterior import Posterior, learn_spreads, measured_cells, posterior_of
 
 MOST_CELLS = 1200

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from metaselect.ranking.intervals import Residuals
+from metaselect.ranking.intervals import GainSpread, Residuals
 from metaselect.ranking.model import GainModel, Settings
 from metaselect.ranking.scale import GainScale
-from metaselect.ranking.spread import GainSpread
 from metaselect.runs.gains import is_direct
 
 Floats = npt.NDArray[np.float64]

@@ -22,7 +22,7 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.features.base import Group
 from metaselect.parallel import ExecutorName
 from metaselect.ranking.innerfolds import InnerFolds
-from metaselect.ranking.intervals import Residuals
+from metaselect.ranking.intervals import GainSpread, Residuals
 from metaselect.ranking.model import GainModel, Settings
 from metaselect.ranking.predictor import ChosenSettings, Predictor
 from metaselect.ranking.searchspace import (
@@ -33,7 +33,6 @@ from metaselect.ranking.searchspace import (
     settings_with_trees,
     suggest,
 )
-from metaselect.ranking.spread import GainSpread
 from metaselect.seeding import derive_seed
 
 Floats = npt.NDArray[np.float64]

@@ -11,7 +11,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.console import points
 from metaselect.report.expected import ExpectedGains
-from metaselect.selector.answer import advised, answer
+from metaselect.selector.explain import advised, answer
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (

@@ -1,16 +1,18 @@
-"""Evaluation and ablation records as what the page shows: sentences, tables, and charts' rows."""
+"""Evaluation and ablation records as the page and papers show them: text, tables, charts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
 from metaselect.console import points, share
 from metaselect.evaluation.answer import answer_sentences, verdict
-from metaselect.evaluation.methods import METHOD_WORDS
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.restrictions import restriction_words
+from metaselect.evaluation.results import METHOD_WORDS, restriction_words
+from metaselect.files import write_bytes
+from metaselect.report.charts import PAPER, image, whisker_chart
 
 Record = Mapping[str, Any]
 Kind = Literal["evaluation", "ablation"]
@@ -32,6 +34,9 @@ _ON_HALVES = {
     "ranker": "the ranker, without a run of what was left out",
     "random": "a random choice",
 }
+
+_FORMS = ("svg", "pdf")
+_TITLE = "difference in regret@1 (points)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,3 +215,26 @@ def _shown(measure: str, value: float | None) -> str:
     if measure in _LOWER_IS_BETTER:
         return points(max(value, 0.0)).lstrip("+")
     return points(value)
+
+
+def write_figures(
+    out: Path, *, evaluations: Sequence[Mapping[str, Any]], ablations: Sequence[Mapping[str, Any]]
+) -> list[Path]:
+    """Write each evaluation's contrasts and each ablation's ladder; the files' paths."""
+    written = []
+    for name, rows in _drawn(evaluations, ablations):
+        chart = whisker_chart(rows, title=_TITLE, theme=PAPER)
+        for form in _FORMS:
+            path = out / "figures" / f"{name}.{form}"
+            write_bytes(path, image(chart, theme=PAPER, form=form))
+            written.append(path)
+    return written
+
+
+def _drawn(
+    evaluations: Sequence[Mapping[str, Any]], ablations: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, Any]]:
+    for number, record in enumerate(evaluations, start=1):
+        yield f"contrasts-{number}", whisker_rows(record, "evaluation")
+    for number, record in enumerate(ablations, start=1):
+        yield f"ladder-{number}", whisker_rows(record, "ablation")

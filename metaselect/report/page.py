@@ -1,7 +1,8 @@
 """The page: everything that a report says, in one HTML file that needs no network.
 
 Every text is escaped by the template; charts are SVG drawn beforehand; the data of the choosers are
-compressed inside. A content security policy lets the page's own script run, and nothing else.
+compressed inside. A content security policy lets the page's own script run, and nothing else. Each
+number names the command that made it, and what from.
 """
 
 import base64
@@ -17,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaselect.console import points, share
+from metaselect.evaluation.results import restriction_options, restriction_words
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.evaluations import (
     MEASURES,
@@ -31,7 +33,6 @@ from metaselect.report.evaluations import (
 )
 from metaselect.report.observed import heat_tables, range_words, studies_of
 from metaselect.report.rankings import chooser_of
-from metaselect.report.sources import sources_of
 from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
@@ -40,6 +41,8 @@ from metaselect.selector.selector import TaskSelector
 KIND = "report"
 SCHEMA = 1
 PAGE = "index.html"
+
+Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +141,35 @@ def _environment() -> Environment:
         "place": lambda value, domain: f"{(value - domain[0]) / (domain[1] - domain[0]):.1%}",
     }
     return found
+
+
+def sources_of(
+    runs: pd.DataFrame,
+    evaluations: Sequence[Mapping[str, Any]],
+    ablations: Sequence[Mapping[str, Any]],
+) -> list[Row]:
+    """Every kind of number in a page, the command behind it, and what it was made from."""
+    table = f"runs table of {len(runs):,} scores, hash {table_hash(runs)}"
+    found = [
+        ("observed gains, heat maps", "metaselect report --runs ...", table),
+        (
+            "expected gains, intervals, reasons, map",
+            "metaselect train --runs ... --out predictor",
+            "the predictor's folder; language facts from URIEL (lang2vec), cards for tasks",
+        ),
+    ]
+    found += [_evaluation_source("evaluation, calibration", "evaluate", r) for r in evaluations]
+    return found + [_evaluation_source("ablation", "ablate", record) for record in ablations]
+
+
+def _evaluation_source(number: str, verb: str, record: Mapping[str, Any]) -> Row:
+    search = record["search"]
+    options = f"--protocol {record['protocol']} --trials {search['trials_per_fold']}"
+    origin = (
+        f"{record['n_queries']} queries in {record['n_clusters']} clusters; "
+        f"{search['trials']} settings tried, {search['pruned']} cut short; "
+        f"feature groups {', '.join(search['groups'])}"
+    )
+    options += f" --seed {search['seed']}{restriction_options(record)}"
+    command = f"metaselect {verb} --runs ... {options}"
+    return (f"{number}: {record['protocol']} left out{restriction_words(record)}", command, origin)

@@ -15,8 +15,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.runs.faults import Fault, RunsTableError, cell_faults, shown
-from metaselect.runs.names import KnownLanguage, broken_rule
-from metaselect.runs.numbers import SEED_LIMIT, fractions, whole_numbers
+from metaselect.runs.values import SEED_LIMIT, KnownLanguage, broken_rule, fractions, whole_numbers
 
 Codes = npt.NDArray[np.intp]
 

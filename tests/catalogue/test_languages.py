@@ -9,8 +9,8 @@ from metaselect.catalogue.languages import (
     matching_code,
     resolve_language,
     shipped_languages,
+    varieties,
 )
-from metaselect.catalogue.languagetags import varieties
 from metaselect.errors import UnknownName
 
 

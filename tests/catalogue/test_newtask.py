@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
-from metaselect.catalogue.kinds import Shape
-from metaselect.catalogue.kindvotes import kind_of_same_data
+from metaselect.catalogue.kinds import Shape, kind_of_same_data
 from metaselect.catalogue.newtask import Overrules, guess_task
 from metaselect.errors import MetaselectError
 

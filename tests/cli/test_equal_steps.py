@@ -5,7 +5,7 @@ import pytest
 
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.cli.inputs import warnings_of
-from metaselect.planning.cells import cell_gains
+from metaselect.planning.landscape import cell_gains
 from metaselect.runs.schema import check_runs
 from metaselect.selector.provenance import summarise_training
 

@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
-from metaselect.evaluation.folds import has_two_seeds, plan_folds
-from metaselect.evaluation.protocols import PROTOCOLS
+from metaselect.evaluation.folds import PROTOCOLS, has_two_seeds, plan_folds
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 

@@ -7,9 +7,9 @@ import pytest
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.fold_evaluation import EvaluationConfig
-from metaselect.evaluation.methods import METHOD_WORDS
+from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.nested import evaluate
-from metaselect.evaluation.protocols import PROTOCOLS
+from metaselect.evaluation.results import METHOD_WORDS
 from metaselect.ranking.baselines import RULES
 from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.tuning import SearchSettings

@@ -5,7 +5,7 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.protocols import PROTOCOLS, outer_folds
+from metaselect.evaluation.folds import PROTOCOLS, outer_folds
 from metaselect.features.table import NEW, prepare, source_groups
 from metaselect.runs.gains import query_gains
 from metaselect.runs.schema import check_runs

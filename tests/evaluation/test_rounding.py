@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from metaselect.evaluation.contrasts import Comparison, contrast
-from metaselect.evaluation.query_metrics import measure_queries
+from metaselect.evaluation.fold_evaluation import measure_queries
 from metaselect.evaluation.rounding import comparable, rounded_record
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from metaselect.harness.score.answers import answer_measures, answer_words
+from metaselect.harness.score.metrics import answer_measures, answer_words
 
 
 def test_english_answers_lose_articles_punctuation_and_case() -> None:

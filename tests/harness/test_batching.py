@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from metaselect.harness.data.batching import epoch_batches, inference_batches, training_batches
+from metaselect.harness.data.tokens import epoch_batches, inference_batches, training_batches
 
 
 def lengths_of(count: int) -> np.ndarray:

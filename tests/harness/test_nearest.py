@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metaselect.harness.score.nearest import (
+from metaselect.harness.score.retrieval import (
     best_threshold,
     margin_scores,
     mean_average_precision,

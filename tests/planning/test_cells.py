@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from metaselect.errors import MetaselectError
-from metaselect.planning.cells import cell_gains
+from metaselect.planning.landscape import cell_gains
 
 
 def test_a_gain_is_the_mean_over_languages_and_pairs_seeds(make_runs):

@@ -6,8 +6,14 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.planning.landscape import landscape_of
-from metaselect.planning.posterior import MeasuredCells, learn_spreads, measured_cells, posterior_of
-from metaselect.planning.variances import Spreads, prior_spreads
+from metaselect.planning.posterior import (
+    MeasuredCells,
+    Spreads,
+    learn_spreads,
+    measured_cells,
+    posterior_of,
+    prior_spreads,
+)
 
 NAMES = ("mnli", "squad", "qqp", "copa")
 

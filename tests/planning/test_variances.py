@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metaselect.planning.variances import USUAL, Spreads, fit_spreads, prior_spreads
+from metaselect.planning.posterior import USUAL, Spreads, fit_spreads, prior_spreads
 
 
 def _crossed(n_rows, n_columns):

@@ -4,12 +4,11 @@ from scipy.stats import spearmanr
 
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS
 from metaselect.features.table import NEW
-from metaselect.ranking.intervals import Residuals
+from metaselect.ranking.intervals import GainSpread, Residuals
 from metaselect.ranking.model import GainModel, Settings, fixed_features
 from metaselect.ranking.predictor import ChosenSettings, Predictor
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
-from metaselect.ranking.spread import GainSpread
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,7 @@ from sklearn.base import RegressorMixin, clone
 from sklearn.utils.estimator_checks import check_regressors_train, estimator_checks_generator
 
 import metaselect.ranking
-from metaselect.ranking.ranker import TaskRanker
-from metaselect.ranking.rankersettings import OBJECTIVES
+from metaselect.ranking.ranker import OBJECTIVES, TaskRanker
 
 
 def _checks():

@@ -1,6 +1,6 @@
 import pytest
 
-from metaselect.ranking.rankersettings import TreeSizes, sizes_for
+from metaselect.ranking.ranker import TreeSizes, sizes_for
 
 
 @pytest.mark.parametrize(

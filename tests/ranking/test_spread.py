@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.ranking.spread import GainSpread
+from metaselect.ranking.intervals import GainSpread
 
 
 def _rows(*rows):

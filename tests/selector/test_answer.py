@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.selector.answer import advised, answer
+from metaselect.selector.explain import advised, answer
 
 
 def _entry(name, gain, chance):

@@ -16,7 +16,7 @@ import torch
 
 from metaselect.catalogue.measured import Value
 from metaselect.errors import MetaselectError
-from metaselect.features.measured import cross_lingual, learning, surprise, task_measures
+from metaselect.features.measured import cross_lingual, learning, task_measures
 from metaselect.features.measured.bench import Bench
 from metaselect.features.measured.jobs import NEEDS_TUNED, Job, JobFactory, Kind, has_head
 from metaselect.files import write_json
@@ -203,7 +203,7 @@ def _identity_of(bench: Bench) -> tuple[Any, ...]:
 _MEASURE: Mapping[Kind, Callable[[Bench, Job], dict[str, float]]] = {
     "data": lambda bench, job: task_measures.data_measures(bench, job.task),
     "frozen": lambda bench, job: task_measures.frozen_measures(bench, job.task),
-    "surprise": lambda bench, job: surprise.surprise_measures(bench, job.task),
+    "surprise": lambda bench, job: learning.surprise_measures(bench, job.task),
     "learning": lambda bench, job: learning.learning_measures(bench, job.task),
     "likeness": lambda bench, job: task_measures.similarity_measures(bench, job.task, job.target),
     "transfer": lambda bench, job: task_measures.transfer_measures(bench, job.task, job.target),

@@ -3,21 +3,31 @@
 V-usable information (Xu et al. 2020; Ethayarajh et al. 2022) is H_V(Y) - H_V(Y|X). The null model
 sees no input, so that the best it can say is the labels' frequencies (of choices, positions: all
 alike); its entropy is taken in closed form. H_V(Y|X) is the tuned model's loss on held-out rows.
+Before any training, pseudo-perplexity says how surprising a task's texts are to a masked model.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+import transformers
+from torch.nn import functional
 
 from metaselect.catalogue.tasks import TaskCard
-from metaselect.features.measured.bench import N_ROWS, Bench
+from metaselect.features.measured.bench import N_ROWS, Bench, texts_of, tokenizer_of
 from metaselect.harness.data.rows import Labelled, MultipleChoice, Question, Row, Tagged
 from metaselect.harness.data.tokens import Encoded
+from metaselect.harness.train.encoders import place_of
+from metaselect.harness.train.heads.pairs import encode_texts
 from metaselect.harness.train.heads.registry import HEADS
 from metaselect.harness.train.inference import Tensors
 from metaselect.seeding import derive_seed
+
+_N_TEXTS = 64
+_N_MASKED = 8  # positions masked a text, one at a time
+_LENGTH = 64
 
 
 def learning_measures(bench: Bench, name: str) -> dict[str, float]:
@@ -114,3 +124,47 @@ def shuffled_words(row: Row, *, seed: int) -> Row:
                 tuple(row.tokens[index] for index in order), tuple(row.tags[i] for i in order)
             )
     return row
+
+
+def surprise_measures(bench: Bench, name: str) -> dict[str, float]:
+    """log10 pseudo-perplexity (Salazar et al. 2020) over a sample of masked positions.
+
+    Returns:
+        Nothing for an encoder whose files hold no language-model head (sentence encoders).
+    """
+    card, model = bench.source(name), _masked_model(bench)
+    if card is None or model is None:
+        return {}
+    tokenizer = tokenizer_of(bench.encoder)
+    texts = texts_of(bench.rows(card, "train", _N_TEXTS))
+    rng = np.random.default_rng(derive_seed(0, "surprise", name))
+    losses = []
+    for ids in encode_texts(texts, tokenizer, _LENGTH):
+        inner = np.arange(1, len(ids) - 1)
+        if not len(inner):
+            continue
+        places = np.sort(rng.permutation(inner)[:_N_MASKED])
+        rows = torch.tensor([ids] * len(places))
+        gold = rows[torch.arange(len(places)), torch.from_numpy(places)].clone()
+        rows[torch.arange(len(places)), torch.from_numpy(places)] = tokenizer.mask_token_id
+        with torch.inference_mode():
+            logits = model(input_ids=rows).logits[torch.arange(len(places)), places]
+        losses.append(functional.cross_entropy(logits.float(), gold, reduction="none").numpy())
+    if not losses:
+        return {}
+    mean = float(np.concatenate(losses).mean()) / float(np.log(10.0))
+    return {"pseudo_perplexity": min(mean, 8.0)}
+
+
+def _masked_model(bench: Bench) -> Any | None:
+    if tokenizer_of(bench.encoder).mask_token_id is None:
+        return None
+    library: Any = transformers.AutoModelForMaskedLM
+    model, info = library.from_pretrained(
+        place_of(bench.encoder),
+        revision=bench.encoder.revision or "main",
+        dtype=torch.float32,
+        use_safetensors=True,
+        output_loading_info=True,
+    )
+    return None if info["missing_keys"] else model.eval()

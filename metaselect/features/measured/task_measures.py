@@ -1,4 +1,7 @@
-"""Measures of a task and of a task pair: data, frozen difficulty, similarity, transferability."""
+"""Measures of a task and of a task pair: data, frozen difficulty, similarity, transferability.
+
+Similarities are higher for tasks that are more alike.
+"""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -7,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from metaselect.features.measured import probes, similarities
+from metaselect.features.measured import estimators
 from metaselect.features.measured.bench import N_SAMPLE, Bench, texts_of
 from metaselect.features.measured.cross_lingual import task_counts
-from metaselect.features.measured.evidence import logme
+from metaselect.features.measured.estimators import logme
 from metaselect.features.measured.hardness import chance_corrected_error, label_entropy
+from metaselect.features.measured.labelled import Floats
 from metaselect.features.measured.learning import class_labels
 from metaselect.features.measured.vectors import Vectors, labelled_vectors
 from metaselect.harness.score.retrieval import embed_texts
@@ -20,6 +24,75 @@ from metaselect.harness.train.inference import autocast, padded_batch, to_tensor
 
 _N_FISHER = 128  # rows whose gradients make a task's embedding
 _N_WORDS = 5000
+
+
+def text_similarity(mean_a: np.ndarray, mean_b: np.ndarray) -> float:
+    """Cosine of two corpora's mean embeddings; higher is more alike.
+
+    Args:
+        mean_a: Mean of the embeddings of one corpus's texts, shape (n_dims,), finite, not zero.
+        mean_b: The other's, same shape, from the same encoder.
+
+    Returns:
+        In [-1, 1]; usually near 1, since encoders' embeddings share a direction: subtract a
+        common mean first to see more.
+
+    Raises:
+        ValueError: Shapes differ, NaN or infinite values, or a vector of zeros.
+
+    Source:
+        TextEmb of Vu et al. 2020 (2005.00770), section 3.1.
+
+    Example:
+        >>> text_similarity(np.array([3.0, 4.0]), np.array([4.0, 3.0]))
+        0.96
+    """
+    return _cosine(*_pair(mean_a, mean_b))
+
+
+def fisher_similarity(fisher_a: np.ndarray, fisher_b: np.ndarray) -> float:
+    """Cosine of two tasks' diagonals of the Fisher information; higher is more alike.
+
+    Args:
+        fisher_a: Mean squared gradient of each parameter of the shared encoder on one task, shape
+            (n_parameters,), at least 0, finite, not all zero.
+        fisher_b: The other's, same shape and parameters.
+
+    Returns:
+        In [0, 1].
+
+    Raises:
+        ValueError: Shapes differ, NaN, infinite or negative values, or a vector of zeros.
+
+    Source:
+        TaskEmb of Vu et al. 2020 (2005.00770), section 3.2, over all parameters at once (there
+        also layer by layer, with the layers' ranks fused).
+
+    Example:
+        >>> fisher_similarity(np.array([1.0, 0.0]), np.array([0.0, 2.0]))
+        0.0
+    """
+    first, second = _pair(fisher_a, fisher_b)
+    if min(first.min(), second.min()) < 0:
+        raise ValueError("a Fisher diagonal is at least 0 everywhere, got a negative value")
+    return _cosine(first, second)
+
+
+def _pair(vector_a: np.ndarray, vector_b: np.ndarray) -> tuple[Floats, Floats]:
+    first, second = np.asarray(vector_a, np.float64), np.asarray(vector_b, np.float64)
+    if first.shape != second.shape or first.ndim != 1 or not first.size:
+        raise ValueError(f"need two vectors of one shape, got {first.shape} and {second.shape}")
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise ValueError("vectors hold NaN or infinite values")
+    if not (first.any() and second.any()):
+        raise ValueError("a vector of zeros has no direction")
+    return first, second
+
+
+def _cosine(first: Floats, second: Floats) -> float:
+    first, second = first / np.abs(first).max(), second / np.abs(second).max()  # no overflow
+    cosine = float(first @ second / np.sqrt((first @ first) * (second @ second)))
+    return min(max(cosine, -1.0), 1.0)
 
 
 def data_measures(bench: Bench, name: str) -> dict[str, float]:
@@ -47,9 +120,9 @@ def frozen_measures(bench: Bench, name: str) -> dict[str, float]:
         return {}
     features, labels = vectors.features, vectors.labels
     n_classes = int(labels.max()) + 1
-    linear = probes.linear_accuracy(features, labels, seed=0)
-    nearest = probes.nearest_neighbour_accuracy(features, labels)
-    bits = probes.prequential_bits(features, labels, seed=0)
+    linear = estimators.linear_accuracy(features, labels, seed=0)
+    nearest = estimators.nearest_neighbour_accuracy(features, labels)
+    bits = estimators.prequential_bits(features, labels, seed=0)
     return {
         "probe_difficulty": error_of(linear, vectors),
         "neighbour_difficulty": error_of(nearest, vectors),
@@ -71,7 +144,7 @@ def similarity_measures(bench: Bench, task: str, target: str) -> dict[str, float
     means = [mean_vector(bench, name) for name in (task, target)]
     return {
         "vocabulary_overlap": len(types[0] & types[1]) / max(1, len(types[0] | types[1])),
-        "text_similarity": similarities.text_similarity(*means),
+        "text_similarity": text_similarity(*means),
     }
 
 
@@ -81,7 +154,7 @@ def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
     vectors = labelled_vectors(bench, target, tuned_on=task)
     if vectors is None:
         return found
-    linear = probes.linear_accuracy(vectors.features, vectors.labels, seed=0)
+    linear = estimators.linear_accuracy(vectors.features, vectors.labels, seed=0)
     return found | {
         "logme": logme(vectors.features, vectors.labels),
         "linear_transfer": 1.0 - error_of(linear, vectors),
@@ -111,7 +184,7 @@ def _task_similarity(bench: Bench, task: str, target: str) -> dict[str, float]:
     if fishers[0] is None or fishers[1] is None:
         return {}
     shares = [
-        similarities.fisher_similarity(fishers[0][name], fishers[1][name])
+        fisher_similarity(fishers[0][name], fishers[1][name])
         for name in fishers[0].keys() & fishers[1].keys()
     ]
     return {"task_similarity": float(np.mean(shares))}

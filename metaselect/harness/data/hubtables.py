@@ -3,6 +3,10 @@
 A configuration of the repository is asked for first. Where that fails (no such configuration, a
 loading script, which no longer runs), the repository's own data files in a folder of that name are
 read, then those of the branch `refs/convert/parquet`, which the hub makes of most data sets.
+
+Downloaded files are checked: the hub's client keeps each one in its cache under the name that the
+hub gave its content (the SHA-256 of a large file, Git's hash of a small one), and does not look
+whether that is what arrived.
 """
 
 import re
@@ -14,10 +18,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from metaselect.catalogue.tasks import Hub, TaskCard
 from metaselect.errors import MetaselectError, first_line
-from metaselect.harness.data.downloads import check_downloads
 
 if TYPE_CHECKING:
     from datasets import Dataset
+import hashlib
+from typing import Literal
+
+from metaselect.files import sha256_of
+
+_KNOWN: set[tuple[str, int, int]] = set()
 
 CONVERTED: Final = "refs/convert/parquet"
 """The branch on which the hub keeps data sets as Parquet, a folder a configuration."""
@@ -25,6 +34,43 @@ CONVERTED: Final = "refs/convert/parquet"
 _BUILDERS: Final = {".parquet": "parquet", ".jsonl": "json", ".json": "json", ".csv": "csv"}
 _TABS: Final = ".tsv"
 _ALSO: Final = {"validation": ("validation", "valid", "val", "dev")}  # names of one split
+
+
+def check_downloads(repository: str, *, kind: Literal["model", "dataset"]) -> None:
+    """Hash what the cache holds of a repository, each file once a process.
+
+    Raises:
+        MetaselectError: A file is not what the hub says; it has been removed.
+    """
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    name = repo_folder_name(repo_id=repository, repo_type=kind)
+    for path in sorted((Path(constants.HF_HUB_CACHE) / name / "blobs").glob("*")):
+        if path.suffix == ".incomplete" or not path.is_file():
+            continue
+        state = path.stat()
+        seen = (str(path), state.st_size, state.st_mtime_ns)
+        if seen in _KNOWN:
+            continue
+        if not _is_named(path):
+            path.unlink()
+            raise MetaselectError(
+                f"A file of {repository} is not what the hub says it is (a fault on the way, or of "
+                "the server); it was removed: run the same command to fetch it again."
+            )
+        _KNOWN.add(seen)
+
+
+def _is_named(path: Path) -> bool:
+    """Whether a blob's content has the hash that is its name; other names say nothing."""
+    if len(path.name) == 64:
+        return sha256_of(path) == path.name
+    if len(path.name) == 40:
+        content = path.read_bytes()
+        blob = b"blob %d\0" % len(content) + content
+        return hashlib.sha1(blob, usedforsecurity=False).hexdigest() == path.name
+    return True
 
 
 def hub_of(card: TaskCard) -> Hub:

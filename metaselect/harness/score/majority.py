@@ -8,8 +8,14 @@ import numpy as np
 
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.harness.data.rows import Labelled, MultipleChoice, Pair, Question, Row, Tagged
-from metaselect.harness.score.answers import answer_measures, mlqa_language_of
-from metaselect.harness.score.metrics import OUTSIDE, class_measures, primary, tag_measures
+from metaselect.harness.score.metrics import (
+    OUTSIDE,
+    answer_measures,
+    class_measures,
+    mlqa_language_of,
+    primary,
+    tag_measures,
+)
 
 _N_TAGS = 4
 """Tags tried as the constant answer: the most frequent ones; a rarer one scores less."""

@@ -12,7 +12,7 @@ import transformers
 
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
-from metaselect.harness.data.downloads import check_downloads
+from metaselect.harness.data.hubtables import check_downloads
 from metaselect.harness.data.sources import is_url, mirrored
 from metaselect.harness.recipe import Machine
 

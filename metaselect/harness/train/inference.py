@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metaselect.harness.data.batching import inference_batches
-from metaselect.harness.data.tokens import Batch, Encoded, collate
+from metaselect.harness.data.tokens import Batch, Encoded, collate, inference_batches
 from metaselect.harness.recipe import Limits, Machine
 
 GPU_MULTIPLE = 8

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from metaselect.features.measured.rasch import rasch
+from metaselect.features.measured.recorded import rasch
 
 
 def simulated(n_models=60, n_items=80, guessing=0.0, seed=0):

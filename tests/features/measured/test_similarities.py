@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metaselect.features.measured.similarities import (
+from metaselect.features.measured.task_measures import (
     fisher_similarity,
     text_similarity,
 )

@@ -12,8 +12,12 @@ from metaselect.errors import MetaselectError
 from metaselect.harness.data.rows import Question, Row
 from metaselect.harness.data.tokens import Encoded, pack
 from metaselect.harness.recipe import Limits
-from metaselect.harness.score.answers import answer_measures, mlqa_language_of
-from metaselect.harness.score.metrics import COMMONEST_SHARE, commonest_share
+from metaselect.harness.score.metrics import (
+    COMMONEST_SHARE,
+    answer_measures,
+    commonest_share,
+    mlqa_language_of,
+)
 from metaselect.harness.train.heads.base import BatchResult, Head
 from metaselect.harness.train.inference import InferenceModel, Tensors
 
