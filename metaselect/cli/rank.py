@@ -110,6 +110,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_predictor
+    from metaselect.selector.warnings import doubts_of
 
     if target is None and data is None and language is None:
         return print(_what_can_be_asked())
@@ -129,10 +130,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         catalogue = Catalogue([*catalogue.values(), new.card], catalogue.measured)
     folder = str(shipped_predictor()) if predictor is None else predictor
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)
-    own = None
+    every = own = None
     if runs is not None or predictor is None:
-        own = runs_from(runs, percent=percent, catalogue=selector.catalogue)
-        own = own if study is None else own[own["study"] == study]
+        every = runs_from(runs, percent=percent, catalogue=selector.catalogue)
+        own = every if study is None else every[every["study"] == study]
     name = new.card.name if new is not None else str(target)
     asked: dict[str, Any] = {
         "target": name,
@@ -143,7 +144,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     table = selector.rank(**asked)
     notes = [*([] if new is None else task_notes(new)), *selector.warnings(**asked)]
     notes += _ranking_notes(selector, table, name, own)
-    record = record_of(table, name, goal, own, simulated=selector.simulated)
+    doubts = doubts_of(every, name, table["intermediate"], selector.catalogue, study=study)
+    record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
     if out is not None:

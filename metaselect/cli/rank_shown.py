@@ -5,21 +5,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import points, print_table, share
+from metaselect.console import few, points, print_table, share
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metaselect.catalogue.newtask import NewTask
     from metaselect.selector.combine import Objective
     from metaselect.selector.measured_gains import MeasuredGain
+    from metaselect.selector.warnings import Doubts
 
     Measured = dict[tuple[str, str], MeasuredGain]
-from typing import TYPE_CHECKING
-
-from metaselect.console import few
-
-if TYPE_CHECKING:
-    from metaselect.catalogue.newtask import NewTask
 
 _N_ALIKE = 3
 
@@ -30,6 +26,7 @@ def record_of(
     objective: "Objective",
     own: "pd.DataFrame | None" = None,
     *,
+    doubts: "Doubts | None" = None,
     simulated: bool,
 ) -> dict[str, Any]:
     """What `rank --json` prints, whole and without warnings: the same keys for one language and
@@ -41,11 +38,13 @@ def record_of(
         objective: Of several languages.
         own: Runs whose measured gains stand beside the expected ones; None where none were
             looked for.
+        doubts: What forbids to advise the first; None where nothing was looked for.
         simulated: Whether the predictor learnt from simulated runs.
     """
     from metaselect.selector.combine import combine_languages
     from metaselect.selector.explain import answer
     from metaselect.selector.measured_gains import measured_gains
+    from metaselect.selector.warnings import NO_DOUBTS
 
     codes = list(dict.fromkeys(table["language"]))
     by_language = {code: _entries(table[table["language"] == code]) for code in codes}
@@ -55,7 +54,9 @@ def record_of(
         if several
         else by_language[codes[0]]
     )
-    told = answer(ranking, objective=objective if several else None, simulated=simulated)
+    told = answer(
+        ranking, doubts or NO_DOUBTS, objective=objective if several else None, simulated=simulated
+    )
     seen: Measured | None = None
     if own is not None:
         seen = measured_gains(own, target=target, languages=codes, study=None)

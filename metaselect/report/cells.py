@@ -15,6 +15,8 @@ from metaselect.selector.explain import advised, answer
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (
+    Doubts,
+    doubts_of,
     language_warnings,
     runs_warnings,
     shared_data_warnings,
@@ -58,7 +60,17 @@ def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) ->
     training = selector.training_
     seen = () if training is None else training.languages
     by_cell, measured = _of_runs(selector, grid, runs)
-    told = [_told(selector, grid, cell) for cell in np.ndindex(grid.gains.shape[:3])]
+    doubts = {
+        (study, target): doubts_of(
+            runs, name, grid.candidates, selector.catalogue,
+            study=grid.studies[study] if study else None,
+        )
+        for study in range(len(grid.studies))
+        for target, name in enumerate(grid.targets)
+    }  # fmt: skip
+    told = [
+        _told(selector, grid, cell, doubts[cell[:2]]) for cell in np.ndindex(grid.gains.shape[:3])
+    ]
     return Cells(
         answers=[sentence for sentence, _ in told],
         choices=[choice for _, choice in told],
@@ -70,7 +82,9 @@ def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) ->
     )
 
 
-def _told(selector: TaskSelector, grid: ExpectedGains, cell: Cell) -> tuple[str, int]:
+def _told(
+    selector: TaskSelector, grid: ExpectedGains, cell: Cell, doubts: Doubts
+) -> tuple[str, int]:
     """The answer, and the position of the candidate that it advises."""
     gains, chances = grid.gains[cell], grid.p_positive[cell]
     ranking: list[dict[str, Any]] = [
@@ -81,9 +95,9 @@ def _told(selector: TaskSelector, grid: ExpectedGains, cell: Cell) -> tuple[str,
         }
         for at in grid.order(*cell)
     ]
-    choice = advised(ranking)
+    choice = advised(ranking, doubts)
     position = -1 if choice is None else grid.candidates.index(choice)
-    return answer(ranking, simulated=selector.simulated), position
+    return answer(ranking, doubts, simulated=selector.simulated), position
 
 
 def _target_notes(selector: TaskSelector, grid: ExpectedGains, target: str) -> list[str]:

@@ -22,7 +22,7 @@ _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.r
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
 _WIDTH_DIGITS = 6  # of a half-width in the page's data
 _N_OTHERS = 40  # languages beside those of training, where these alone make a large page
-_KNOWN = ("xnli", "sw")  # the target and the language that most people know, where runs have them
+_KNOWN = ("sib200", "sw")  # shown first where runs have them
 
 
 def chooser_of(selector: TaskSelector, runs: pd.DataFrame) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def start_of(
 ) -> tuple[int, int]:
     """Positions of the target and the language shown first.
 
-    XNLI in Swahili where the runs have it; else the target with most runs, in its language with
+    SIB-200 in Swahili where the runs have it; else the target with most runs, in its language with
     most of them, English last.
     """
     found = [find_language(code) for code in runs["language"]]

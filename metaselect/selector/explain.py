@@ -8,8 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
+from metaselect.console import few
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.registry import FEATURES
+from metaselect.selector.warnings import NO_DOUBTS, Doubts
 
 Floats = npt.NDArray[np.float64]
 
@@ -98,13 +100,18 @@ def _words(name: str, value: float) -> str:
 
 
 def answer(
-    ranking: Sequence[Mapping[str, Any]], *, objective: str | None = None, simulated: bool
+    ranking: Sequence[Mapping[str, Any]],
+    doubts: Doubts = NO_DOUBTS,
+    *,
+    objective: str | None = None,
+    simulated: bool,
 ) -> str:
     """What to fine-tune on first, what to expect of it, and what to try second.
 
     Args:
         ranking: Entries with intermediate, gain and p_positive (a share or None), best first,
             whole: `direct` among them.
+        doubts: Of the target's runs and of candidates.
         objective: `worst` where gains are those of the worst of several languages.
         simulated: Whether it rests on simulated runs, which is said.
 
@@ -114,17 +121,22 @@ def answer(
         'Fine-tune on mnli first: +3.1 points expected, 8 in 10 that it helps.'
     """
     mark = "By SIMULATED RUNS: " if simulated else ""
-    named = _named(ranking)
+    named = _named(ranking, doubts)
     if not named:
         return mark + "Fine-tune on the target alone: there is no candidate."
     best, gain, chance = named[0], float(named[0]["gain"]), named[0]["p_positive"]
-    choice = advised(ranking)
+    choice = advised(ranking, doubts)
     expected = f"{round(gain * 100, 1) + 0.0:+.1f} points expected"  # + 0.0: never -0.0
     expected += " in the worst language" if objective == "worst" else ""
     if choice == DIRECT:
         return (
             f"{mark}Fine-tune on the target alone: no candidate is expected to help "
             f"(best of them: {best['intermediate']}, {expected})."
+        )
+    if doubts.runs_at_floor:
+        return (
+            f"{mark}No intermediate can be advised: the target's runs score like a constant answer "
+            f"({best['intermediate']} comes first with {expected})."
         )
     expected += "" if chance is None else f", {_in_ten(chance)} that it helps"
     if choice is None:
@@ -134,24 +146,36 @@ def answer(
         )
     second = [entry["intermediate"] for entry in named[1:2] if entry["gain"] >= _WORTH_TELLING]
     more = f"; if you can try two, add {second[0]}" if second else ""
-    return f"{mark}Fine-tune on {best['intermediate']} first: {expected}{more}."
+    return (
+        f"{mark}Fine-tune on {best['intermediate']} first: {expected}{more}{_aside(ranking, best)}."
+    )
 
 
-def advised(ranking: Sequence[Mapping[str, Any]]) -> str | None:
+def _aside(ranking: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> str:
+    """What is said of candidates above the one that is advised: they share the target's data."""
+    above = [str(entry["intermediate"]) for entry in ranking[: ranking.index(best)]]
+    names = few([name for name in above if name != DIRECT])
+    return f"; {names} left aside: the target's own data" if names else ""
+
+
+def advised(ranking: Sequence[Mapping[str, Any]], doubts: Doubts = NO_DOUBTS) -> str | None:
     """What a ranking, given as for `answer`, advises: an intermediate, or `direct`.
 
     Returns:
-        None where a gain is expected, but not likely enough to advise anything.
+        None where a gain is expected, but not likely enough, or on no ground, to advise anything.
     """
-    named = _named(ranking)
+    named = _named(ranking, doubts)
     if not named or named[0]["gain"] < _WORTH_TELLING:
         return DIRECT
     chance = named[0]["p_positive"]
-    return None if chance is not None and chance < _LIKELY else str(named[0]["intermediate"])
+    unlikely = chance is not None and chance < _LIKELY
+    return None if unlikely or doubts.runs_at_floor else str(named[0]["intermediate"])
 
 
-def _named(ranking: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [entry for entry in ranking if entry["intermediate"] != DIRECT]
+def _named(ranking: Sequence[Mapping[str, Any]], doubts: Doubts) -> list[Mapping[str, Any]]:
+    """The intermediates that can be advised; those that share the target's data where all do."""
+    named = [entry for entry in ranking if entry["intermediate"] != DIRECT]
+    return [entry for entry in named if entry["intermediate"] not in doubts.sharing] or named
 
 
 def _in_ten(chance: float) -> str:

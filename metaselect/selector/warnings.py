@@ -1,6 +1,7 @@
 """Warnings beside a ranking: about its target, languages, candidates and best gain."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metaselect.catalogue.languages import resolve_language
@@ -20,6 +21,49 @@ SIMULATED_TRAINING = (
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores
 _NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What forbids to advise the first of a ranking.
+
+    Attributes:
+        runs_at_floor: The target's own runs score like a constant answer: whatever is expected of
+            a candidate, nothing that was seen says so.
+        sharing: Candidates that share the target's data, whose gain is that of training longer.
+    """
+
+    runs_at_floor: bool = False
+    sharing: Collection[str] = ()
+
+
+NO_DOUBTS = Doubts()
+
+
+def doubts_of(
+    runs: "pd.DataFrame | None",
+    target: str,
+    names: Iterable[str],
+    catalogue: Catalogue,
+    *,
+    study: str | None = None,
+) -> Doubts:
+    """What forbids to advise the first of these candidates for a target.
+
+    Args:
+        runs: A table from `check_runs`; None where there are no runs to look at.
+        target: Of the ranking.
+        names: Candidates.
+        catalogue: Task cards.
+        study: Whose runs of the target are looked at, where it has any; None looks at all.
+    """
+    sharing = sharing_data(names, target, catalogue)
+    if runs is None:
+        return Doubts(sharing=sharing)
+    own = runs[runs["target"] == target]
+    of_study = own[own["study"] == study]
+    floor = floor_warning(own if of_study.empty else of_study, target, catalogue)
+    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
@@ -91,14 +135,25 @@ def unclear_warning(languages: Sequence[str], *, level: float) -> str:
 
 def shared_data_warnings(names: Iterable[str], target: str, catalogue: Catalogue) -> list[str]:
     """Warn of candidates that share data with the target."""
-    found = []
+    own = (target, catalogue.training_source(target))
+    return [
+        f"{name} is what {target} trains on: its gain is that of training longer"
+        if name in own
+        else f"{name} shares training data with {target}: it is partly training longer"
+        for name in sharing_data(names, target, catalogue)
+    ]
+
+
+def sharing_data(names: Iterable[str], target: str, catalogue: Catalogue) -> list[str]:
+    """Those of some tasks that share data with a target, or with what it trains on."""
     source = catalogue.training_source(target)
-    for name in dict.fromkeys(names):
-        if name in (target, source):
-            found.append(f"{name} is what {target} trains on: its gain is that of training longer")
-        elif catalogue.share_source(name, source) or catalogue.share_source(name, target):
-            found.append(f"{name} shares training data with {target}: it is partly training longer")
-    return found
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if name in (target, source)
+        or catalogue.share_source(name, source)
+        or catalogue.share_source(name, target)
+    ]
 
 
 def runs_warnings(
@@ -115,28 +170,38 @@ def runs_warnings(
     own = runs[runs["target"] == target]
     if own.empty:
         return []
-    return [*_floor_warnings(own, target, catalogue), *_contradictions(own, first_choices, target)]
+    floor = floor_warning(own, target, catalogue)
+    return [*([] if floor is None else [floor]), *_contradictions(own, first_choices, target)]
 
 
-def _floor_warnings(own: "pd.DataFrame", target: str, catalogue: Catalogue) -> list[str]:
-    """Warn of a target whose scores are hardly better than a constant answer's."""
+def floor_warning(runs: "pd.DataFrame", target: str, catalogue: Catalogue) -> str | None:
+    """Warn of a target whose scores are hardly better than a constant answer's.
+
+    Args:
+        runs: A table from `check_runs`; rows of other targets are left aside.
+        target: Of the ranking.
+        catalogue: Task cards.
+    """
+    own = runs[runs["target"] == target]
+    if own.empty:
+        return None
     below = raised_to_floor(own)["score"] > own["score"]
     constant = float((below | at_floor(own)).mean())
     if constant > _MOSTLY_CONSTANT:
-        return [
+        return (
             f"{target}: {constant:.0%} of its scores are no better than a constant answer's, so "
             "its runs say nothing of any intermediate"
-        ]
+        )
     card = catalogue.find(target)
     chance = None if card is None else card.chance
     floor = own[MAJORITY].mean() if MAJORITY in own else chance
     mean = float(own["score"].mean())
     if floor is None or not mean < floor + _NEAR_FLOOR:
-        return []
-    return [
+        return None
+    return (
         f"{target}: its runs are hardly better than a constant answer (mean {mean * 100:.1f}, "
         f"constant {floor * 100:.1f}), so their gains may be noise"
-    ]
+    )
 
 
 def _contradictions(own: "pd.DataFrame", first_choices: Sequence[str], target: str) -> list[str]:

@@ -16,7 +16,7 @@ from metaselect.report.page import KIND, SCHEMA, ReportContent, page_html, write
 from metaselect.report.rankings import start_of
 from metaselect.selector import TaskSelector
 from metaselect.selector.measured_gains import measured_gains
-from metaselect.selector.warnings import ranking_warnings
+from metaselect.selector.warnings import doubts_of, ranking_warnings
 from tests.report.parts import EVALUATION, SOURCE, STUDY, TASK, Parsed, hostile_runs
 
 
@@ -175,7 +175,8 @@ def test_the_answer_its_choice_and_its_caveat_are_those_of_the_command(content, 
     selector, n_unclear = content.selector, 0
     for target, language in (("xnli", "sw"), ("udpos", "sw"), ("tatoeba", "ja"), ("mewslix", "de")):
         table = selector.rank(target=target, languages=[language])
-        record = record_of(table, target, "mean", content.runs, simulated=True)
+        doubts = doubts_of(content.runs, target, table["intermediate"], selector.catalogue)
+        record = record_of(table, target, "mean", content.runs, doubts=doubts, simulated=True)
         at = names.index(target) * len(codes) + codes.index(language)
         assert told["answers"][at] == record["answer"]
         choice = told["choices"][at]

@@ -3,6 +3,7 @@
 import pytest
 
 from metaselect.selector.explain import advised, answer
+from metaselect.selector.warnings import Doubts
 
 
 def _entry(name, gain, chance):
@@ -70,3 +71,27 @@ def test_it_says_of_which_language_and_of_which_runs_it_is():
 )
 def test_a_choice_is_advised_only_where_there_is_one(ranking, choice):
     assert advised(ranking) == choice
+
+
+def test_nothing_is_advised_where_the_targets_runs_say_nothing():
+    ranking, doubts = [_entry("mnli", 0.031, 0.9), DIRECT], Doubts(runs_at_floor=True)
+    assert advised(ranking, doubts) is None
+    assert answer(ranking, doubts, simulated=False) == (
+        "No intermediate can be advised: the target's runs score like a constant answer (mnli "
+        "comes first with +3.1 points expected)."
+    )
+    # Not expected to help either way: training directly stays the advice.
+    assert advised([DIRECT, _entry("mnli", -0.01, 0.3)], doubts) == "direct"
+
+
+def test_a_candidate_with_the_targets_own_data_is_left_aside():
+    ranking = [_entry("squad", 0.04, 0.9), _entry("mnli", 0.03, 0.8), _entry("copa", 0.02, 0.8)]
+    ranking += [_entry("qqp", 0.01, 0.8), DIRECT]
+    doubts = Doubts(sharing=["squad", "copa"])
+    assert advised(ranking, doubts) == "mnli"
+    assert answer(ranking, doubts, simulated=False) == (
+        "Fine-tune on mnli first: +3.0 points expected, 8 in 10 that it helps; if you can try two, "
+        "add qqp; squad left aside: the target's own data."
+    )
+    # Where no other candidate is there, they are all that can be said.
+    assert advised([ranking[0], DIRECT], doubts) == "squad"
