@@ -1,7 +1,8 @@
 """Task cards from TOML: the package's own and a user's, every fault named at once."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -78,6 +79,40 @@ def parse_cards(text: str, *, where: str) -> list[TaskCard]:
     if faults:
         raise MetaselectError(f"{where}: " + "; ".join(faults))
     return cards
+
+
+def cards_text(cards: Iterable[TaskCard]) -> str:
+    """Cards as the TOML that `parse_cards` reads; what a card leaves open is left out.
+
+    Sources go by their keys: their texts are not kept in cards.
+    """
+    import tomli_w
+
+    tables = {card.name: _written(card) for card in cards}
+    keys = sorted(
+        {source for table in tables.values() for source in table.get("fact_sources", {}).values()}
+        | {score["source"] for table in tables.values() for score in table.get("scores", ())}
+    )
+    for table in tables.values():
+        del table["name"]
+    return tomli_w.dumps({**({"sources": {key: key for key in keys}} if keys else {}), **tables})
+
+
+def _written(value: Any) -> Any:
+    """A value as TOML has it: a record as a table without the fields at their defaults."""
+    if is_dataclass(value):
+        return {
+            item.name: _written(own)
+            for item in fields(value)
+            if (own := getattr(value, item.name)) != _default(item)
+        }
+    if isinstance(value, Mapping):
+        return {key: _written(entry) for key, entry in value.items()}
+    return [_written(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def _default(item: Field[Any]) -> Any:
+    return item.default if item.default_factory is MISSING else item.default_factory()
 
 
 def _parse_card(

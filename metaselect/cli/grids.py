@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
+from metaselect.catalogue.cardfiles import cards_text
 from metaselect.catalogue.columns import values_of
 from metaselect.catalogue.datafile import stem_of
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
@@ -66,32 +67,10 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     command = f"metaselect run {out} --dry-run"
     if data is not None:
         beside = out.with_suffix(".tasks.toml")
-        write_text(beside, task_card_toml(card))
+        write_text(beside, cards_text([card]))
         command += f" --tasks {beside}"
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
     return f"{out}: tries {', '.join((DIRECT, *tried))}; {command}", lacking
-
-
-def task_card_toml(card: TaskCard) -> str:
-    """A guessed card as TOML."""
-    layouts = [
-        {
-            "text": list(layout.text),
-            "label": layout.label,
-            **({"choices": list(layout.choices)} if layout.choices else {}),
-            **({"values": list(layout.values)} if layout.values else {}),
-            **({"groups": layout.groups} if layout.groups else {}),
-        }
-        for layout in card.layouts
-    ]
-    table: dict[str, Any] = {
-        "title": card.title, "kind": card.kind, "head": card.head, "metric": card.metric,
-        "languages": list(card.languages), "train_size": card.train_size,
-        "labels": list(card.labels), "layouts": layouts,
-    }  # fmt: skip
-    if card.n_choices:
-        table["n_choices"] = card.n_choices
-    return tomli_w.dumps({card.name: table})
 
 
 def _folder_of_tasks(data: "DataFile") -> Path:

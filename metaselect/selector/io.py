@@ -1,4 +1,4 @@
-"""A fitted selector as a folder: JSON, LightGBM text, measured values, a card; never a pickle."""
+"""A fitted selector as a folder: JSON, LightGBM text, tasks, values, a card; never a pickle."""
 
 import json
 from collections.abc import Mapping
@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from metaselect.catalogue.cardfiles import cards_text, parse_cards, shipped_catalogue
 from metaselect.catalogue.measured import measured_text, read_measured
-from metaselect.catalogue.tasks import Catalogue
+from metaselect.catalogue.tasks import Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.features.table import Unit
 from metaselect.files import (
@@ -35,6 +36,7 @@ SCHEMA = 2
 KIND = "predictor"
 _FILE = "predictor.json"
 _MEASURED = "measured.csv"
+_CARDS = "tasks.toml"
 _PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin", ".npy", ".npz")
 
 
@@ -88,8 +90,8 @@ def read_selector(folder: Path, catalogue: Catalogue) -> StoredSelector:
 
     Args:
         folder: The folder.
-        catalogue: Cards; its measured values count for what the folder has none of, since the
-            predictor learnt from the folder's.
+        catalogue: Cards and measured values. The folder's own count before those that ship, since
+            the predictor learnt from them; a user's cards count before the folder's.
 
     Raises:
         MetaselectError: Not such a folder, or one that is unfinished, changed, made by a newer
@@ -97,6 +99,7 @@ def read_selector(folder: Path, catalogue: Catalogue) -> StoredSelector:
     """
     refuse_pickles(folder)
     read_manifest(folder, kind=KIND, schema=SCHEMA)
+    catalogue = _with_own_cards(folder, catalogue)
     if (folder / _MEASURED).is_file():
         values = read_measured(folder / _MEASURED).filled_from(catalogue.measured)
         catalogue = Catalogue(catalogue.values(), values)
@@ -130,9 +133,31 @@ def _fill(folder: Path, stored: StoredSelector) -> None:
         },
     }
     write_json(folder / _FILE, content)
+    cards = _own_cards(stored)
+    if cards:
+        write_text(folder / _CARDS, cards_text(cards))
     if "measured" in stored.settings["groups"]:
         write_text(folder / _MEASURED, measured_text(stored.catalogue.measured))
     write_text(folder / CARD, card_text(stored.training, stored.predictors, stored.provenance))
+
+
+def _own_cards(stored: StoredSelector) -> list[TaskCard]:
+    """The cards of tasks in the training runs that do not ship with the package."""
+    catalogue, shipped = stored.catalogue, shipped_catalogue()
+    names = {*stored.training.targets, *stored.training.intermediates}
+    parts = sorted({part for name in names for part in catalogue.parts(name)})
+    found = [card for part in parts if (card := catalogue.find(part)) is not None]
+    return [card for card in found if card != shipped.find(card.name)]
+
+
+def _with_own_cards(folder: Path, catalogue: Catalogue) -> Catalogue:
+    """A catalogue with the folder's cards, where it has none or the shipped one of a name."""
+    path, shipped = folder / _CARDS, shipped_catalogue()
+    if not path.is_file():
+        return catalogue
+    own = parse_cards(path.read_text(encoding="utf-8"), where=str(path))
+    new = [card for card in own if catalogue.find(card.name) == shipped.find(card.name)]
+    return Catalogue([*catalogue.values(), *new], catalogue.measured)
 
 
 def _check_trees(folder: Path, predictors: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.cardfiles import cards_text, parse_cards, shipped_catalogue
 from metaselect.catalogue.tasks import TaskCard
 
 CARDS = shipped_catalogue()
@@ -220,3 +220,8 @@ def test_tasks_joined_by_a_plus_share_the_data_of_each():
     assert CARDS.share_source("sst2+mnli", "mnli")
     assert CARDS.share_training("xnli", "sst2+mnli")
     assert not CARDS.share_source("sst2+mnli", "squad")
+
+
+def test_written_cards_are_read_as_they_were():
+    cards = list(shipped_catalogue().values())
+    assert parse_cards(cards_text(cards), where="written") == cards

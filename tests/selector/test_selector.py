@@ -1,11 +1,12 @@
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.catalogue.cardfiles import parse_cards, shipped_catalogue
 from metaselect.catalogue.measured import Measured, Value
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
@@ -364,3 +365,35 @@ def test_tasks_joined_by_a_plus_can_be_ranked(selector):
 def test_a_task_without_training_data_is_no_candidate(selector):
     with pytest.raises(MetaselectError, match="tatoeba: no training data"):
         selector.rank(target="xnli", languages=["sw"], candidates=["mnli", "tatoeba"])
+
+
+class TestOwnCards:
+    """A selector that learnt from tasks of a user's own takes their cards along."""
+
+    OWN = replace(shipped_catalogue()["mnli"], name="tickets", train_size=90_000, same_source=())
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        runs = _runs()
+        runs["intermediate"] = runs["intermediate"].replace("mnli", "tickets")
+        catalogue = Catalogue([*shipped_catalogue().values(), self.OWN])
+        _selector(catalogue=catalogue).fit(runs).save_pretrained(tmp_path / "predictor")
+        return tmp_path / "predictor"
+
+    def test_it_ranks_as_it_did_without_being_given_them_again(self, folder):
+        asked = {"target": "xnli", "languages": ["sw"]}
+        loaded = TaskSelector.from_pretrained(folder)
+        assert loaded.catalogue["tickets"] == self.OWN
+        with_cards = Catalogue([*shipped_catalogue().values(), self.OWN])
+        given = TaskSelector.from_pretrained(folder, catalogue=with_cards)
+        pd.testing.assert_frame_equal(loaded.rank(**asked), given.rank(**asked))
+        assert not any("tickets" in note for note in loaded.warnings(**asked))
+
+    def test_a_card_that_is_given_counts_before_the_folders(self, folder):
+        other = replace(self.OWN, train_size=10)
+        given = Catalogue([*shipped_catalogue().values(), other])
+        assert TaskSelector.from_pretrained(folder, catalogue=given).catalogue["tickets"] == other
+
+    def test_cards_that_ship_are_not_written(self, folder):
+        cards = parse_cards((folder / "tasks.toml").read_text(), where="tasks.toml")
+        assert [card.name for card in cards] == ["tickets"]
