@@ -112,6 +112,12 @@ def _gpu_memory(device: str) -> GpuMemory:
     return GpuMemory(torch.cuda.max_memory_reserved(device), total)
 
 
+STOPPING = (
+    "Stopping after the steps under way: what is done is kept, and the same command goes on from "
+    "there. Ctrl-C again stops at once."
+)
+
+
 class InProcess:
     """One stage at a time in this process."""
 
@@ -151,8 +157,13 @@ class InProcess:
 
 
 @contextmanager
-def stopping_on_interrupt(executor: Executor) -> Iterator[None]:
-    """Ctrl-C asks the executor to stop after the step under way; a second one stops at once."""
+def stopping_on_interrupt(executor: Executor, report: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C asks the executor to stop after the step under way; a second one stops at once.
+
+    Args:
+        executor: Carries out the stages.
+        report: Takes the line that says so.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -160,6 +171,7 @@ def stopping_on_interrupt(executor: Executor) -> Iterator[None]:
     def ask(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, before)
         executor.stop()
+        report(STOPPING)
 
     before = signal.signal(signal.SIGINT, ask)
     try:

@@ -155,7 +155,7 @@ def run_grid(
             progress.learn(stage, seconds)
         ledger = _Ledger(plan, shop, place, feed, progress, trackers, report)
         try:
-            with stopping_on_interrupt(executor), _watched(progress, shop, watch):
+            with stopping_on_interrupt(executor, report), _watched(progress, shop, watch):
                 work_off(plan, shop, state, executor, ledger)
         finally:
             executor.close()
