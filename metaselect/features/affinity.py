@@ -37,12 +37,13 @@ def _n_outcomes(card: TaskCard) -> float | None:
     return card.n_choices or len(card.labels) or None
 
 
-def _flag(name: str, words: str, missing: str, values: Values) -> Feature:
+def _flag(name: str, words: str, otherwise: str, missing: str, values: Values) -> Feature:
     return Feature(
         name=name,
         groups=("affinity",),
         keys=("intermediate", "target"),
         words=words,
+        otherwise=otherwise,
         unit="0 or 1",
         low=0.0,
         high=1.0,
@@ -56,16 +57,18 @@ FEATURES = (
     _flag(
         "same_kind",
         "same kind of task",
+        "another kind of task",
         "either has no card",
         _compare(lambda first, second: first.kind == second.kind),
     ),
     _flag(
         "same_head",
         "same output format",
+        "another output format",
         "either has no card",
         _compare(lambda first, second: first.head == second.head),
     ),
-    _flag("same_source", "shared training data", "never", _share_source),
+    _flag("same_source", "shared training data", "no shared training data", "never", _share_source),
     Feature(
         name="n_outcomes_intermediate",
         groups=("affinity",),
@@ -81,6 +84,7 @@ FEATURES = (
     _flag(
         "same_n_outcomes",
         "as many labels or choices",
+        "another number of labels or choices",
         "either has no card",
         _compare(lambda first, second: _n_outcomes(first) == _n_outcomes(second)),
     ),

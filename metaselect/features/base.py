@@ -70,6 +70,7 @@ class Feature:
         missing: When it is missing.
         source: Formula's paper, or where the facts come from.
         values: The function.
+        otherwise: What the value 0 says, of a feature that is 0 or 1.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Feature:
     missing: str
     source: str
     values: Values
+    otherwise: str | None = None
 
 
 def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd.DataFrame:
@@ -113,7 +115,7 @@ def product_of(first: Feature, second: Feature) -> Feature:
         name=f"{first.name}{_TIMES}{second.name}",
         groups=groups,
         keys=tuple(dict.fromkeys((*first.keys, *second.keys))),
-        words=f"{first.words}, times {second.words}",
+        words=f"{first.words} × {second.words}",
         unit=" x ".join(unit for unit in (first.unit, second.unit) if unit),
         low=min(corners),
         high=max(corners),

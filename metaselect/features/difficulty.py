@@ -39,7 +39,7 @@ _MEASURES = (
     _Measure(
         "error",
         "error_normalised_roberta",
-        "error of RoBERTa-large above chance level",
+        "RoBERTa-large's error, corrected for chance,",
         "",
         -1.0,
         2.0,
@@ -48,7 +48,7 @@ _MEASURES = (
     _Measure(
         "headroom",
         "headroom",
-        "headroom between BERT and people",
+        "distance of BERT from people",
         "",
         -1.0,
         2.0,
@@ -81,7 +81,7 @@ def _features(measure: _Measure) -> tuple[Feature, ...]:
             name=f"{measure.name}_gap",
             groups=("difficulty",),
             keys=("intermediate", "target"),
-            words=f"{measure.words} of the intermediate above the target's",
+            words=f"{measure.words} of the intermediate less the target's",
             unit=measure.unit,
             low=-spread,
             high=spread,

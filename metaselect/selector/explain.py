@@ -73,7 +73,7 @@ def reasons_for(
 
 
 def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
-    """The groups that add most, each with its strongest feature.
+    """The groups that add most, each with its strongest feature that is not named yet.
 
     Args:
         names: Features.
@@ -81,12 +81,17 @@ def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
         values: Values of the features, shape (n_features,).
     """
     totals = added.sum(axis=1)
+    named = np.zeros(len(names), dtype=bool)
     told = []
     for group in np.argsort(-np.abs(totals), kind="stable")[:_N_REASONS]:
         total = float(totals[group])
         if abs(total) < _SMALLEST:
             break
-        most = int(np.argmax(added[group] * np.sign(total)))
+        signed = np.where(named, -np.inf, added[group] * np.sign(total))
+        if not signed.max() > 0:  # a product that another group has named says all of it
+            signed = added[group] * np.sign(total)
+        most = int(np.argmax(signed))
+        named[most] = True
         words = _words(names[most], values[most])
         told.append(f"{total * 100:+.1f} points, {GROUPS[group]}: {words}")
     return told or ["nothing known tells it from the others"]
@@ -95,8 +100,8 @@ def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
 def _words(name: str, value: float) -> str:
     feature = _FEATURES[name]
     if np.isnan(value):
-        return f"unknown: {feature.words}"
-    return f"not: {feature.words}" if feature.unit == "0 or 1" and value == 0 else feature.words
+        return f"{feature.words} (unknown)"
+    return (feature.otherwise if value == 0 else None) or feature.words
 
 
 def answer(

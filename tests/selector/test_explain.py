@@ -68,10 +68,27 @@ def test_what_is_unknown_or_not_so_says_so():
     values = pd.DataFrame({"same_kind": [1.0, 0.0, 0.0], rasch: [np.nan, np.nan, np.nan]})
     found = reasons_for(ROWS, contributions, values)
     assert found[0] == [
-        f"+2.0 points, difficulty: unknown: {WORDS[rasch]}",
+        f"+2.0 points, difficulty: {WORDS[rasch]} (unknown)",
         "+1.0 points, affinity: same kind of task",
     ]
-    assert found[1][1] == "-1.0 points, affinity: not: same kind of task"
+    assert found[1][1] == "-1.0 points, affinity: another kind of task"
+
+
+def test_a_product_is_named_again_only_where_a_group_has_nothing_else():
+    product = "log_size_intermediate_x_rasch_intermediate"
+    contributions = pd.DataFrame(
+        {product: [0.04, -0.04, 0.0], "log_size_intermediate": [0.01, -0.01, 0.0]}
+    )
+    values = pd.DataFrame(np.ones((3, 2)), columns=contributions.columns)
+    found = reasons_for(ROWS, contributions, values)
+    assert found[0] == [
+        f"+3.0 points, size: {WORDS[product]}",
+        f"+2.0 points, difficulty: {WORDS[product]}",  # it has nothing else to name
+    ]
+    assert _reasons(ROWS, **contributions, rasch_intermediate=[0.02, -0.02, 0.0])[0] == [
+        f"+4.0 points, difficulty: {WORDS[product]}",
+        f"+3.0 points, size: {WORDS['log_size_intermediate']}",
+    ]
 
 
 def test_queries_are_told_apart():

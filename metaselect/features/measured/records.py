@@ -194,7 +194,7 @@ def _of_task(measure: Measure) -> list[Feature]:
         feature,
         name=f"{measure.name}_gap",
         keys=("encoder", "intermediate", "target"),
-        words=f"{measure.words} of the intermediate above the target's",
+        words=f"{measure.words} of the intermediate less the target's",
         low=-spread,
         high=spread,
         values=_gap(own, _looked_up(measure, {"task": "target"})),
