@@ -1,6 +1,9 @@
 """The primary comparisons of the second study, as study.md wrote them down before its runs.
 
-    python experiments/primary.py RUNS [--trials 20] [--seed 0]
+    python experiments/primary.py RUNS --intermediates mnli,sts_semeval,sst2 [--figures DIR]
+
+The intermediates are those of the blocks that are done; targets are those that have both seeds of
+each of them and pass the gate. With --figures three figures are drawn of the same choices.
 
 One measure: the gain of the first choice over `direct` on other seeds than were learnt from, mean
 over a target's languages, then over a cluster's targets, then over clusters. Every cluster is held
@@ -10,7 +13,7 @@ joins clusters by their kind of task.
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +35,9 @@ from metaselect.features.base import DEFAULT_GROUPS
 from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.gains import QUERY, control_gains, query_gains, query_key
+
+MARGIN = 0.05
+"""Of the gate, as `gate.py` has it."""
 
 LEVEL = 0.05
 WORTH = 0.005
@@ -59,10 +65,45 @@ class Choices:
     Attributes:
         gains: One row a method, target and cluster: columns method, cluster, kind, target, gain.
         direct: Share of clusters in which a ladder's arm chooses `direct`, by the arm's name.
+        candidates: What the ranker expected of each candidate on one seed and what it gained on the
+            other: columns target, intermediate, expected, gain, means over languages and seeds.
     """
 
     gains: pd.DataFrame
     direct: Mapping[str, float]
+    candidates: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+
+def block(runs: pd.DataFrame, intermediates: Sequence[str], catalogue: Catalogue) -> pd.DataFrame:
+    """Runs of the blocks that are done, on the targets that have all of them.
+
+    A target is there with both seeds of `direct` and of every intermediate, those that share its
+    data aside, and passes the gate: `direct` or one after an intermediate beats the best constant
+    answer by five points in the mean of its languages.
+
+    Args:
+        runs: A table from `read_runs`.
+        intermediates: Names, without `direct`.
+        catalogue: Cards.
+
+    Raises:
+        MetaselectError: No target has all of them.
+    """
+    own = runs[runs["intermediate"].isin([DIRECT, DIRECT_PLUS, *intermediates])]
+    kept = []
+    for target, rows in own.groupby("target"):
+        source = catalogue.training_source(str(target))
+        asked = {DIRECT} | {
+            name for name in intermediates if not catalogue.share_source(name, source)
+        }
+        seeds = rows.groupby("intermediate")["seed"].nunique()
+        above = rows["score"] - rows["majority_score"].astype(float)
+        passes = (above.groupby(rows["intermediate"]).mean() >= MARGIN).any()
+        if passes and all(seeds.get(name, 0) >= 2 for name in asked):
+            kept.append(target)
+    if not kept:
+        raise MetaselectError(f"No target has both seeds of {', '.join(intermediates)}.")
+    return own[own["target"].isin(kept)].reset_index(drop=True)
 
 
 def realised(
@@ -95,7 +136,7 @@ def realised(
     }
     jobs = [(name, (fold, own)) for name, own in named.items() for fold in folds]
     results = evaluate_folds([job for _, job in jobs], catalogue, (True,))
-    queries, direct = [], dict[str, list[pd.Series]]()
+    queries, direct, expected = [], dict[str, list[pd.Series]](), []
     for (name, _), result in zip(jobs, results, strict=True):
         (tables,) = result.tables
         if tables is None:
@@ -103,6 +144,7 @@ def realised(
         found, candidates = tables
         queries.append(found.assign(method=found["method"].replace(RANKER, name)))
         direct.setdefault(name, []).append(_chooses_direct(candidates))
+        expected += [candidates] if name == RANKER else []
     by_query = pd.concat(queries)
     by_query = by_query[by_query["method"] != "oracle"]
     targets = _targets(query_gains(runs))
@@ -115,7 +157,16 @@ def realised(
         whole.assign(kind=whole["target"].map(kinds)),
         {name: float(pd.concat(parts).groupby("cluster").mean().mean())
          for name, parts in direct.items()},
+        _by_target(pd.concat(expected).join(targets, on="query")),
     )  # fmt: skip
+
+
+def _by_target(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Expected and measured gains by target and intermediate."""
+    tasks = candidates[candidates["intermediate"] != DIRECT]
+    keys = ["target", "intermediate"]
+    by_language = tasks.groupby([*keys, "language"])[["expected", "gain"]].mean()
+    return by_language.groupby(keys).mean().reset_index()
 
 
 def _chooses_direct(candidates: pd.DataFrame) -> pd.Series:
@@ -189,19 +240,32 @@ def main() -> None:
     """Print both tables."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("runs", type=Path)
+    options.add_argument("--intermediates", help="of the blocks that are done, with commas")
+    options.add_argument("--figures", type=Path, help="folder for three figures (SVG)")
     options.add_argument("--trials", type=int, default=20)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--workers", type=int, default=default_workers())
     chosen = options.parse_args()
-    runs = read_runs(chosen.runs)
+    runs, catalogue = read_runs(chosen.runs), shipped_catalogue()
+    if chosen.intermediates:
+        runs = block(runs, chosen.intermediates.split(","), catalogue)
     choices = realised(
-        runs, shipped_catalogue(), trials=chosen.trials, seed=chosen.seed, workers=chosen.workers
+        runs, catalogue, trials=chosen.trials, seed=chosen.seed, workers=chosen.workers
     )
     names = sorted({*runs["intermediate"]} - {DIRECT, DIRECT_PLUS})
-    print(f"Candidates: {', '.join(names)} and {DIRECT}.")
+    targets = sorted({*runs["target"]})
+    print(f"Candidates: {', '.join(names)} and {DIRECT}; {len(targets)} targets: "
+          f"{', '.join(targets)}.")  # fmt: skip
     for by in ("cluster", "kind"):
         found = compared(choices, by=by, seed=chosen.seed)
         print(f"\nOver {found[0].n_clusters} {by}s:\n", *lines(found, choices.direct), sep="\n")
+    if chosen.figures is not None:
+        from study_figures import write_figures  # beside this file; draws with the extra `report`
+
+        for path in write_figures(
+            chosen.figures, runs, choices.gains, choices.candidates, seed=chosen.seed
+        ):
+            print(path)
 
 
 if __name__ == "__main__":

@@ -15,20 +15,24 @@ from metaselect.errors import MetaselectError
 from metaselect.evaluation.contrasts import Contrast
 from metaselect.runs.schema import check_runs
 
-FILE = Path(__file__).parents[2] / "experiments" / "primary.py"
+FOLDER = Path(__file__).parents[2] / "experiments"
 TARGETS = ("xcopa", "udpos", "xquad", "sib200")
 INTERMEDIATES = ("direct", "mnli", "sst2", "cola", "direct+")
 
 
-@pytest.fixture(scope="module")
-def primary() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("primary", FILE)
+def loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules["primary"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def primary() -> ModuleType:
+    return loaded("primary")
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +43,8 @@ def runs() -> pd.DataFrame:
     rows = [
         {"study": "s", "encoder": "e", "adaptation": "finetune", "intermediate": name,
          "target": target, "language": language, "metric": "accuracy", "seed": seed,
-         "score": 0.5 + 0.05 * (name == "mnli") + 0.01 * draw.normal(), "source": "test"}
+         "score": 0.5 + 0.05 * (name == "mnli") + 0.01 * draw.normal(), "source": "test",
+         "majority_score": "0.4"}
         for target in TARGETS for language in languages.get(target, ("fi", "tr"))
         for name in INTERMEDIATES for seed in (0, 1)
     ]  # fmt: skip
@@ -71,6 +76,40 @@ def test_the_measure_is_the_gain_on_the_other_seed(primary: ModuleType, runs: pd
     table = list(primary.lines(over_clusters, choices.direct))
     assert len(table) == 2 + 5
     assert all(line.count("|") == 11 for line in table)
+
+
+def test_a_block_is_the_targets_that_have_all_of_it_and_pass_the_gate(
+    primary: ModuleType, runs: pd.DataFrame
+) -> None:
+    target, name, seed = runs["target"], runs["intermediate"], runs["seed"]
+    unfinished = (target == "udpos") & (name == "sst2") & (seed == 1)
+    at_floor = target == "xquad"
+    changed = runs.assign(majority_score=np.where(at_floor, "0.49", "0.4"))
+    found = primary.block(changed[~unfinished], ["mnli", "sst2"], shipped_catalogue())
+    assert set(found["target"]) == {"xcopa", "sib200", "xquad"}  # lifted off its floor by mnli
+    assert set(found["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
+    found = primary.block(changed, ["sst2"], shipped_catalogue())
+    assert set(found["target"]) == {"xcopa", "sib200", "udpos"}
+    with pytest.raises(MetaselectError, match="No target has both seeds of qqp"):
+        primary.block(runs, ["qqp"], shipped_catalogue())
+
+
+def test_three_figures_are_drawn_of_the_choices(
+    primary: ModuleType, runs: pd.DataFrame, tmp_path: Path
+) -> None:
+    choices = primary.realised(runs, shipped_catalogue(), trials=1, seed=0, workers=1)
+    assert len(choices.candidates) == len(TARGETS) * 3  # mnli, sst2 and cola on each
+    figures = loaded("study_figures")
+    written = figures.write_figures(tmp_path, runs, choices.gains, choices.candidates, seed=0)
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in written}
+    assert set(texts) == {"gains", "choices", "expected"}
+    assert all(name in texts["gains"] for name in ("mnli", "sst2", "cola", *TARGETS))
+    means = figures.mean_gains(runs).set_index(["target", "intermediate"])["gain"]
+    for (target, name), value in means.items():
+        shown = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
+        assert f">{shown}<" in texts["gains"], (target, name)
+    assert "ladder: +both" in texts["choices"]
+    assert "random" in texts["choices"]
 
 
 def test_one_seed_is_refused(primary: ModuleType, runs: pd.DataFrame) -> None:
