@@ -101,7 +101,10 @@ def candidate_warnings(
     found = []
     new = [name for name in names if name not in seen]
     if new:
-        found.append(f"{_candidates_have(new)} no training run: {few(new)}")
+        found.append(
+            f"{_candidates_have(new)} no training run: {few(new)} (judged by card alone; intervals "
+            "are calibrated on candidates that were tried)"
+        )
     without = [name for name in names if name not in catalogue]
     if without:
         found.append(f"{_candidates_have(without)} no task card: {few(without)}")

@@ -66,12 +66,14 @@ def test_a_target_that_training_did_not_see_is_told(target, seen, notes):
 def test_candidates_that_nobody_tried_or_described_are_counted():
     assert candidate_warnings(["mnli"], ["mnli"], CATALOGUE) == []
     assert candidate_warnings(["mnli", "ours"], ["mnli"], CATALOGUE) == [
-        "1 candidate has no training run: ours",
+        "1 candidate has no training run: ours (judged by card alone; intervals are calibrated on "
+        "candidates that were tried)",
         "1 candidate has no task card: ours",
     ]
     names = [f"ours_{number}" for number in range(7)]
     assert candidate_warnings(names, [], CATALOGUE) == [
-        "7 candidates have no training run: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
+        "7 candidates have no training run: ours_0, ours_1, ours_2, ours_3, ours_4, ... (judged by card "
+        "alone; intervals are calibrated on candidates that were tried)",
         "7 candidates have no task card: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
     ]
 
