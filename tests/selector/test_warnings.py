@@ -72,8 +72,8 @@ def test_candidates_that_nobody_tried_or_described_are_counted():
     ]
     names = [f"ours_{number}" for number in range(7)]
     assert candidate_warnings(names, [], CATALOGUE) == [
-        "7 candidates have no training run: ours_0, ours_1, ours_2, ours_3, ours_4, ... (judged by card "
-        "alone; intervals are calibrated on candidates that were tried)",
+        "7 candidates have no training run: ours_0, ours_1, ours_2, ours_3, ours_4, ... (judged by "
+        "card alone; intervals are calibrated on candidates that were tried)",
         "7 candidates have no task card: ours_0, ours_1, ours_2, ours_3, ours_4, ...",
     ]
 
