@@ -1,5 +1,6 @@
 """Frozen layers: run once a text, left out of weights, and nothing changes by that."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from metaselect.harness.recipe import Machine
 from metaselect.harness.train import bodies, encoders, frozen
 from metaselect.harness.train.encoders import Encoder
 from metaselect.harness.train.frozen import remember_frozen
+from metaselect.harness.train.inference import autocast
 from tests.harness.grids import run_tiny, tiny_config
 
 MACHINE = Machine(device="cpu", threads=1, inference_tokens=64, compile=False, precision="float32")
@@ -67,6 +69,32 @@ def test_what_was_dropped_for_want_of_memory_is_computed_again(
     for _ in range(3):
         np.testing.assert_allclose(logits(upper), logits(whole), atol=1e-6)
     assert len(lower._states) == 1
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_states_of_a_text_do_not_depend_on_what_came_with_it(
+    encoder_folder: Path, precision: Any
+) -> None:
+    encoder = replace(encoder_at(encoder_folder), n_layers=1)
+    draw = torch.Generator().manual_seed(0)
+    texts = [
+        torch.randint(5, 20, (int(length),), generator=draw)
+        for length in torch.randint(3, 30, (40,), generator=draw)
+    ]
+
+    def states(order: list[int], size: int) -> dict[int, torch.Tensor]:
+        lower = frozen.LowerLayers(encoder, replace(MACHINE, precision=precision))
+        found = {}
+        for some in (order[at : at + size] for at in range(0, len(order), size)):
+            ids = torch.nn.utils.rnn.pad_sequence([texts[at] for at in some], batch_first=True)
+            with autocast(lower._machine):
+                out = lower.states(ids, torch.zeros_like(ids))
+            found |= {at: out[row, : len(texts[at])] for row, at in enumerate(some)}
+        return found
+
+    alone = states(list(range(40)), 1)
+    shuffled = states(torch.randperm(40, generator=draw).tolist(), 7)
+    assert all(torch.equal(alone[at], shuffled[at]) for at in alone)
 
 
 def table_of(encoder: Path, data: Path, out: Path, **training: Any) -> pd.DataFrame:
