@@ -65,7 +65,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     write_text(out, tomli_w.dumps(values))
     command = f"metaselect run {out} --dry-run"
     if data is not None:
-        beside = out.with_suffix(".tasks.toml")
+        beside = card_file(out)
         write_text(beside, task_card_toml(card))
         command += f" --tasks {beside}"
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
@@ -147,6 +147,32 @@ def check_grid_file(out: Path | None) -> None:
     """
     if out is not None and (out.suffix != ".toml" or out.is_dir()):
         raise MetaselectError(f"--out {out} is no file for a grid: its name must end in .toml.")
+
+
+def check_trial_files(out: Path | None, *, own_task: bool) -> None:
+    """Refuse files for a trial's grid and card that are there, before the work that fills them.
+
+    Args:
+        out: The grid's file.
+        own_task: Whether a card of a guessed task goes beside it.
+
+    Raises:
+        MetaselectError: It is no file for a grid, or the grid or the card is there already.
+    """
+    check_grid_file(out)
+    if out is None:
+        return
+    there = [path for path in (out, *([card_file(out)] if own_task else [])) if path.exists()]
+    if there:
+        raise MetaselectError(
+            f"{' and '.join(map(str, there))} {'is' if len(there) == 1 else 'are'} there already: "
+            f"choose another --out, or remove {'it' if len(there) == 1 else 'them'}."
+        )
+
+
+def card_file(out: Path) -> Path:
+    """Where the card of a guessed task goes, beside its grid."""
+    return out.with_suffix(".tasks.toml")
 
 
 def planned_grid(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.grids import check_grid_file
+from metaselect.cli.grids import check_trial_files
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
 from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
@@ -117,7 +117,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         kind=kind, metric=metric, text=None if text is None else listed(text), label=label
     )
     _check_asked(target, data, language, overrules)
-    check_grid_file(out)
+    check_trial_files(out, own_task=data is not None)
     goal = _objective(objective)
     codes = listed(language or "")
     names = None if candidates is None else listed(candidates)

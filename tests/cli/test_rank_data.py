@@ -89,6 +89,23 @@ def test_a_grid_of_a_known_target_takes_the_hubs_data(call, predictor, place):
     assert not Path("plan.tasks.toml").exists()
 
 
+def test_a_grid_or_card_that_is_there_is_not_replaced(call, predictor, rows):
+    Path("plan.toml").write_text("other", encoding="utf-8")
+    Path("plan.tasks.toml").write_text("other", encoding="utf-8")
+    asked = ("rank", "--predictor", predictor, "--language", "sw", "--out", "plan.toml")
+    done = call(*asked, "--data", rows)
+    assert (done.code, done.out) == (2, "")
+    assert (
+        "plan.toml and plan.tasks.toml are there already: choose another --out, or remove them."
+        in done.err
+    )
+    Path("plan.toml").unlink()
+    assert "plan.tasks.toml is there already" in call(*asked, "--data", rows).err
+    assert Path("plan.tasks.toml").read_text(encoding="utf-8") == "other"
+    assert call(*asked, "--target", "xnli").code == 0  # no card goes beside it
+    assert "plan.toml is there already" in call(*asked, "--target", "xnli").err
+
+
 def test_a_grid_tries_three_however_few_are_shown(call, predictor, place):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw,ta")
     done = call(*asked, "--top", "1", "--out", "plan.toml", "--json")
