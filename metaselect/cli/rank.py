@@ -106,6 +106,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     metaselect rank --target udpos --language sw,ta,qu --objective worst
     """
     from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.catalogue.languages import resolve_languages
     from metaselect.catalogue.newtask import Overrules
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.selector import TaskSelector
@@ -120,6 +121,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     check_trial_files(out, own_task=data is not None)
     goal = _objective(objective)
     codes = listed(language or "")
+    resolve_languages(codes)  # refuses before the work, and all at once
     names = None if candidates is None else listed(candidates)
     if names == []:
         raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
@@ -222,11 +224,11 @@ def _new_task(
     data: Path, codes: Sequence[str], catalogue: "Catalogue", overrules: "Overrules"
 ) -> "NewTask":
     """The task of a user's rows, scored in the languages asked for."""
-    from metaselect.catalogue.languages import resolve_language
+    from metaselect.catalogue.languages import resolve_languages
     from metaselect.catalogue.newtask import guess_task
 
     found = guess_task(data, catalogue, overrules)
-    languages = dict.fromkeys(["en", *(resolve_language(code).code for code in codes)])
+    languages = dict.fromkeys(["en", *(language.code for language in resolve_languages(codes))])
     return replace(found, card=replace(found.card, languages=tuple(languages)))
 
 
