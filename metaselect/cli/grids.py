@@ -9,6 +9,7 @@ import tomli_w
 from metaselect.catalogue.columns import values_of
 from metaselect.catalogue.datafile import stem_of
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
+from metaselect.console import counted
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
 
@@ -34,6 +35,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     *,
     catalogue: Catalogue,
     encoder: str | None,
+    learnt_from: Collection[str],
     data: "DataFile | None",
 ) -> tuple[str, list[str]]:
     """Write the grid, and beside it the card of a task that was guessed.
@@ -45,10 +47,11 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
         languages: To test in.
         catalogue: Cards of the candidates.
         encoder: Of the predictor's study; None takes XLM-R base.
+        learnt_from: Encoders of the predictor's training runs.
         data: Where the target's rows are; None takes the hub's.
 
     Returns:
-        How to run it, and what is lacking, a line each.
+        How to run it and what it costs, and what is lacking, a line each.
     """
     from metaselect.harness.config import check_config
     from metaselect.planning.grids import Setting
@@ -69,7 +72,34 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
         write_text(beside, task_card_toml(card))
         command += f" --tasks {beside}"
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
-    return f"{out}: tries {', '.join((DIRECT, *tried))}; {command}", lacking
+    how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
+    how.append(f"  {_trial_cost(card, tried, catalogue)}")
+    name = encoder or _ENCODER["name"]
+    if learnt_from and name not in learnt_from:
+        others = ", ".join(sorted(learnt_from))
+        how[1] += f"; the encoder is {name}, while the predictor learnt from {others}"
+    return "\n".join(how), lacking
+
+
+def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> str:
+    """Trainings of a trial with the rows of each; a start that two share is trained once."""
+    from metaselect.planning.costs import training_rows
+
+    def told(name: str) -> str:
+        size = training_rows(name, catalogue)
+        return f"{name} ({'rows unknown' if size is None else counted(size, 'row')})"
+
+    before = ", ".join(map(told, tried))
+    source = card.train_task
+    own = card.name if source is None or source not in catalogue else source
+    trainings: set[tuple[str, ...]] = {(name,) for name in tried}
+    if card.train_size == 0:
+        then = f"{card.name} is scored without training"
+    else:
+        trainings |= {(own,), *((name, own) for name in tried)}
+        then = f"then {told(own)} after each and alone" if tried else told(own)
+    number = counted(len(trainings) * len(SEEDS), "training")
+    return f"{number} over {len(SEEDS)} seeds: {'; '.join(filter(None, (before, then)))}"
 
 
 def task_card_toml(card: TaskCard) -> str:
@@ -112,9 +142,13 @@ def _unread(data: "DataFile | None", card: TaskCard) -> list[str]:
             f"metaselect run reads {wanted[0]} (or .parquet): put the rows of {data.path} there"
         )
     values = values_of(data.rows, str(card.layouts[0].label))
-    counted = list(map(str, range(len(card.labels))))
+    if any(row.get(str(card.layouts[0].label)) in (None, "") for row in data.rows):
+        found.append(
+            f"metaselect run refuses rows with an empty label: take them out of {data.path}"
+        )
+    places = list(map(str, range(len(card.labels))))
     if card.head == "classification" and isinstance(values[0], int | float) and (
-        list(card.labels) != counted and not isinstance(values[0], bool)
+        list(card.labels) != places and not isinstance(values[0], bool)
     ):  # fmt: skip
         found.append(
             f"metaselect run reads numbers as places from 0: write the labels of {data.path} as "

@@ -201,6 +201,7 @@ def _write_grid(
         record["languages"],
         catalogue=selector.catalogue,
         encoder=None if training is None or study is None else training.encoder_by_study[study],
+        learnt_from=set() if training is None else {*training.encoder_by_study.values()},
         data=None if new is None else new.data,
     )
     say(how)
