@@ -167,7 +167,7 @@ def task_lines(task: "NewTask") -> list[str]:
         f"  kind {card.kind} ({task.because}), metric {card.metric}",
         f"  {_rows_words(task)}, text {text}, label {layout.label}",
         f"  {task.median_words:.0f} words a row in the median{entropy}",
-        f"{languages}: gains in one move a little with the others",
+        f"{languages}: a gain in one depends on the others",
         f"  texts most like {alike}",
         "  Not so? --kind, --text COLUMN[,COLUMN], --label COLUMN and --metric overrule.",
     ]

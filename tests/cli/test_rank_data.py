@@ -36,7 +36,7 @@ def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
         "  kind nli (a premise and a hypothesis), metric accuracy",
     ]
     assert "  12 rows, text premise + hypothesis, label label" in lines
-    assert "  languages en, sw, ta as asked: gains in one move a little with the others" in lines
+    assert "  languages en, sw, ta as asked: a gain in one depends on the others" in lines
     assert any("--kind, --text COLUMN[,COLUMN], --label COLUMN" in line for line in lines)
     table = lines[lines.index(next(line for line in lines if line.startswith("mine in sw, ta"))) :]
     assert len(table) == 2 + 5  # title and heads; four candidates and direct
