@@ -4,6 +4,7 @@ Known names come first, then what the values look like. Whoever knows better nam
 """
 
 import re
+import statistics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,6 +37,8 @@ _IDS = re.compile(
 )
 _NUMBERED = re.compile(r"(.*?)_?(\d|[A-Ea-e])")  # choice1, ending_0, answerA
 _MOST_CLASSES = 200  # above which a column of texts is no label
+_LONGEST_NAME = 6  # words from which a column's name is taken for a text
+_MOST_LETTERS = 60  # above which it is too
 _MOST_COUNTS = 20  # whole numbers above which a label is an amount
 
 
@@ -64,7 +67,8 @@ def find_columns(
     """Guess the columns of a table; what is named is taken as named.
 
     Raises:
-        MetaselectError: A named column is not there, or no column looks like a label or a text.
+        MetaselectError: A named column is not there, no column looks like a label or a text, or
+            the first line of a CSV or TSV looks like a row.
     """
     for option, names in (("--text", text or ()), ("--label", () if label is None else (label,))):
         for name in names:
@@ -80,7 +84,35 @@ def find_columns(
         or _multiple_choice(rows, names, label)
         or _labelled(data, label, text)
     )
-    return found if text is None else replace(found, text=tuple(text))
+    found = found if text is None else replace(found, text=tuple(text))
+    if data.path.suffix in (".csv", ".tsv"):
+        _check_first_line(data, found, text, label)
+    return found
+
+
+def _check_first_line(
+    data: DataFile, found: Columns, text: Sequence[str] | None, label: str | None
+) -> None:
+    """Refuse a table whose first line is a row: its label, or a text as long as no name is."""
+    if data.columns == [str(place) for place in range(len(data.columns))]:
+        return  # as pandas numbers columns without a name
+    values = {str(value) for value in values_of(data.rows, found.label)}
+    rows = [found.label] if label is None and found.label in values else []
+    rows += [name for name in found.text if text is None and _is_long(name)]
+    if rows:
+        raise MetaselectError(
+            f"{data.path}: its first line names the columns, but {_shortened(rows[0])!r} looks "
+            "like a row's. Put a line such as text,label above it, or name the columns with --text "
+            "and --label."
+        )
+
+
+def _is_long(name: str) -> bool:
+    return len(name.split()) >= _LONGEST_NAME or len(name) > _MOST_LETTERS
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}..."
 
 
 def values_of(rows: Sequence[Row], column: str) -> list[Any]:
@@ -189,10 +221,7 @@ def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> 
     rows, names = data.rows, data.columns
     column = label or _label_column(rows, [name for name in names if name not in (text or ())])
     if column is None:
-        raise MetaselectError(
-            f"{data.path}: none of its columns ({', '.join(names)}) looks like a label. Name it "
-            "with --label COLUMN."
-        )
+        raise _no_label(data)
     texts = list(text or _texts(rows, [name for name in names if name != column]))
     if not texts:
         raise MetaselectError(
@@ -203,15 +232,40 @@ def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> 
     return Columns(head, tuple(texts), column)
 
 
+def _no_label(data: DataFile) -> MetaselectError:
+    """Why no label was found: its column is empty, it is missing, or it is not known as one."""
+    names = data.columns
+    filled = [name for name in names if values_of(data.rows, name)]
+    empty = [name for name in names if name not in filled]
+    if known := _named(empty, _LABELS):
+        return MetaselectError(
+            f"{data.path}: the label column {known[0]!r} is empty. Fill it, or name another with "
+            "--label COLUMN."
+        )
+    texts = {*_TEXTS, *_BESIDE, *(name for pair in PAIRS for name in pair)}
+    beside = [name for name in filled if not _is_id(name)]
+    if not empty and (len(beside) == 1 or all(name.lower() in texts for name in beside)):
+        return MetaselectError(
+            f"{data.path}: a label column is missing beside {', '.join(beside)}. Add one, such as "
+            "label, with the right answer of each row."
+        )
+    also = f" ({', '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty)" if empty else ""
+    return MetaselectError(
+        f"{data.path}: none of its columns ({', '.join(names)}) looks like a label{also}. Name it "
+        "with --label COLUMN."
+    )
+
+
 def _label_column(rows: Sequence[Row], names: Sequence[str]) -> str | None:
     known = [name for name in _named(names, _LABELS) if _may_be_label(values_of(rows, name), 1)]
     if known:
         return known[0]
-    pair = {name for pair in PAIRS if len(found := _named(names, pair)) == 2 for name in found}
+    texts = {name for pair in PAIRS if len(found := _named(names, pair)) == 2 for name in found}
+    texts |= {*_named(names, _TEXTS)}
     variety = {
         name: len({str(value) for value in values_of(rows, name)})
         for name in names
-        if name not in pair and not _is_id(name) and _may_be_label(values_of(rows, name), 2)
+        if name not in texts and not _is_id(name) and _may_be_label(values_of(rows, name), 2)
     }
     several = {name: count for name, count in variety.items() if count > 1}
     return min(several, key=lambda name: several[name], default=None)
@@ -250,7 +304,7 @@ def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     known = _named(strings, _TEXTS)[:1]
     if known:
         return known + beside
-    worded = [name for name in strings if not _is_id(name) and _mean_words(rows, name) >= 2]
+    worded = [name for name in strings if not _is_id(name) and _median_words(rows, name) >= 2]
     return worded[:2] or [name for name in strings if not _is_id(name)][:2]
 
 
@@ -258,9 +312,8 @@ def _text_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     return [name for name in names if _all_are(str, values_of(rows, name))]
 
 
-def _mean_words(rows: Sequence[Row], name: str) -> float:
-    values = values_of(rows, name)
-    return sum(len(value.split()) for value in values) / max(1, len(values))
+def _median_words(rows: Sequence[Row], name: str) -> float:
+    return statistics.median(len(value.split()) for value in values_of(rows, name))
 
 
 def _is_id(name: str) -> bool:

@@ -16,6 +16,7 @@ Row = dict[str, Any]
 SUFFIXES = (".jsonl.gz", ".jsonl", ".csv", ".tsv", ".parquet")
 N_READ = 20_000  # rows, evenly spaced: kinds and labels show in far fewer
 _LONGEST_CELL = 1 << 27  # characters; the csv module's own limit is 131,072
+_ONE_A_LINE = 'One JSON object a line is needed, such as {"text": "...", "label": "..."}.'
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d*)?([eE][+-]?\d{1,2})?")
 
 
@@ -51,7 +52,7 @@ def read_data_file(place: Path) -> DataFile:
     try:
         rows, n_rows = _from_parquet(path) if path.suffix == ".parquet" else _from_text(path)
     except UnicodeDecodeError as error:
-        raise MetaselectError(f"{path} is not UTF-8 text: {error.reason}.") from error
+        raise MetaselectError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
     except (OSError, EOFError) as error:
         raise MetaselectError(f"{path} cannot be read: {error}.") from error
     if not rows:
@@ -75,6 +76,9 @@ def _found(place: Path) -> Path:
     for suffix in SUFFIXES:
         if (place / f"train{suffix}").is_file():
             return place / f"train{suffix}"
+    if not any(place.iterdir()):
+        beside = ", ".join((".jsonl.gz", ".csv", ".tsv", ".parquet"))
+        raise MetaselectError(f"The folder {place}/ is empty. Put train.jsonl (or {beside}) in it.")
     others = sorted(path.name for path in place.iterdir() if stem_of(path))
     hint = f" Or name a file: --data {place / others[0]}" if others else ""
     raise MetaselectError(f"{place} has no train file: train with one of {known} is read.{hint}")
@@ -133,12 +137,21 @@ def _json_rows(file: TextIO, path: Path, *, step: int) -> Iterator[Row | None]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise MetaselectError(f"{path}, line {number} is not JSON: {error}.") from error
-        if not isinstance(row, dict):
+            why = "it begins a list" if line.lstrip().startswith("[") else _json_fault(error)
             raise MetaselectError(
-                f'{path}, line {number} is no object such as {{"text": "...", "label": "..."}}.'
-            )
+                f"{path}, line {number} is not JSON: {why}. {_ONE_A_LINE}"
+            ) from error
+        if not isinstance(row, dict):
+            what = "a list" if isinstance(row, list) else "no object"
+            raise MetaselectError(f"{path}, line {number} is {what}. {_ONE_A_LINE}")
         yield row
+
+
+def _json_fault(error: ValueError | RecursionError) -> str:
+    """What is wrong with a line of JSON, and where in it."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.colno}"
+    return str(error)
 
 
 def _table_rows(file: TextIO, path: Path, *, step: int) -> Iterator[Row | None]:

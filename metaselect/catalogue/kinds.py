@@ -64,8 +64,9 @@ class Shape:
         text: Names of its text columns.
         labels: Names of its classes, or of its tags without B- and I-.
         spans: Whether its tags mark spans (B- and I-).
-        mean_words: Mean words of a row.
-        n_words_each: Mean words of each text column.
+        mean_words: Mean words of a row, as profiles have it, without endless rows.
+        n_words: Median words of a row.
+        n_words_each: Median words of each text column.
     """
 
     head: Head
@@ -73,6 +74,7 @@ class Shape:
     labels: tuple[str, ...]
     spans: bool
     mean_words: float
+    n_words: float
     n_words_each: tuple[float, ...]
 
 
@@ -88,7 +90,7 @@ def kind_by_rule(shape: Shape) -> tuple[Kind, str] | None:
     if shape.head == "tagging":
         many = shape.spans and len(shape.labels) > _MANY
         return ("slot-filling", f"{len(shape.labels)} types of span") if many else None
-    many = len(shape.labels) > _MANY and shape.mean_words < _SHORT and len(shape.text) == 1
+    many = len(shape.labels) > _MANY and shape.n_words < _SHORT and len(shape.text) == 1
     return ("intent", f"{len(shape.labels)} classes of short texts") if many else None
 
 

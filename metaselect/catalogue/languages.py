@@ -7,7 +7,6 @@ macro-language in data sets (`cmn`, `swh`, `arb`) becomes the macro-language's; 
 (`arz`, `yue`, `quy`) stay themselves.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from metaselect.catalogue.language_facts import (
     recorded_languages,
     table_facts,
 )
-from metaselect.errors import UnknownName
+from metaselect.catalogue.unknown_languages import UnknownLanguage, UnknownLanguages
 
 _PLAIN = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|\d{3}))?", re.IGNORECASE)
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
@@ -147,16 +146,6 @@ class Language:
         return self.cc100_gib is not None
 
 
-class UnknownLanguage(UnknownName):
-    """A code that is no language's, with the nearest codes; names are searched too."""
-
-    def __init__(self, code: str, named: list[Language], known: Iterable[str]) -> None:
-        super().__init__("language", code, known)
-        if named:
-            near = ", ".join(f"{language.code} ({language.name})" for language in named)
-            self.args = (f"Languages go by codes, not {code!r}. Did you mean {near}?",)
-
-
 def resolve_language(code: str) -> Language:
     """The language that a code stands for: `sw`, `swh`, `zho_Hans`, `zh-TW`, `pt-BR`, ...
 
@@ -171,11 +160,23 @@ def resolve_language(code: str) -> Language:
     """
     found = find_language(code)
     if found is None:
-        languages = shipped_languages()
-        by_name = {item.name.lower(): item for item in reversed(list(languages.values()))}
-        near = difflib.get_close_matches(code.lower(), by_name, n=3, cutoff=0.8)
-        raise UnknownLanguage(code, [by_name[name] for name in near], languages)
+        raise UnknownLanguage(code, shipped_languages().values())
     return found
+
+
+def resolve_languages(codes: Iterable[str]) -> list[Language]:
+    """The languages that codes stand for.
+
+    Raises:
+        MetaselectError: Codes that are no language's; the message names all of them.
+    """
+    found = {code: find_language(code) for code in codes}
+    unknown = [code for code, language in found.items() if language is None]
+    if len(unknown) == 1:
+        resolve_language(unknown[0])
+    if unknown:
+        raise UnknownLanguages(unknown, shipped_languages().values())
+    return [language for language in found.values() if language is not None]
 
 
 @cache

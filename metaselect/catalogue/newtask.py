@@ -11,6 +11,7 @@ rules were written with these tasks in sight, so on other tasks they will do les
 """
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,9 @@ METRICS: Mapping[Head, tuple[str, ...]] = {
     "tagging": ("entity_f1", "accuracy", "f1"),
 }
 """Scores that a head gives, the usual one first."""
+
+LONG = 20_000
+"""Words of a row above which it may be many rows in one, as after a quotation mark left open."""
 
 _UNLABELLED = -1
 _EVEN = 0.9  # label entropy against that of equal classes, below which macro F1 is the metric
@@ -68,7 +72,10 @@ class NewTask:
         because: What decided the kind, in words.
         by_likeness: Whether no rule did, so that the guess is less sure.
         n_unlabelled: Rows read that have no label.
-        mean_words: Mean words of a row's texts.
+        mean_words: Mean words of a row's texts, without rows of over 20,000 where others are there.
+        median_words, most_words: Words of a row's texts.
+        n_long: Rows read of over 20,000 words.
+        variants: Two labels that differ in case or spaces alone; None where no two do.
         label_entropy: Of the classes or tags, in bits; None for other heads.
         likeness: To each task with a profile, in [-1, 1], most alike first.
     """
@@ -79,6 +86,10 @@ class NewTask:
     by_likeness: bool
     n_unlabelled: int
     mean_words: float
+    median_words: float
+    most_words: int
+    n_long: int
+    variants: tuple[str, str] | None
     label_entropy: float | None
     likeness: Mapping[str, float] = field(default_factory=dict)
 
@@ -105,9 +116,9 @@ def guess_task(
     labels = _label_counts(rows, columns)
     _check_labels(data, columns, rows, labels)
     texts = [text_of(row, columns) for row in rows]
-    mean_words = _mean_words(texts)
+    n_words = [len(text.split()) for text in texts]
     names = _label_names(labels, columns)
-    shape = _shape(rows, columns, names, mean_words)
+    shape = _shape(rows, columns, names, n_words)
     likeness = {
         name: value
         for name, value in sorted(
@@ -130,7 +141,7 @@ def guess_task(
         kind=kind,
         head=columns.head,
         metric=metric or _usual_metric(columns.head, labels, spans=shape.spans, kind=kind),
-        train_size=data.n_rows,
+        train_size=round(data.n_rows * len(rows) / len(data.rows)),
         labels=names,
         n_choices=_n_choices(rows, columns),
         layouts=(layout,),
@@ -138,7 +149,9 @@ def guess_task(
     return NewTask(
         card=card, data=data, because=because, by_likeness=ruled is None,
         n_unlabelled=len(data.rows) - len(rows),
-        mean_words=mean_words, label_entropy=_entropy(labels) if labels else None,
+        mean_words=shape.mean_words, median_words=shape.n_words,
+        most_words=max(n_words), n_long=sum(count > LONG for count in n_words),
+        variants=_variants(names), label_entropy=_entropy(labels) if labels else None,
         likeness=likeness,
     )  # fmt: skip
 
@@ -187,8 +200,14 @@ def _check_labels(
         )
 
 
-def _mean_words(texts: Sequence[str]) -> float:
-    return sum(len(text.split()) for text in texts) / len(texts)
+def _variants(names: Sequence[str]) -> tuple[str, str] | None:
+    """The first two labels that differ in case or spaces alone."""
+    first: dict[str, str] = {}
+    for name in names:
+        other = first.setdefault(" ".join(name.casefold().split()), name)
+        if other != name:
+            return other, name
+    return None
 
 
 def _label_names(labels: Counter[str], columns: Columns) -> tuple[str, ...]:
@@ -198,13 +217,22 @@ def _label_names(labels: Counter[str], columns: Columns) -> tuple[str, ...]:
     return tuple(sorted(labels, key=lambda label: (label != "O", label)))
 
 
-def _shape(rows: Sequence[Row], columns: Columns, names: Sequence[str], mean_words: float) -> Shape:
+def _shape(
+    rows: Sequence[Row], columns: Columns, names: Sequence[str], n_words: Sequence[int]
+) -> Shape:
     spans = columns.head == "tagging" and "O" in names and all(
         name == "O" or name[1:2] in ("-", "_") for name in names
     )  # fmt: skip
     kinds = dict.fromkeys(name[2:] for name in names if name != "O") if spans else names
-    each = [_mean_words([str(row.get(name, "")) for row in rows]) for name in columns.text]
-    return Shape(columns.head, columns.text, tuple(kinds), spans, mean_words, tuple(each))
+    each = [
+        statistics.median(len(str(row.get(name, "")).split()) for row in rows)
+        for name in columns.text
+    ]
+    return Shape(
+        head=columns.head, text=columns.text, labels=tuple(kinds), spans=spans,
+        mean_words=statistics.fmean([count for count in n_words if count <= LONG] or n_words),
+        n_words=statistics.median(n_words), n_words_each=tuple(each),
+    )  # fmt: skip
 
 
 def _usual_metric(head: Head, labels: Counter[str], *, spans: bool, kind: Kind) -> str:

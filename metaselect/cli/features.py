@@ -169,7 +169,7 @@ def _wish(
     bench: "Bench", measures: list[str], asked: tuple[str | None, str | None, str | None]
 ) -> "MeasureRequest":
     """What to measure: as asked, else whatever there are data for."""
-    from metaselect.catalogue.languages import resolve_language
+    from metaselect.catalogue.languages import resolve_languages
     from metaselect.features.measured.jobs import MeasureRequest
 
     cards = bench.catalogue
@@ -187,6 +187,6 @@ def _wish(
     if languages is None:
         found = [code for name in wanted for code in bench.corpora.test_languages(cards[name])]
     else:
-        found = [resolve_language(code).code for code in listed(languages)]
+        found = [language.code for language in resolve_languages(listed(languages))]
     codes = [code for code in dict.fromkeys(found) if code != "en"]
     return MeasureRequest(tasks=tasks, targets=wanted, languages=sorted(codes), measures=measures)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.grids import check_grid_file
+from metaselect.cli.grids import check_trial_files
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
 from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
@@ -106,6 +106,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     metaselect rank --target udpos --language sw,ta,qu --objective worst
     """
     from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.catalogue.languages import resolve_languages
     from metaselect.catalogue.newtask import Overrules
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.selector import TaskSelector
@@ -118,9 +119,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         kind=kind, metric=metric, text=None if text is None else listed(text), label=label
     )
     _check_asked(target, data, language, overrules)
-    check_grid_file(out)
+    check_trial_files(out, own_task=data is not None)
     goal = _objective(objective)
     codes = listed(language or "")
+    resolve_languages(codes)  # refuses before the work, and all at once
     names = None if candidates is None else listed(candidates)
     if names == []:
         raise MetaselectError("No candidate to rank: give --candidates at least one task name.")
@@ -201,6 +203,7 @@ def _write_grid(
         record["languages"],
         catalogue=selector.catalogue,
         encoder=None if training is None or study is None else training.encoder_by_study[study],
+        learnt_from=set() if training is None else {*training.encoder_by_study.values()},
         data=None if new is None else new.data,
     )
     say(how)
@@ -224,11 +227,11 @@ def _new_task(
     data: Path, codes: Sequence[str], catalogue: "Catalogue", overrules: "Overrules"
 ) -> "NewTask":
     """The task of a user's rows, scored in the languages asked for."""
-    from metaselect.catalogue.languages import resolve_language
+    from metaselect.catalogue.languages import resolve_languages
     from metaselect.catalogue.newtask import guess_task
 
     found = guess_task(data, catalogue, overrules)
-    languages = dict.fromkeys(["en", *(resolve_language(code).code for code in codes)])
+    languages = dict.fromkeys(["en", *(language.code for language in resolve_languages(codes))])
     return replace(found, card=replace(found.card, languages=tuple(languages)))
 
 

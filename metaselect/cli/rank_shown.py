@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import few, points, print_table, share
+from metaselect.console import counted, few, points, print_table, share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,14 +162,25 @@ def task_lines(task: "NewTask") -> list[str]:
     entropy = "" if task.label_entropy is None else f", label entropy {task.label_entropy:.2f} bits"
     text = " + ".join((*layout.text, *layout.choices))
     alike = ", ".join(f"{name} {value:.2f}" for name, value in _most_alike(task).items())
+    languages = f"  languages {few(card.languages)} as asked"
     return [
         f"{card.name}: {card.head}{labels}{choices}",
         f"  kind {card.kind} ({task.because}), metric {card.metric}",
-        f"  {task.data.n_rows:,} rows, text {text}, label {layout.label}",
-        f"  {task.mean_words:.0f} words a row{entropy}",
+        f"  {_rows_words(task)}, text {text}, label {layout.label}",
+        f"  {task.median_words:.0f} words a row in the median{entropy}",
+        f"{languages}: a gain in one depends on the others",
         f"  texts most like {alike}",
         "  Not so? --kind, --text COLUMN[,COLUMN], --label COLUMN and --metric overrule.",
     ]
+
+
+def _rows_words(task: "NewTask") -> str:
+    """Rows, and how many of them can be trained on where not all can."""
+    every = f"{task.data.n_rows:,} rows"
+    if not task.n_unlabelled:
+        return every
+    about = "" if task.data.n_rows == len(task.data.rows) else "about "
+    return f"{about}{task.card.train_size:,} of {every} have a label"
 
 
 def task_record(task: "NewTask") -> dict[str, Any]:
@@ -180,14 +191,16 @@ def task_record(task: "NewTask") -> dict[str, Any]:
         "by_likeness": task.by_likeness, "metric": card.metric, "text": list(layout.text),
         "choices": list(layout.choices), "label": layout.label, "labels": list(card.labels),
         "n_choices": card.n_choices, "n_rows": task.data.n_rows,
-        "n_unlabelled": task.n_unlabelled, "mean_words": task.mean_words,
+        "train_size": card.train_size, "n_unlabelled": task.n_unlabelled,
+        "mean_words": task.mean_words, "median_words": task.median_words,
         "label_entropy": task.label_entropy, "likeness": _most_alike(task),
     }  # fmt: skip
 
 
 def task_notes(task: "NewTask") -> list[str]:
-    """What should be known of the guess: a weak kind, rows without labels, known data."""
+    """What should be known of the guess: a weak kind, faults of rows and labels, known data."""
     from metaselect.catalogue.likeness import SAME_DATA
+    from metaselect.catalogue.newtask import LONG
 
     name = task.card.name
     found = []
@@ -197,7 +210,21 @@ def task_notes(task: "NewTask") -> list[str]:
             f"tasks: say --kind if it is not {task.card.kind}"
         )
     if task.n_unlabelled:
-        found.append(f"{name}: {task.n_unlabelled} of the rows read have no label")
+        found.append(
+            f"{name}: {task.n_unlabelled:,} of the {len(task.data.rows):,} rows read have no label "
+            "and are not counted as training rows"
+        )
+    if task.variants:
+        one, other = task.variants
+        found.append(
+            f"{name}: labels that differ in case or spaces alone, such as {one!r} and {other!r}, "
+            "count as different classes: write them alike"
+        )
+    if task.n_long:
+        found.append(
+            f"{name}: {counted(task.n_long, 'row has', 'rows have')} over {LONG:,} words "
+            f"({task.most_words:,} at most): is a quotation mark left open?"
+        )
     same = {known: value for known, value in task.likeness.items() if value >= SAME_DATA}
     if same:
         told = ", ".join(f"{known} ({value:.2f})" for known, value in list(same.items())[:_N_ALIKE])

@@ -70,11 +70,18 @@ def test_semicolons_part_columns_and_numbers_with_letters_stay_text(tmp_path):
     [
         ("a.jsonl", b"", r"a\.jsonl has no rows"),
         ("a.csv", b"text,label\n", r"a\.csv has no rows"),
-        ("a.jsonl", b'{"a": 1}\n{"a"\n', r"line 2 is not JSON"),
-        ("a.jsonl", b"[1]\n", r"line 1 is no object"),
-        ("a.jsonl", b"[" * 100_000, r"line 1 is not JSON"),
+        (
+            "a.jsonl",
+            b'{"a": 1}\n{"a"\n',
+            r"a\.jsonl, line 2 is not JSON: Expecting ':' delimiter at character \d\. One JSON",
+        ),
+        ("a.jsonl", b"[1]\n", r"line 1 is a list\. One JSON object a line is needed, such as"),
+        ("a.jsonl", b"1\n", r"line 1 is no object\. One JSON object a line is needed"),
+        ("a.jsonl", b'[\n{"a": 1}\n]\n', r"line 1 is not JSON: it begins a list\. One JSON obj"),
+        ("a.jsonl", b"[" * 100_000, r"line 1 is not JSON: it begins a list"),
         ("a.csv", b"a,b\n1,2,3\n", r"line 2 has 3 cells; the first line names 2 columns"),
-        ("a.csv", b"\xff\xfe", r"is not UTF-8 text"),
+        ("a.csv", b"\xff\xfe", r"is not UTF-8 text: save it as UTF-8\."),
+        ("a.csv", "text,label\ncaf\xe9,1\n".encode("latin-1"), r"is not UTF-8 text: save it as"),
         ("a.jsonl.gz", b"abc", r"cannot be read: Not a gzipped file"),
         ("a.parquet", b"PAR1", r"is not Parquet"),
         ("a.txt", b"abc", r"is no data file: its name must end in"),
@@ -89,6 +96,12 @@ def test_a_broken_file_says_what_is_wrong(tmp_path, name, content, message):
 def test_a_folder_without_a_train_file_names_what_is_there(tmp_path):
     with pytest.raises(MetaselectError, match=r"There is no file or folder .*none"):
         read_data_file(tmp_path / "none")
+    with pytest.raises(
+        MetaselectError,
+        match=r"^The folder .*/ is empty\. Put train\.jsonl \(or \.jsonl\.gz, \.csv, \.tsv, "
+        r"\.parquet\) in it\.$",
+    ):
+        read_data_file(tmp_path)
     (tmp_path / "dev.csv").write_text("a\n1\n")
     with pytest.raises(MetaselectError, match=r"has no train file.*--data .*dev\.csv"):
         read_data_file(tmp_path)

@@ -8,10 +8,11 @@ from metaselect.catalogue.languages import (
     find_language,
     matching_code,
     resolve_language,
+    resolve_languages,
     shipped_languages,
     varieties,
 )
-from metaselect.errors import UnknownName
+from metaselect.errors import MetaselectError, UnknownName
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,8 @@ def test_every_language_with_vectors_is_shipped_once():
     [
         ("swahili", r"Did you mean sw \(Swahili\)"),
         ("Yoruba", r"Did you mean yo \(Yoruba\)"),
-        ("zhxx", r"Unknown language 'zhxx'\. Did you mean zh\? `metaselect ls languages`"),
+        ("zhxx", r"Unknown language 'zhxx'\. Did you mean zh \(Chinese\)\? `metaselect ls "),
+        ("zz", r"'zz'\. Did you mean (?!tzz).*\? `metaselect ls languages WORD`"),
         ("", "Unknown language ''"),
         ("qaa", "Unknown language 'qaa'"),
     ],
@@ -111,6 +113,14 @@ def test_an_unknown_code_is_refused_with_the_nearest(code, hint):
     with pytest.raises(UnknownName, match=hint):
         resolve_language(code)
     assert find_language(code) is None
+
+
+def test_all_unknown_codes_are_told_at_once_with_the_codes_of_names():
+    with pytest.raises(MetaselectError, match=r"Swahili → sw \(Swahili\), .*zzzz \(unk") as found:
+        resolve_languages(["Swahili", "de", "Tamil", "Quechua", "zzzz"])
+    assert "Tamil → ta (Tamil), Quechua → qu (Quechua)" in str(found.value)
+    assert "\n" not in str(found.value)
+    assert [language.code for language in resolve_languages(["swh", "ta"])] == ["sw", "ta"]
 
 
 def test_file_codes_match_the_cards_codes():

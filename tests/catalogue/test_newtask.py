@@ -25,6 +25,14 @@ def _rows(labels, **columns):
     ]
 
 
+def _unique(**columns):
+    """Nine rows, each with texts of its own; None stays."""
+    return [
+        {name: value and f"{value} {place}" for name, value in columns.items()}
+        for place in range(9)
+    ]
+
+
 PAIR = {"sentence1": TEXTS, "sentence2": TEXTS[::-1]}
 WORDS = [text.split() for text in TEXTS]
 ANSWER = {"text": ["cat"], "answer_start": [4]}
@@ -104,7 +112,7 @@ def test_the_card_says_columns_labels_and_metric(tmp_path):
     assert (card.layouts[0].text, card.layouts[0].label) == (("review",), "label")
     assert card.metric == "macro_f1"  # 3 in 4 are of one class: 0.81 bits of 1
     assert found.label_entropy == pytest.approx(-0.75 * math.log2(0.75) + 0.25 * 2)
-    assert found.mean_words == 6  # the cat runs in the park
+    assert found.mean_words == found.median_words == 6  # the cat runs in the park
     assert not found.by_likeness
 
 
@@ -134,8 +142,30 @@ def test_letters_for_choices_are_kept_in_order(tmp_path):
 def test_rows_without_a_label_are_counted(tmp_path):
     rows = _rows([0, 1, -1, None], text=TEXTS)
     found = _guessed(tmp_path / "mine", rows)
-    assert found.n_unlabelled == 10  # half of twenty
+    assert found.n_unlabelled == found.card.train_size == 10  # half of twenty
     assert found.card.labels == ("0", "1")
+
+
+def test_rows_without_a_label_beyond_those_read_are_estimated(tmp_path):
+    rows = _rows([0, 1, None, None], text=TEXTS) * 2001  # 40,020 rows, of which each third is read
+    found = _guessed(tmp_path / "mine", rows)
+    assert len(found.data.rows) == 13_340
+    assert found.card.train_size == 20_010
+
+
+def test_labels_that_differ_in_case_or_spaces_alone_are_found(tmp_path):
+    labels = ["card", "LOAN ", "loan"]
+    assert _guessed(tmp_path / "a", _rows(labels, text=TEXTS)).variants == ("LOAN ", "loan")
+    assert _guessed(tmp_path / "b", _rows(["+", "-"], text=TEXTS)).variants is None
+
+
+def test_one_endless_row_does_not_move_the_guess(tmp_path):
+    rows = _rows([f"intent {number}" for number in range(12)][:10] + ["x"] * 9 + ["y"], text=TEXTS)
+    rows[0] = {**rows[0], "text": "word " * 30_000}
+    found = _guessed(tmp_path / "mine", rows)
+    assert found.card.kind == "intent"  # short texts, though 1,506 words in the mean
+    assert (found.mean_words, found.median_words) == (6, 6)
+    assert (found.most_words, found.n_long) == (30_000, 1)
 
 
 @pytest.mark.parametrize(
@@ -149,12 +179,41 @@ def test_rows_without_a_label_are_counted(tmp_path):
         ([{"first": f"a {i}", "second": f"b {i}"} for i in range(9)], {}, "looks like a label"),
         (_rows([0, 1], number=[1.5, 2.5]), {}, "looks like a text beside the label"),
         (_rows([None], text=TEXTS), {"label": "label"}, "label column 'label' is empty"),
+        (_rows([None], text=TEXTS), {}, "label column 'label' is empty. Fill it"),
+        (_unique(text="a"), {}, "a label column is missing beside text. Add one"),
+        (_unique(premise="a", hypothesis="b"), {}, "missing beside premise, hypothesis"),
+        (_unique(first="a", second="b", verdict=None), {}, r"like a label \(verdict is empty\)"),
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path, rows, overrules, message):
     with pytest.raises(MetaselectError, match=message) as told:
         _guessed(tmp_path / "mine", rows, **overrules)
     assert "\n" not in str(told.value)
+
+
+def _table(folder, *lines):
+    path = folder / "mine.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("first", "named"), [("fine,pos", "pos"), ("a film that I would see again,no", "a film that I")]
+)
+def test_a_table_whose_first_line_is_a_row_is_refused(tmp_path, first, named):
+    rows = [f"film {place},{label}" for place, label in enumerate(["pos", "neg"] * 4)]
+    path = _table(tmp_path, first, *rows)
+    with pytest.raises(MetaselectError, match=f"'{named}.* looks like a row's. Put a line such as"):
+        guess_task(path, shipped_catalogue(), Overrules())
+    text, label = first.split(",")
+    found = guess_task(path, shipped_catalogue(), Overrules(text=[text], label=label))
+    assert found.card.layouts[0].label == label  # as named
+
+
+def test_columns_that_pandas_numbers_are_names(tmp_path):
+    path = _table(tmp_path, "0,1", *(f"film {place},{place % 2}" for place in range(8)))
+    layout = guess_task(path, shipped_catalogue(), Overrules()).card.layouts[0]
+    assert (layout.text, layout.label) == (("0",), "1")
 
 
 @pytest.mark.skipif(not PACK.is_dir(), reason="the data pack is not here")
@@ -179,7 +238,7 @@ def test_real_data_are_most_like_themselves():
 
 
 def test_texts_of_a_known_task_have_its_kind():
-    shape = Shape("classification", ("a", "b"), ("0", "1"), False, 40.0, (20.0, 20.0))
+    shape = Shape("classification", ("a", "b"), ("0", "1"), False, 40.0, 40.0, (20.0, 20.0))
     votes = {"pawsx": 0.95, "qnli": 0.4}
     kind, because = kind_of_same_data(shape, votes, shipped_catalogue())
     assert (kind, because) == ("paraphrase", "the texts are like those of pawsx")

@@ -354,6 +354,7 @@ def test_a_table_without_direct_runs_is_judged_by_intermediates(call, runs, plac
         (["--language", "swahili"], "Languages go by codes, not 'swahili'. Did you mean sw (Swahi"),
         (["--language", "qab"], "Unknown language 'qab'. Did you mean "),
         (["--language", "sw,zzzz"], "Unknown language 'zzzz'"),
+        (["--language", "Swahili,Tamil"], "Languages go by codes: Swahili → sw (Swahili), Tamil →"),
         (["--language", "mul"], "Unknown language 'mul'"),
         (["--language", " , "], "No language to rank for: give at least one code."),
         (["--candidates", "mnli,mlni"], "Unknown task 'mlni'. Did you mean mnli"),

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.harness.config import read_config
 
 NLI = [
@@ -35,6 +36,7 @@ def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
         "  kind nli (a premise and a hypothesis), metric accuracy",
     ]
     assert "  12 rows, text premise + hypothesis, label label" in lines
+    assert "  languages en, sw, ta as asked: a gain in one depends on the others" in lines
     assert any("--kind, --text COLUMN[,COLUMN], --label COLUMN" in line for line in lines)
     table = lines[lines.index(next(line for line in lines if line.startswith("mine in sw, ta"))) :]
     assert len(table) == 2 + 5  # title and heads; four candidates and direct
@@ -60,6 +62,21 @@ def test_a_kind_guessed_by_likeness_alone_is_told(call, predictor, place):
     assert "warning: odd: its kind is guessed by likeness alone" in done.err
 
 
+def test_faults_of_rows_and_labels_are_told(call, predictor, place):
+    labels = ["loan", "LOAN ", "card", None]
+    rows = [{"text": f"it is {i}", "label": label} for i, label in enumerate(labels * 5)]
+    rows[0]["text"] = "word " * 20_001
+    _write(Path("odd/train.jsonl"), rows)
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
+    done = call(*asked, "--out", "plan.toml")
+    assert "\n  15 of 20 rows have a label, text text, label label\n" in done.out
+    assert "odd: 5 of the 20 rows read have no label and are not counted" in done.err
+    assert "such as 'LOAN ' and 'loan', count as different classes" in done.err
+    assert "odd: 1 row has over 20,000 words (20,001 at most)" in done.err
+    assert "metaselect run refuses rows with an empty label: take them out of" in done.err
+    assert "train_size = 15\n" in Path("plan.tasks.toml").read_text(encoding="utf-8")
+
+
 def test_reasons_come_when_asked_for(call, predictor):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
     assert "Why" not in call(*asked).out
@@ -76,6 +93,14 @@ def test_a_grid_of_own_rows_names_what_is_lacking(call, predictor, rows):
     assert Path(grid.data) == Path("data").resolve()
     assert grid.task_testing["mine"].languages == ["sw"]
     assert "metaselect run plan.toml --dry-run --tasks plan.tasks.toml" in done.err
+    tried = grid.intermediates[1:]
+    rows_of = [f"{name} ({shipped_catalogue()[name].train_size:,} rows)" for name in tried]
+    # three intermediates, and the own task after each and alone: 7 trainings a seed
+    told = (
+        f"\n  14 trainings over 2 seeds: {', '.join(rows_of)}; then mine (12 rows) after each and"
+    )
+    assert told in done.err
+    assert "; the encoder is xlm-roberta-base, while the predictor learnt from enc" in done.err
     (lacking,) = [line for line in done.err.splitlines() if "a run still needs" in line]
     assert "mine/test.sw" in lacking
     assert "mine/train" not in lacking
@@ -87,6 +112,35 @@ def test_a_grid_of_a_known_target_takes_the_hubs_data(call, predictor, place):
     assert call(*asked, "--out", "plan.toml").code == 0
     assert read_config(Path("plan.toml")).data == "hub"
     assert not Path("plan.tasks.toml").exists()
+
+
+def test_costs_count_a_training_once_and_leave_the_encoder_of_a_study_alone(call, predictor, place):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
+    study = ("--candidates", "mnli,rte", "--study", "simulated/encoder-base")
+    done = call(*asked, *study, "--out", "plan.toml")
+    # mnli, rte, mnli after mnli, mnli after rte: mnli alone is the first
+    assert "  8 trainings over 2 seeds: " in done.err
+    assert "then mnli (392,702 rows) after each and alone\n" in done.err
+    done = call(*asked[:3], "--target", "tatoeba", *asked[5:], *study[:2], "--out", "other.toml")
+    assert "  4 trainings over 2 seeds: " in done.err
+    assert "; tatoeba is scored without training; the encoder is" in done.err
+
+
+def test_a_grid_or_card_that_is_there_is_not_replaced(call, predictor, rows):
+    Path("plan.toml").write_text("other", encoding="utf-8")
+    Path("plan.tasks.toml").write_text("other", encoding="utf-8")
+    asked = ("rank", "--predictor", predictor, "--language", "sw", "--out", "plan.toml")
+    done = call(*asked, "--data", rows)
+    assert (done.code, done.out) == (2, "")
+    assert (
+        "plan.toml and plan.tasks.toml are there already: choose another --out, or remove them."
+        in done.err
+    )
+    Path("plan.toml").unlink()
+    assert "plan.tasks.toml is there already" in call(*asked, "--data", rows).err
+    assert Path("plan.tasks.toml").read_text(encoding="utf-8") == "other"
+    assert call(*asked, "--target", "xnli").code == 0  # no card goes beside it
+    assert "plan.toml is there already" in call(*asked, "--target", "xnli").err
 
 
 def test_a_grid_tries_three_however_few_are_shown(call, predictor, place):

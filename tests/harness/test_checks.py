@@ -1,13 +1,18 @@
 """Grids that must fail are refused before the first training, every fault at once."""
 
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.harness.config import check_config
-from metaselect.harness.grid.checks import grid_warnings
+from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.checks import _training_faults, grid_warnings
+from metaselect.harness.grid.plan import Part
 from tests.harness.grids import tiny_config, tiny_grid, toml_of
 from tests.harness.test_command import APP
 
@@ -23,13 +28,14 @@ def test_all_that_data_lack_is_told_at_once(
     )  # fmt: skip
     with pytest.raises(MetaselectError, match="6 faults in the grid") as found:
         tiny_grid(config, tmp_path / "out")
+    looked = f"there is no train.jsonl (or .jsonl.gz, .parquet) in {data_folder.resolve()}"
     assert str(found.value).splitlines()[1:] == [
-        "  sst2 has no training data.",
-        "  rte has no training data.",
+        f"  sst2 has no training data: {looked}/sst2.",
+        f"  rte has no training data: {looked}/rte.",
         "  xnli has no test data in th, ur (there are en, sw).",
         "  squad is no target: there are no test data of it.",
         "  panx is no target: there are no test data of it.",
-        "  panx has no training data.",
+        f"  panx has no training data: {looked}/panx.",
     ]
     assert not (tmp_path / "out").exists()
 
@@ -59,6 +65,34 @@ def test_intermediates_that_no_cell_names_need_no_data(
         cells=[["direct", "xnli"]],
     )  # fmt: skip
     assert tiny_grid(config, tmp_path / "out").plan.n_trainings == 1
+
+
+def test_what_is_not_of_the_part_needs_no_data(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct", "sst2"], targets=["xnli", "panx"]
+    )
+    part = Part(intermediates=["direct"], targets=["xnli"])
+    plan = tiny_grid(config, tmp_path / "out", part=part).plan
+    assert [(run.intermediate, run.target) for run in plan.runs_now] == [("direct", "xnli")]
+    assert plan.n_trainings == 1
+    with pytest.raises(MetaselectError, match="panx is no target") as found:
+        tiny_grid(config, tmp_path / "out", part=Part(intermediates=["direct"], targets=["panx"]))
+    assert "sst2" not in str(found.value)
+
+
+def test_missing_training_data_on_the_hub_name_its_data_set() -> None:
+    cards, recipe = load_catalogue(None), SimpleNamespace(checkpoint="last")
+    own = replace(cards["sst2"], name="own", hub=None)
+    tested = replace(cards["xnli"], hub=replace(cards["xnli"].hub, train=None))
+    hub = Corpora.at("hub")
+    assert [*_training_faults([own, tested], recipe, hub)] == [
+        "own has no training data: its card names no data set of the hub.",
+        f"xnli has no training data: its card names no training split of the hub's "
+        f"{cards['xnli'].hub.id}.",
+    ]
+    assert hub.identity(own, "train", "en") == "missing"
 
 
 def test_what_no_training_can_do_is_told(

@@ -19,7 +19,7 @@ from metaselect.catalogue.languages import matching_code
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
-from metaselect.harness.data.hubtables import commit_of, hub_of, hub_table
+from metaselect.harness.data.hubtables import commit_of, hub_table
 from metaselect.harness.data.rows import Row, read_rows
 from metaselect.harness.data.sources import HUB, is_url, mirrored
 
@@ -77,7 +77,9 @@ class Corpora:
     def identity(self, card: TaskCard, split: Split, language: str) -> str:
         """What the rows are: the file's hash, the hub's commit, or `missing`."""
         if self.folder is None:
-            hub = hub_of(card)
+            if card.hub is None:
+                return "missing"
+            hub = card.hub
             return f"{hub.id}@{commit_of(hub.id, hub.revision)}:{hub.config}:{split}:{language}"
         try:
             path = self._file(card, split, language)

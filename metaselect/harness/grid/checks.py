@@ -5,27 +5,34 @@ from collections.abc import Iterator, Sequence
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness.data.corpora import Corpora
-from metaselect.harness.grid.plan import Budget, Grid, training_card
+from metaselect.harness.grid.plan import WHOLE, Budget, Grid, Part, training_card
 from metaselect.harness.grid.stages import UNTRAINED
 from metaselect.harness.recipe import Recipe
 
 
-def check_grid(grid: Grid, catalogue: Catalogue, corpora: Corpora) -> None:
+def check_grid(grid: Grid, catalogue: Catalogue, corpora: Corpora, part: Part = WHOLE) -> None:
     """Refuse a grid whose data cannot be there; on the hub what cards say is believed.
+
+    Args:
+        grid: Whole.
+        catalogue: Cards of its tasks.
+        corpora: Where their data are.
+        part: What is to be made now; the rest may lack data.
 
     Raises:
         MetaselectError: Every fault, each on a line.
     """
     if corpora.folder is not None and not corpora.folder.is_dir():
         raise MetaselectError(f"There is no folder of task data {corpora.folder}.")
-    targets = [
-        name for name in grid.targets
-        if any(name in grid.targets_of(other) for other in grid.intermediates)
-    ]  # fmt: skip
+    targets_of = {
+        name: [target for target in grid.targets_of(name) if part.has_cell(name, target)]
+        for name in grid.intermediates
+    }
+    targets = [name for name in grid.targets if any(name in own for own in targets_of.values())]
     faults: dict[str, None] = {}  # each once, in order
     for budget in grid.budgets:
         for name in grid.intermediates:
-            if not grid.targets_of(name):
+            if not targets_of[name]:
                 continue
             task = budget.equal_steps if name == DIRECT_PLUS else name
             if task is None or task == DIRECT:
@@ -63,12 +70,22 @@ def _joint_faults(name: str, parts: Sequence[str], grid: Grid) -> Iterator[str]:
 def _training_faults(cards: Sequence[TaskCard], recipe: Recipe, corpora: Corpora) -> Iterator[str]:
     for card in cards:
         if not corpora.has(card, "train", "en"):
-            yield f"{card.name} has no training data."
+            yield f"{card.name} has no training data: {_where_looked(card, corpora)}."
     chooses = recipe.checkpoint == "best-english"
     if chooses and not recipe.validation_rows:
         yield f"{cards[0].name}: checkpoint = 'best-english' needs validation_rows above 0."
     elif chooses and not any(corpora.has(card, "validation", "en") for card in cards):
         yield f"{cards[0].name}: checkpoint = 'best-english' needs a validation split."
+
+
+def _where_looked(card: TaskCard, corpora: Corpora) -> str:
+    """Where training rows would be, and are not."""
+    if corpora.folder is not None:
+        folder = (corpora.folder / card.name).resolve()
+        return f"there is no train.jsonl (or .jsonl.gz, .parquet) in {folder}"
+    if card.hub is None:
+        return "its card names no data set of the hub"
+    return f"its card names no training split of the hub's {card.hub.id}"
 
 
 def _target_faults(

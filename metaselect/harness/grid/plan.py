@@ -101,12 +101,13 @@ class Part:
 
     def has(self, run: Run) -> bool:
         """Whether a run is of the part."""
-        axes = (
-            (run.intermediate, self.intermediates),
-            (run.target, self.targets),
-            (run.seed, self.seeds),
-        )
-        return all(chosen is None or value in chosen for value, chosen in axes)
+        of_seed = self.seeds is None or run.seed in self.seeds
+        return of_seed and self.has_cell(run.intermediate, run.target)
+
+    def has_cell(self, intermediate: str, target: str) -> bool:
+        """Whether runs of an intermediate on a target are of the part."""
+        axes = ((intermediate, self.intermediates), (target, self.targets))
+        return all(chosen is None or name in chosen for name, chosen in axes)
 
 
 WHOLE = Part()
@@ -169,17 +170,27 @@ class GridPlan:
 _BEFORE_TARGETS = -1
 
 
-def plan_grid(grid: Grid, naming: Naming) -> GridPlan:
+def plan_grid(grid: Grid, naming: Naming, part: Part = WHOLE) -> GridPlan:
     """Name every stage of the grid; nothing is trained or loaded yet.
 
+    Args:
+        grid: Whole.
+        naming: Of its stages.
+        part: What is to be made now; other targets are left out where they have no test data.
+
     Raises:
-        MetaselectError: An unknown task, an encoder that is not there, a target without data.
+        MetaselectError: An unknown task, an encoder that is not there, a target of the part
+            without data, or a part without runs.
     """
     runs: list[Run] = []
     stages: dict[str, Stage] = {}
     turns: dict[str, tuple[int, int]] = {}
     for cell in _cells(grid):
-        targets = cell.targets(grid, naming.catalogue)
+        targets = [
+            name
+            for name in cell.targets(grid, naming.catalogue)
+            if part.has_cell(cell.intermediate, name) or cell.can_be_tested(name, naming)
+        ]
         before = cell.before(naming) if targets else []
         stages |= {stage.key: stage for stage in before}
         place = grid.encoders.index(cell.encoder)
@@ -193,7 +204,7 @@ def plan_grid(grid: Grid, naming: Naming) -> GridPlan:
             runs.append(cell.run(target, naming.catalogue[target], found[-1]))
     if _freezes(grid):
         stages = dict(sorted(stages.items(), key=lambda item: turns[item[0]]))
-    return GridPlan(tuple(runs), stages)
+    return GridPlan(tuple(runs), stages).only(part)
 
 
 def _freezes(grid: Grid) -> bool:
@@ -218,6 +229,11 @@ class _Cell:
             for name in grid.targets_of(self.intermediate)
             if self.intermediate != DIRECT_PLUS or catalogue[name].head not in UNTRAINED
         ]
+
+    def can_be_tested(self, target: str, naming: Naming) -> bool:
+        """Whether languages to test a target in are named or have data."""
+        named = self.budget.testing[target].languages
+        return bool(named or naming.test_languages(naming.catalogue[target]))
 
     def before(self, naming: Naming) -> list[TrainStage]:
         """The intermediate's training, if there is one."""

@@ -152,9 +152,9 @@ def open_grid(
         MetaselectError: A part without runs; data that are not there, all of them; an encoder that
             is not there; a known table that cannot be read.
     """
-    check_grid(grid, catalogue, corpora)
+    check_grid(grid, catalogue, corpora, part)
     naming = Naming(corpora, catalogue)
-    plan = plan_grid(grid, naming).only(part)
+    plan = plan_grid(grid, naming, part)
     shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
     known = read_known(_known_places(place), plan)
     return OpenGrid(grid, plan, shop, place, naming.hashes(), known)

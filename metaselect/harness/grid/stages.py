@@ -181,9 +181,7 @@ class Naming:
         parent = start if isinstance(start, TrainStage) else None
         encoder = start.encoder if isinstance(start, TrainStage) else start
         card = self.catalogue[name]
-        if name not in self._languages:
-            self._languages[name] = tuple(self.corpora.test_languages(card))
-        languages = testing.languages or self._languages[name]
+        languages = testing.languages or self.test_languages(card)
         if not languages:
             raise MetaselectError(f"There are no test data of {name} in any of its languages.")
         key = stage_key(
@@ -205,6 +203,12 @@ class Naming:
             encoder=encoder, parent=None if parent is None else parent.key,
             card=card, testing=testing, languages=languages,
         )  # fmt: skip
+
+    def test_languages(self, card: TaskCard) -> tuple[str, ...]:
+        """The card's languages for which there are test rows."""
+        if card.name not in self._languages:
+            self._languages[card.name] = tuple(self.corpora.test_languages(card))
+        return self._languages[card.name]
 
     def hashes(self) -> dict[str, dict[str, str]]:
         """What named stages so far rest on: data by `task/split` or `task/test.language`."""
