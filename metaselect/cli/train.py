@@ -12,7 +12,7 @@ from metaselect.console import counted, points, print_json, say
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection
 
     import pandas as pd
 
@@ -81,7 +81,10 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     if as_json:
         print_json({"predictor": str(out), "trials": n_trials, "best": best, "runs": len(table)})
         return
-    print(f"{out}: trained on {counted(len(table), 'run')}, {settings_tried(selector.predictors_)}")
+    print(
+        f"{out}: trained on {counted(len(table), 'run')}, "
+        f"{settings_tried(selector.predictors_.values())}"
+    )
     for unit, predictor in selector.predictors_.items():
         loss = points(predictor.choices[0].loss).lstrip("+")
         print(
@@ -91,9 +94,9 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         print(f"  new {unit}: {predictor.residuals.describe()}")
 
 
-def settings_tried(predictors: "Mapping[str, Predictor]") -> str:
+def settings_tried(predictors: "Collection[Predictor]") -> str:
     """How many settings were tried for each predictor; a search that was resumed may have more."""
-    counts = [predictor.n_trials for predictor in predictors.values()]
+    counts = [predictor.n_trials for predictor in predictors]
     if len(set(counts)) > 1:
         return f"{counted(sum(counts), 'setting')} for {counted(len(counts), 'predictor')}"
     whole = f" for each of {len(counts)} predictors" if len(counts) > 1 else ""

@@ -58,5 +58,4 @@ def test_an_evaluation_of_other_runs_is_refused_before_training(call, runs, runs
     ],
 )
 def test_settings_are_counted_for_each_predictor(counts, told):
-    found = {str(place): SimpleNamespace(n_trials=count) for place, count in enumerate(counts)}
-    assert settings_tried(found) == told
+    assert settings_tried([SimpleNamespace(n_trials=count) for count in counts]) == told
