@@ -157,7 +157,7 @@ def realised(
         whole.assign(kind=whole["target"].map(kinds)),
         {name: float(pd.concat(parts).groupby("cluster").mean().mean())
          for name, parts in direct.items()},
-        _by_target(pd.concat(expected).join(targets, on="query")),
+        _by_target(pd.concat(expected).join(targets["language"], on="query")),
     )  # fmt: skip
 
 

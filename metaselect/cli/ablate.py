@@ -5,14 +5,24 @@ from typing import Any
 
 from metaselect.cli import options
 from metaselect.cli.evaluate import (
+    CHANGED_HEADS,
     Protocol,
+    changed_cells,
     difference_cells,
     evaluation_config,
     headline,
+    show_alike,
     show_measures,
 )
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 from metaselect.console import print_table, say
+
+_ARMS = (
+    "Each arm but random and oracle is the ranker with the feature groups of its name (history and "
+    "the arms with a +: size and history too). The simple rules size and history of `evaluate` are "
+    "others."
+)
+_LEFT_OUT = "all - without GROUP is what a group adds to all the others."
 
 
 def ablate_command(  # noqa: PLR0913 - a parameter an option
@@ -34,12 +44,13 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     The ladder is random, size, history, +difficulty, +language, +both, oracle. Every arm has the
     same settings (the defaults, unless --trials asks for a search in each), so that only its
-    features differ.
+    features differ. The last lines say whether difficulty, language and diversity features help.
 
     Example: metaselect ablate --runs mine.csv
     """
     from metaselect.cli.records import deliver
     from metaselect.evaluation.ablation import ablate
+    from metaselect.evaluation.answer import ablation_verdict
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
@@ -51,17 +62,29 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
         with_same_source=not without_same_source,
     )
     record = ablation_record(ablate(table, catalogue, config, progress=say), config)
+    record["verdict"] = ablation_verdict(record)
     deliver(record, "ablation", runs=table, out=out, show=None if as_json else show_ablation)
 
 
 def show_ablation(record: dict[str, Any]) -> None:
-    """An ablation as tables for people."""
-    show_measures(headline(record), record["arms"], {})
+    """An ablation as tables for people, and at the end what each group of features adds."""
+    from metaselect.evaluation.answer import ablation_verdict
+
+    show_measures(headline(record), record["arms"], {}, head="arm")
+    print(_ARMS)
+    show_alike(record)
     rows = [
-        [f"{item['method']} - {item['against']}", *difference_cells(item)]
+        [
+            f"{item['method']} - {item['against']}",
+            *difference_cells(item),
+            *changed_cells(record, item),
+        ]
         for item in record["contrasts"]
         if item["measure"] == "regret@1"
     ]
     print()
     heads = ["contrast", ">difference in regret@1 (points)", ">95% interval", ">p (sign flip)"]
-    print_table("Paired over clusters; negative is better", heads, rows)
+    heads += CHANGED_HEADS
+    note = _LEFT_OUT if any("all - without" in row[0] for row in rows) else ""
+    print_table("Paired over clusters; negative is better", heads, rows, note=note)
+    print("", *ablation_verdict(record), sep="\n")

@@ -1,10 +1,14 @@
 """`metaselect runs describe`: what a table of runs is made of."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 from metaselect.console import points, print_table, share
+from metaselect.errors import MetaselectError
 
 _VIEW_WORDS = {
     "all": "as they are", "trained": "without untrained targets", "all_scaled": "scaled",
@@ -18,6 +22,7 @@ _NOISE_WORDS = {
 
 
 def describe_command(  # noqa: PLR0913 - a parameter an option
+    file: Annotated[Path | None, typer.Argument(help="Runs table, as --runs takes it.")] = None,
     runs: options.Runs = None,
     percent: options.Percent = False,
     tasks: options.Tasks = None,
@@ -28,12 +33,15 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
 ) -> None:
     """What moves the gains, what choosing by language could add, how often intermediates hurt.
 
-    Example: metaselect runs describe --runs mine.csv
+    Example: metaselect runs describe mine.csv
     """
     from metaselect.cli.records import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
 
+    if file is not None and runs is not None:
+        raise MetaselectError(f"Two tables, {file} and --runs {runs}: give one.")
+    runs = file or runs
     check_out(out, kind="anatomy")
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
@@ -165,11 +173,11 @@ def _lines(study: dict[str, Any]) -> list[str]:
     gap, negative = study["language_gap"], study["negative"]
     if gap is not None:
         found.append(
-            "Choosing for each language instead of each target: "
-            f"{points(gap['in_sample'])} points on the same gains"
+            "Choosing for each language instead of each target "
+            f"looks {_side(gap['in_sample'])} on the seeds chosen by"
             + (
-                f", {points(gap['cross_fitted'])} across seeds "
-                f"({points(gap['low'])} to {points(gap['high'])}, {gap['n_clusters']} clusters)"
+                f" and is {_side(gap['cross_fitted'])} on others ({points(gap['low'])} to "
+                f"{points(gap['high'])}, {gap['n_clusters']} clusters)"
                 if gap["cross_fitted"] is not None
                 else ""
             )
@@ -177,8 +185,8 @@ def _lines(study: dict[str, Any]) -> list[str]:
     if negative["negative"] is not None:
         found.append(
             f"Gains below 0: {share(negative['negative'])} of {negative['n_gains']:,}"
-            f" (clearly: {share(negative['clearly'])}); no intermediate helps in "
-            f"{share(negative['direct_is_best'])} of the queries"
+            f" (clearly: {share(negative['clearly'])}); in {share(negative['direct_is_best'])} of "
+            "the queries every intermediate is worse than training directly"
         )
     longer = [
         f"{target} {points(mean['direct+'])} ({points(mean['intermediates'])})"
@@ -200,3 +208,9 @@ def _lines(study: dict[str, Any]) -> list[str]:
             + ", ".join(gone)
         )
     return found
+
+
+def _side(change: float) -> str:
+    """A change in points, as better or worse."""
+    told = points(abs(change)).lstrip("+")
+    return f"{told} points {'better' if change >= 0 else 'worse'}"

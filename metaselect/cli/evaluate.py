@@ -9,7 +9,7 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.console import points, print_table, say, share
-from metaselect.evaluation.results import METHOD_WORDS, restriction_words
+from metaselect.evaluation.results import METHOD_WORDS, cluster_words, restriction_words
 from metaselect.parallel import ExecutorName
 
 _SEEDS = {
@@ -17,6 +17,8 @@ _SEEDS = {
     "the same seeds": "\nLevels of regret are inflated by taking the best of noisy gains; the gain "
     "on other seeds is not. It is empty where no candidate has two seeds.",
 }
+
+CHANGED_HEADS = [">differ in", "most of it"]
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
 Protocol = Annotated[
@@ -94,6 +96,7 @@ def evaluation_config(
 def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
     show_measures(headline(record), record["methods"], METHOD_WORDS)
+    show_alike(record)
     counts = record["size_counts"]
     print(
         f"size counts examples trained on in {counts['train_examples']} queries, "
@@ -107,15 +110,14 @@ def show_evaluation(record: dict[str, Any]) -> None:
             item["measure"],
             *difference_cells(item),
             "" if item["p_holm"] is None else f"{item['p_holm']:.4f}",
-            f"{item['n_changed']} of {item['n_clusters']}",
-            item["leading"] or "–",
+            *changed_cells(record, item),
         ]
         for item in record["contrasts"]
         if item["measure"] in ("regret@1", "regret@3") or item["method"] == "ceiling"
     ]
     print()
     heads = ["contrast (points)", "measure", ">difference", ">95% interval", ">p (sign flip)"]
-    heads += [">Holm", ">differ in", "most of it"]
+    heads += [">Holm", *CHANGED_HEADS]
     print_table("Paired over clusters; negative regret is better", heads, rows)
     print(_SEEDS[record["learnt_and_scored_on"]])
     covered = record["intervals"]
@@ -135,7 +137,11 @@ def headline(record: dict[str, Any]) -> str:
 
 
 def show_measures(
-    title: str, methods: dict[str, dict[str, float | None]], words: Mapping[str, str]
+    title: str,
+    methods: dict[str, dict[str, float | None]],
+    words: Mapping[str, str],
+    *,
+    head: str = "method",
 ) -> None:
     """One row a method, with what it chooses where there are words for that."""
     rows = [
@@ -151,9 +157,21 @@ def show_measures(
         ]
         for name, row in methods.items()
     ]
-    heads = ["method", ">regret@1", ">regret@3", ">ndcg@3", ">gain@1", ">on other seeds", ">hit@1"]
+    heads = [head, ">regret@1", ">regret@3", ">ndcg@3", ">gain@1", ">on other seeds", ">hit@1"]
     heads += ["chooses"] if words else []
     print_table(title, heads, rows)
+
+
+def show_alike(record: dict[str, Any]) -> None:
+    """A line on the methods, or arms, that cannot be told apart here, if there are any."""
+    found = [", ".join(names) for names in record.get("alike", [])]
+    if found:
+        print(f"the same choices in every query: {'; '.join(found)}")
+
+
+def changed_cells(record: dict[str, Any], item: dict[str, Any]) -> list[str]:
+    """In how many clusters a contrast's two differ, and the targets of the one that leads."""
+    return [f"{item['n_changed']} of {item['n_clusters']}", cluster_words(record, item["leading"])]
 
 
 def difference_cells(item: dict[str, Any]) -> list[str]:

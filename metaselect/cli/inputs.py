@@ -25,13 +25,14 @@ _SIMULATED_RUNS = (
 def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "pd.DataFrame":
     """A checked runs table: the file's, or the one that ships. Warns of what should be known."""
     from metaselect.runs.exchange import read_table
+    from metaselect.runs.remarks import slip_notes
     from metaselect.runs.schema import check_runs
 
     if path is None:
         table = shipped_runs()
     else:
         table = check_runs(read_table(path), percent=percent, known_language=is_language)
-    warn(warnings_of(table, catalogue))
+    warn([*slip_notes(table, percent=percent), *warnings_of(table, catalogue)])
     return table
 
 
@@ -54,7 +55,7 @@ def is_language(code: str) -> bool:
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
     from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-    from metaselect.runs.remarks import twin_notes, variety_notes
+    from metaselect.runs.remarks import twin_notes, variety_notes, with_nearest
     from metaselect.runs.simulated import is_simulated
 
     found = [_SIMULATED_RUNS] if is_simulated(table) else []
@@ -66,7 +67,8 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
             if len(without) == 1
             else (f"{len(without)} tasks have no card and are")
         )
-        found.append(f"{tasks} ranked on runs alone: {few(without)}. Add cards with --tasks.")
+        told = few([with_nearest(name, catalogue) for name in without])
+        found.append(f"{tasks} ranked on runs alone: {told}. Add cards with --tasks.")
     found += twin_notes(table, catalogue)
     return found + variety_notes(table["language"].unique())
 

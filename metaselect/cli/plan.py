@@ -106,7 +106,7 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     settings = PlanSettings(budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED)
     plan = make_plan(table, grid, catalogue, price, settings)
     notes = [*plan.notes, *_cost_notes(price)]
-    if out is not None:
+    if out is not None and plan.runs:
         notes += _write(out, plan, grid, origin, numbers) + _card_notes(plan, catalogue)
     warn(notes)
     record = _record(plan, grid, budget, numbers, notes)
@@ -226,6 +226,15 @@ def _record(
 
 
 def _show(record: dict[str, Any], out: Path | None) -> None:
+    now, then = (points(record[f"expected_regret_{when}"]).lstrip("+") for when in ("now", "after"))
+    if not record["runs"]:
+        not_written = "" if out is None else f" {out} is not written."
+        print(
+            f"{record['study']}: no run is expected to change a choice (expected regret {now} "
+            "points); new targets or intermediates would tell more (--targets, --intermediates)."
+            f"{not_written}"
+        )
+        return
     rows = [
         [
             str(place),
@@ -238,7 +247,6 @@ def _show(record: dict[str, Any], out: Path | None) -> None:
         for place, run in enumerate(record["runs"], start=1)
     ]
     heads = [">", "intermediate", "target", ">hours", ">regret less (points)", ">gain (points)"]
-    now, then = (points(record[f"expected_regret_{when}"]).lstrip("+") for when in ("now", "after"))
     amount = f"{counted(len(rows), 'run')} for {counted(record['n_open'], 'open cell')}"
     print_table(
         f"{record['study']}: {amount}, {record['hours']:.2f} of {record['budget']:g} hours",

@@ -48,22 +48,23 @@ def import_command(
     import pandas as pd
 
     from metaselect.runs.faults import RunsTableError
-    from metaselect.runs.remarks import cautions
+    from metaselect.runs.remarks import cautions, slip_notes
     from metaselect.runs.store import RunsStore
 
-    tables = []
+    tables, slips = [], list[str]()
     for file in files:
         table, _, faulty = _checked(file, percent)
         if faulty is not None:
             _refuse(faulty, f"{file}: ", {"rows": 0, "already": 0}, as_json)
         tables.append(table)
+        slips += [f"{file}: {line}" for line in slip_notes(table, percent=percent)]
         say(f"{file}: {counted(len(table), 'run')} checked")
     whole = pd.concat(tables, ignore_index=True)
     try:
         imported = RunsStore(store).add(whole)
     except RunsTableError as error:
         _refuse(error, "", {"rows": 0, "already": 0}, as_json)
-    found = cautions(whole)
+    found = [*slips, *cautions(whole)]
     warn(found)
     if as_json:
         counts = {"rows": imported.added, "already": imported.already}
@@ -121,13 +122,13 @@ def validate_command(
     Example: metaselect runs validate mine.csv
     """
     from metaselect.catalogue.cardfiles import load_catalogue
-    from metaselect.runs.remarks import remarks
+    from metaselect.runs.remarks import remarks, slip_notes
 
     catalogue = load_catalogue(tasks)
     table, rows, faulty = _checked(file, percent)
     if faulty is not None:
         _refuse(faulty, "", {"rows": rows, "warnings": []}, as_json)
-    found = remarks(table, catalogue)
+    found = [*slip_notes(table, percent=percent), *remarks(table, catalogue)]
     if strict:
         found += _check_contribution(file, table, catalogue, as_json)
     warn(found)

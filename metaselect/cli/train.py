@@ -12,6 +12,8 @@ from metaselect.console import counted, points, print_json, say
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd
 
     from metaselect.ranking.predictor import Predictor
@@ -79,7 +81,10 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     if as_json:
         print_json({"predictor": str(out), "trials": n_trials, "best": best, "runs": len(table)})
         return
-    print(f"{out}: trained on {counted(len(table), 'run')}, {counted(n_trials, 'trial')}")
+    print(
+        f"{out}: trained on {counted(len(table), 'run')}, "
+        f"{settings_tried(selector.predictors_.values())}"
+    )
     for unit, predictor in selector.predictors_.items():
         loss = points(predictor.choices[0].loss).lstrip("+")
         print(
@@ -87,6 +92,15 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         )
     for unit, predictor in selector.predictors_.items():
         print(f"  new {unit}: {predictor.residuals.describe()}")
+
+
+def settings_tried(predictors: "Collection[Predictor]") -> str:
+    """How many settings were tried for each predictor; a search that was resumed may have more."""
+    counts = [predictor.n_trials for predictor in predictors]
+    if len(set(counts)) > 1:
+        return f"{counted(sum(counts), 'setting')} for {counted(len(counts), 'predictor')}"
+    whole = f" for each of {len(counts)} predictors" if len(counts) > 1 else ""
+    return f"{counted(counts[0], 'setting')}{whole}"
 
 
 def _kept(predictor: "Predictor") -> str:

@@ -3,18 +3,25 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metaselect.console import points
+from metaselect.console import counted, points
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.results import METHOD_WORDS, best_rule, contrast_in
+from metaselect.evaluation.results import METHOD_WORDS, best_rule, cluster_words, contrast_in
 
 Record = Mapping[str, Any]
+
+_SURE = 0.05
+_ADDED = {
+    "+difficulty": "Difficulty features",
+    "+language": "Language and diversity features",
+    "+both": "Difficulty, language and diversity features together",
+}
 
 
 def verdict(record: Record) -> str:
     """One sentence on an evaluation: the best method, by how much, and how surely.
 
     By regret@1, against random choice and against the best simple rule; a difference is sure where
-    its interval does not hold 0.
+    its interval does not hold 0 and, if it is a primary one, Holm's p is below .05.
 
     Args:
         record: From `evaluation.results.evaluation_record`.
@@ -23,7 +30,7 @@ def verdict(record: Record) -> str:
     rule, methods = best_rule(record["methods"]), record["methods"]
     over_random = contrast_in(record, "ranker", "random")
     if rule is None:
-        return f"{where} the ranker is {_against(over_random, 'random choice')}."
+        return f"{where} the ranker is {_against(record, over_random, 'random choice')}."
     over_rule = contrast_in(record, "ranker", rule)
     named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
     best = "ranker" if over_rule["difference"] < 0 else rule
@@ -35,16 +42,66 @@ def verdict(record: Record) -> str:
         first = f"{where} no method is better than random choice; of the others the best is "
     if best == "ranker":
         return (
-            f"{first}the ranker: {lost}, {_against(over_random, 'random choice')}, and "
-            f"{_against(over_rule, named)}."
+            f"{first}the ranker: {lost}, {_against(record, over_random, 'random choice')}, and "
+            f"{_against(record, over_rule, named)}."
         )
     return (
-        f"{first}{named}, not the ranker: {lost}, {_against(over_random, 'random choice')}; the "
-        f"ranker is {_against(over_rule, 'it')}."
+        f"{first}{named}, not the ranker: {lost}, "
+        f"{_against(record, over_random, 'random choice')}; the ranker is "
+        f"{_against(record, over_rule, 'it')}."
     )
 
 
-def _against(item: Record, other: str) -> str:
+def ablation_verdict(record: Record) -> list[str]:
+    """A sentence on difficulty, on language and diversity, and on both: do they help?
+
+    By regret@1, of the ranker with size and history against the same ranker with these groups too.
+    A difference is told as one where its interval does not hold 0 and Holm's p is below .05.
+
+    Args:
+        record: From `evaluation.results.ablation_record`; a step that it lacks has no sentence.
+    """
+    steps = _by_rival(record["contrasts"])
+    return [
+        f"{words} {_helps(record, steps[arm, 'history'])}."
+        for arm, words in _ADDED.items()
+        if (arm, "history") in steps
+    ]
+
+
+def _helps(record: Record, item: Record) -> str:
+    """Whether what an arm adds is shown to help, with the difference and its interval."""
+    clusters = counted(item["n_clusters"], "cluster")
+    if item["n_changed"] == 0:
+        return f"change no first choice beyond size and history, in any of {clusters}"
+    told = f"{points(item['difference'])} points of regret@1 beyond size and history"
+    if item["low"] is None:
+        return f"are not shown to help: {told} ({clusters}, no interval)"
+    interval = f"95% interval {points(item['low'])} to {points(item['high'])}"
+    if not _excludes_zero(item):
+        return f"are not shown to help: {told} ({interval}, {clusters})"
+    verb = "help" if item["difference"] < 0 else "hurt"
+    if _passes_correction(item):
+        return f"{verb}: {told} ({interval}, {clusters})"
+    return f"are not shown to {verb}: {told} ({interval} {_uncorrected(record)}, {clusters})"
+
+
+def _excludes_zero(item: Record) -> bool:
+    return bool(item["low"] > 0 or item["high"] < 0)
+
+
+def _passes_correction(item: Record) -> bool:
+    """Whether Holm's p is below .05; a contrast that is no primary one has none."""
+    corrected = item.get("p_holm")
+    return corrected is None or corrected < _SURE
+
+
+def _uncorrected(record: Record) -> str:
+    n_primary = sum(item.get("p_holm") is not None for item in record["contrasts"])
+    return f"excludes 0, but not after correction for {counted(n_primary, 'comparison')}"
+
+
+def _against(record: Record, item: Record, other: str) -> str:
     """A difference in regret@1, with its interval and whether that leaves its sign open."""
     difference = round(item["difference"] * 100, 2)
     side, sign = ("better", -1) if difference < 0 else ("worse", 1)
@@ -54,8 +111,12 @@ def _against(item: Record, other: str) -> str:
     if item["low"] is None:
         return f"{told} (one cluster and no interval: not surely)"
     low, high = sorted(sign * item[bound] for bound in ("low", "high"))
-    sure = "surely" if low > 0 or high < 0 else "not surely"
-    return f"{told} ({sure}: 95% interval {points(low)} to {points(high)})"
+    interval = f"95% interval {points(low)} to {points(high)}"
+    if not _excludes_zero(item):
+        return f"{told} (not surely: {interval})"
+    if _passes_correction(item):
+        return f"{told} (surely: {interval})"
+    return f"{told} (not surely: {interval} {_uncorrected(record)})"
 
 
 def answer_sentences(findings: Findings) -> list[str]:
@@ -78,11 +139,9 @@ def answer_sentences(findings: Findings) -> list[str]:
         f"against the best simple rule ({best}) by {_told(found['ranker', best])}.",
     ]
     if protocol in findings.ablations:
-        steps = _by_rival(findings.ablations[protocol]["contrasts"])
-        lines.append(
-            "Difficulty, language and diversity features together "
-            + _change(steps["+both", "history"])
-        )
+        ablation = findings.ablations[protocol]
+        both = _by_rival(ablation["contrasts"])["+both", "history"]
+        lines.append(f"{_ADDED['+both']} {_change(both, ablation)}")
     return lines
 
 
@@ -98,7 +157,7 @@ def _free_of_luck(evaluation: Record) -> str:
     )
 
 
-def _change(both: Record) -> str:
+def _change(both: Record, ablation: Record) -> str:
     """What the features change, in how many clusters, and the power to see it."""
     if both["n_changed"] == 0:
         return (
@@ -111,10 +170,10 @@ def _change(both: Record) -> str:
         else f"a change of {_plain(both['detectable'])} points could have been seen"
     )
     return (
-        f"change it by {_told(both)} beyond size and history, most of it in {both['leading']} "
-        f"(without one cluster {points(both['low_without_one'])} to "
-        f"{points(both['high_without_one'])}); choices change in {both['n_changed']} clusters, "
-        f"{power}."
+        f"change it by {_told(both)} beyond size and history, most of it in "
+        f"{cluster_words(ablation, both['leading'])} (without one cluster "
+        f"{points(both['low_without_one'])} to {points(both['high_without_one'])}); choices change "
+        f"in {both['n_changed']} clusters, {power}."
     )
 
 

@@ -69,9 +69,9 @@ class EvaluationResult:
             on the other, including the noise ceiling; empty where no candidate has two seeds.
         crossed: Whether `queries` and `halves` are the same table.
         left_out: Units left out, by the fold's name.
-        candidates: One row per test candidate: query, intermediate, gain, expected,
-            half_width, p_positive, by_examples (whether the rule `size` uses the number of examples
-            trained on in that query instead of the card's row count).
+        candidates: One row per test candidate: cluster, target, query, intermediate, gain,
+            expected, half_width, p_positive, by_examples (whether the rule `size` uses the number
+            of examples trained on in that query instead of the card's row count).
         n_trials: Settings tried by all searches.
         n_pruned: Trials that were pruned, out of n_trials.
         unusable: Methods that could not be applied, with the reason.
@@ -268,7 +268,7 @@ def _evaluate_methods(
         measure_queries(fold.test, values, method=name, fold=fold.name, steps=steps)
         for name, values in scores.items()
     ]
-    columns = ["cluster", "query", "intermediate", "gain", "gain_se", "absolute"]
+    columns = ["cluster", "target", "query", "intermediate", "gain", "gain_se", "absolute"]
     candidates = fold.test[columns].assign(
         gain=fold.test["gain"].round(PLACES),
         expected=expected,

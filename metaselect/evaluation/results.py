@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
+from metaselect.console import few
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
-from metaselect.evaluation.rounding import rounded_record
+from metaselect.evaluation.rounding import PLACES, rounded_record
+from metaselect.ranking.metrics import MEASURES
 
 METHOD_WORDS: Mapping[str, str] = {
     "random": "any, exact expectation",
@@ -35,7 +37,8 @@ METHOD = 1
 that ships, or that an earlier call kept, only where it was made by the same methods."""
 
 _SEEDS = {True: "other seeds", False: "the same seeds"}
-_NOT_RIVALS = ("ranker", "oracle", "ceiling")
+_BOUNDS = ("oracle", "ceiling")
+_NOT_RIVALS = ("ranker", *_BOUNDS)
 _NOT_RULES = (*_NOT_RIVALS, "random")
 _N_BINS = 5
 _PRIMARY_RIVALS = ("random", "history", "history_kind", "direct")
@@ -53,6 +56,9 @@ _STEPS = (
     ("+measured", "all", False),
 )
 """Comparisons of arms, and whether they are primary ones, named before as well."""
+
+WITHOUT = "without "
+"""Before a group's name: the arm with all groups but this one."""
 
 _RESTRICTIONS: Final = {  # by the key that is false then; a missing key means no restriction
     "with_direct": ("the choice among intermediates alone", "--without-direct"),
@@ -101,6 +107,7 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
         if {arm, before} <= known
     ]
     primary = {(item.method, item.against) for item in steps}
+    steps += [Comparison("all", name, "regret@1") for name in names if name.startswith(WITHOUT)]
     steps += [
         Comparison(name, "random", "regret@1") for name in names if (name, "random") not in primary
     ]
@@ -214,6 +221,8 @@ def _head(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
         "simulated": result.simulated,
         "n_queries": int(result.candidates[["fold", "query"]].drop_duplicates().shape[0]),
         "n_clusters": int(result.queries["cluster"].nunique()),
+        "clusters": _targets_by_cluster(result),
+        "alike": methods_alike(result.queries),
         "size_counts": _size_counts(result),
         "learnt_and_scored_on": _SEEDS[result.crossed],
         "methods": measures_json(result.methods),
@@ -226,6 +235,40 @@ def _head(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
             "groups": list(config.groups),
         },
     }
+
+
+def methods_alike(queries: pd.DataFrame) -> list[list[str]]:
+    """Methods with the same measures in every query, each such group in order of appearance.
+
+    Args:
+        queries: As in `EvaluationResult`.
+    """
+    ranked = queries[~queries["method"].isin(_BOUNDS)]
+    columns = list(MEASURES)
+    wide = ranked.pivot(index=["fold", "query"], columns="method", values=columns).round(PLACES)
+    found: dict[bytes, list[str]] = {}
+    for name in dict.fromkeys(ranked["method"]):
+        values = wide.xs(name, axis="columns", level="method")[columns].to_numpy(np.float64) + 0.0
+        found.setdefault(values.tobytes(), []).append(str(name))
+    return [names for names in found.values() if len(names) > 1]
+
+
+def _targets_by_cluster(result: EvaluationResult) -> dict[str, list[str]]:
+    """The targets scored in each cluster, which is named by their training source."""
+    pairs = result.candidates[["cluster", "target"]].drop_duplicates().astype(str)
+    return {str(name): sorted(targets) for name, targets in pairs.groupby("cluster")["target"]}
+
+
+def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:
+    """The targets of a cluster; its own name where the record does not tell them.
+
+    Example:
+        >>> cluster_words({"clusters": {"copa": ["xcopa"]}}, "copa")
+        'xcopa'
+    """
+    if cluster is None:
+        return "–"
+    return few(record.get("clusters", {}).get(cluster, [cluster]))
 
 
 def _size_counts(result: EvaluationResult) -> dict[str, int]:

@@ -8,7 +8,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.planning.acquisition import expected_regret
-from metaselect.planning.batch import PlannedRun, PlanProblem, Rule, choose_runs
+from metaselect.planning.batch import RULES, PlannedRun, PlanProblem, Rule, choose_runs
 from metaselect.planning.costs import Costs
 from metaselect.planning.grids import PlannedGrid
 from metaselect.planning.landscape import (
@@ -24,6 +24,8 @@ from metaselect.planning.posterior import Posterior, learn_spreads, measured_cel
 MOST_CELLS = 1200
 """Maximum number of measured cells in a posterior, which takes time cubic in it. The setting's own
 cells come first, then the others in order of name."""
+
+_VISIBLE = 5e-6  # half a thousandth of a point of regret: less is told as 0.000
 
 _N_DRAWS = 4096  # of the expected regrets: their error is about a hundredth of them
 
@@ -50,7 +52,8 @@ class Plan:
     """Runs to make, in order.
 
     Attributes:
-        runs: Planned runs; `direct` runs precede the run that needs them.
+        runs: Planned runs; `direct` runs precede the run that needs them. None where no run, at any
+            budget, is expected to lower the regret by what is shown of it.
         hours: Total hours of the runs.
         expected_regret_now, expected_regret_after: Mean regret over targets under the posterior,
             for choices made now and after the runs.
@@ -97,8 +100,9 @@ def make_plan(
         n_seeds=settings.n_seeds,
         rule=settings.rule,
     )
-    if not chosen:
-        raise MetaselectError(_nothing_chosen(problem, costs, settings))
+    if all(run.expected_reduction < _VISIBLE for run in chosen):
+        _check_budget(problem, posterior, costs, settings)
+        chosen, after = [], posterior
     now, then = expected_regret(
         posterior, after, queries=problem.queries, n_draws=_N_DRAWS, seed=settings.seed
     )
@@ -135,7 +139,9 @@ def _posterior(
             "a few runs would tell"
         )
     if not grid.open:
-        notes.append("every intermediate was run on every target: further seeds are planned")
+        notes.append(
+            "every intermediate was run on every target: further seeds are all there is to plan"
+        )
     return land, posterior_of(land, measured, learn_spreads(land, measured)), notes
 
 
@@ -161,12 +167,23 @@ def _problem(grid: PlannedGrid, land: Landscape, costs: Costs) -> PlanProblem:
     )
 
 
-def _nothing_chosen(problem: PlanProblem, costs: Costs, settings: PlanSettings) -> str:
+def _check_budget(
+    problem: PlanProblem, posterior: Posterior, costs: Costs, settings: PlanSettings
+) -> None:
+    """Refuse a budget without a worthy run where a larger one would have one, or pays for none."""
     cells = problem.land.cells.iloc[problem.open][["intermediate", "target"]]
     open_cells = cells.itertuples(index=False, name=None)
     bills = [costs.bill([cell], set(problem.made))[0] for cell in open_cells]
     least = min(bills) * settings.n_seeds
     if least > settings.budget:
         hours = f"{settings.budget:g} hours"
-        return f"A budget of {hours} pays for no run: the cheapest takes {least:.3g}."
-    return "No run within the budget is expected to change a choice: plan a larger one."
+        raise MetaselectError(
+            f"A budget of {hours} pays for no run: the cheapest takes {least:.3g}."
+        )
+    worth = RULES[settings.rule](
+        posterior, problem.open, queries=problem.queries, n_seeds=settings.n_seeds
+    )
+    if worth.max() / len(problem.queries) >= _VISIBLE:
+        raise MetaselectError(
+            "No run within the budget is expected to change a choice: plan a larger one."
+        )

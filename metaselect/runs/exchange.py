@@ -30,6 +30,8 @@ take about 4 GB of memory."""
 MAX_ROWS: Final = 10_000_000
 """Most rows of Parquet that are read."""
 
+_OTHER_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+
 _NAMES = tuple(column.name for column in COLUMNS if column.type == "text")
 _ALL_NAMES = {column.name for column in COLUMNS}
 _CODED = pa.dictionary(pa.int32(), pa.string())  # a name is kept once, not once a row
@@ -110,6 +112,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
         header: list[str] = next((row for row in csv.reader(text) if row), [])
     if not header:
         raise MetaselectError(f"{path} is empty.")
+    for mark, words in _OTHER_SEPARATORS.items():
+        if len(header) == 1 and header[0].count(mark) > 1:
+            raise MetaselectError(
+                f"{path}: its cells are separated by {words}; save it with commas between them "
+                "(and points in numbers)."
+            )
     ragged: list[Fault] = []
     table = pyarrow.csv.read_csv(
         pa.BufferReader(data),

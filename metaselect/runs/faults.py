@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from metaselect.console import few
 from metaselect.errors import MetaselectError
 
-_N_SHOWN = 20  # a screenful; `RunsTableError.faults` has the rest
+_N_SHOWN = 20  # kinds of fault, a screenful; `RunsTableError.faults` has the rest
 _VALUE_WIDTH = 60
 
 
@@ -44,10 +45,29 @@ class RunsTableError(MetaselectError):
         self.hint = hint
         count = len(self.faults)
         lines = [f"{count:,} fault{'s' if count > 1 else ''} in the runs table. {hint}".strip()]
-        lines += [f"  {fault}" for fault in self.faults[:_N_SHOWN]]
-        if count > _N_SHOWN:
-            lines.append(f"  and {count - _N_SHOWN:,} more")
+        alike = _alike(self.faults)
+        lines += [f"  {_told(group)}" for group in alike[:_N_SHOWN]]
+        if len(alike) > _N_SHOWN:
+            lines.append(f"  and {sum(map(len, alike[_N_SHOWN:])):,} more")
         super().__init__("\n".join(lines))
+
+
+def _alike(faults: Sequence[Fault]) -> list[list[Fault]]:
+    """Faults that differ by their row alone, together; in order of the first of each."""
+    found: dict[tuple[str, str, str], list[Fault]] = {}
+    for fault in faults:
+        found.setdefault((fault.column, fault.value, fault.allowed), []).append(fault)
+    return list(found.values())
+
+
+def _told(alike: Sequence[Fault]) -> str:
+    """Equal faults in one line, with their count and their first rows."""
+    first = alike[0]
+    if len(alike) == 1:
+        return str(first)
+    rows = few([str(fault.row) for fault in alike])
+    column = f", {first.column}" if first.column else ""
+    return f"{len(alike):,} rows ({rows}){column}: {first.value}; allowed: {first.allowed}"
 
 
 def shown(value: object) -> str:

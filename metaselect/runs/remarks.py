@@ -17,6 +17,9 @@ from metaselect.runs.keys import centred
 _SETTING = ["study", "encoder", "adaptation"]
 _TWIN = 0.95  # concordance; the highest of two distinct targets of TaskWeb is 0.903
 _FEWEST_SHARED = 6  # cells, below which two targets agree by luck
+_MEANS_DIRECT = ("none", "no", "null", "nothing", "baseline", "no_intermediate")
+_HUNDREDTH = 0.01  # no higher score is a fraction divided by 100
+_MARGIN = 1.25  # beyond the lowest and the highest of the others
 _ENOUGH_TARGETS = 3  # one is left out, two are left to tune on
 
 
@@ -58,11 +61,53 @@ def card_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     unknown = sorted({part for name in names for part in catalogue.parts(name)} - {*catalogue})
     if not unknown:
         return []
-    near = {name: get_close_matches(name, catalogue, n=1) for name in unknown}
-    told = [f"{name} (did you mean {near[name][0]}?)" if near[name] else name for name in unknown]
-    return [
-        f"no task card of {few(told)}: size, difficulty and kind are unknown (add one with --tasks)"
+    told = few([with_nearest(name, catalogue) for name in unknown])
+    return [f"no task card of {told}: size, difficulty and kind are unknown (add one with --tasks)"]
+
+
+def with_nearest(name: str, catalogue: Catalogue) -> str:
+    """An unknown task's name, with the name that may be meant after it, whatever its case.
+
+    Example:
+        >>> with_nearest("None", Catalogue([]))
+        'None (did you mean direct?)'
+    """
+    if name.lower() in _MEANS_DIRECT:
+        return f"{name} (did you mean {DIRECT}?)"
+    known = {card.lower(): card for card in catalogue}
+    near = get_close_matches(name.lower(), known, n=1)
+    return f"{name} (did you mean {known[near[0]]}?)" if near else name
+
+
+def slip_notes(runs: pd.DataFrame, *, percent: bool) -> list[str]:
+    """A line that names scores a hundred times below all others of their study and target.
+
+    A fraction in a table of percent looks like that, and so does a score divided by 100 twice.
+
+    Args:
+        runs: A table from `check_runs`; it may have no rows.
+        percent: Whether its scores were percent, as they are shown then.
+    """
+    low = (runs["score"] > 0) & (runs["score"] <= _HUNDREDTH)
+    if not low.any():
+        return []
+    groups = [runs["study"], runs["target"]]
+    usual = runs["score"].where(runs["score"] > _HUNDREDTH)
+    lowest, highest = (usual.groupby(groups).transform(end) for end in ("min", "max"))
+    rare = low.groupby(groups).transform("mean") < 0.5
+    times = runs["score"] * 100
+    slips = low & rare & (times >= lowest / _MARGIN) & (times <= highest * _MARGIN)
+    if not slips.any():
+        return []
+    scale = 100 if percent else 1
+    told = [
+        f"row {row + 1} has {runs['score'].iloc[row] * scale:.6g} where {runs['target'].iloc[row]} "
+        f"has {lowest.iloc[row] * scale:.4g} to {highest.iloc[row] * scale:.4g}"
+        for row in np.flatnonzero(slips).tolist()
     ]
+    cause = "a fraction among percent scores" if percent else "divided by 100 twice"
+    number = counted(int(slips.sum()), "score")
+    return [f"{number} a hundred times below the others of the target ({cause}?): {few(told)}"]
 
 
 def cautions(runs: pd.DataFrame) -> list[str]:

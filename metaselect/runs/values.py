@@ -8,12 +8,15 @@ type: text from CSV, numbers from JSON and Parquet.
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from metaselect.catalogue.language_facts import table_facts
+from metaselect.catalogue.languages import shipped_languages
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 
 KnownLanguage = Callable[[str], bool]
@@ -61,10 +64,20 @@ def broken_rule(value: str, *, column: str, known_language: KnownLanguage | None
 
 def _language_rule(value: str, known_language: KnownLanguage | None) -> str | None:
     if not _LANGUAGE.fullmatch(value):
-        return "a BCP-47 or ISO 639 code such as en, nan, no, zh-Hant, pt-BR, nb-x-north"
+        code = _code_by_name().get(value.lower())
+        meant = f" ({code} for {value})" if code else ""
+        return f"a BCP-47 or ISO 639 code such as en, nan, no, zh-Hant, pt-BR, nb-x-north{meant}"
     if known_language is not None and not known_language(value):
         return "a code of a known language (`metaselect ls languages`)"
     return None
+
+
+@cache
+def _code_by_name() -> dict[str, str]:
+    """Codes by English names in lower case; of languages with one name the best known."""
+    rare = {item.name.lower(): code for code, item in shipped_languages().items()}
+    known = {row["name"].lower(): code for code, row in table_facts().items() if "name" in row}
+    return rare | known
 
 
 def _task_rule(value: str, column: str) -> str | None:

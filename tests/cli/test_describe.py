@@ -42,3 +42,28 @@ def test_a_twin_is_warned_of_wherever_runs_are_read_until_its_card_tells(call, t
     )
     told = call("runs", "validate", twin_file, "--tasks", cards)
     assert (told.code, warned in told.err) == (0, False)
+
+
+def test_describe_takes_the_table_as_an_argument_too(call, runs_file):
+    named = call("runs", "describe", "--runs", runs_file)
+    assert call("runs", "describe", runs_file).out == named.out
+    both = call("runs", "describe", runs_file, "--runs", runs_file)
+    assert both.code == 2
+    assert "Two tables" in both.err
+
+
+def test_what_describe_says_of_negative_gains_and_of_choosing_by_language():
+    from metaselect.cli.describe import _lines
+
+    gap = {"in_sample": 0.0005, "cross_fitted": -0.0022, "low": -0.004, "high": 0.001}
+    negative = {"negative": 0.5, "n_gains": 100, "clearly": 0.1, "direct_is_best": 0.03}
+    study = {
+        "language_gap": gap | {"n_clusters": 6}, "negative": negative, "equal_steps": {},
+        "collapsed": {},
+    }  # fmt: skip
+    assert _lines(study) == [
+        "Choosing for each language instead of each target looks 0.05 points better on the seeds "
+        "chosen by and is 0.22 points worse on others (-0.40 to +0.10, 6 clusters)",
+        "Gains below 0: 50% of 100 (clearly: 10%); in 3% of the queries every intermediate is "
+        "worse than training directly",
+    ]

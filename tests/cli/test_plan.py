@@ -51,6 +51,23 @@ def test_a_plan_is_a_table_for_people(call, half_file):
     assert lines[-1].startswith("Expected regret of the choice, mean over 3 targets: ")
 
 
+def test_a_plan_of_no_run_says_what_would_tell_more_and_writes_no_grid(call, runs, place):
+    place.mkdir(exist_ok=True)
+    level = {"direct": 0.5, "mnli": 0.9}
+    settled = pd.concat([runs.assign(seed=seed) for seed in (0, 1)])
+    settled = settled.drop_duplicates(["intermediate", "target", "language", "seed"])
+    settled["score"] = settled["intermediate"].map(level).fillna(0.45) + 0.001 * settled["seed"]
+    settled.to_csv("settled.csv", index=False)
+    done = call("plan", "--runs", "settled.csv", "--budget", "50", "--out", "p.toml")
+    assert done.code == 0, done.err
+    (line,) = done.out.splitlines()
+    assert "no run is expected to change a choice" in line
+    assert "new targets or intermediates would tell more" in line
+    assert line.endswith("p.toml is not written.")
+    assert not Path("p.toml").exists()
+    assert call("plan", "--runs", "settled.csv", "--budget", "50", "--json").json["runs"] == []
+
+
 def test_new_tasks_and_seeds_are_taken_in(call, half_file):
     done = call(
         "plan", "--runs", half_file, "--budget", "40", "--intermediates", "sick,mnli",

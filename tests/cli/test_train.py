@@ -1,7 +1,10 @@
 """What `metaselect train` writes beside the predictor: its model card."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from metaselect.cli.train import settings_tried
 from metaselect.files import CARD
 from metaselect.selector import TaskSelector
 
@@ -43,3 +46,16 @@ def test_an_evaluation_of_other_runs_is_refused_before_training(call, runs, runs
         "or leave it out."
     ]
     assert not (place / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ([1, 1], "1 setting for each of 2 predictors"),
+        ([30, 30], "30 settings for each of 2 predictors"),
+        ([30, 31], "61 settings for 2 predictors"),
+        ([3], "3 settings"),
+    ],
+)
+def test_settings_are_counted_for_each_predictor(counts, told):
+    assert settings_tried([SimpleNamespace(n_trials=count) for count in counts]) == told

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.evaluation.answer import answer_sentences, verdict
+from metaselect.evaluation.answer import ablation_verdict, answer_sentences, verdict
 from metaselect.evaluation.question import Findings
 
 
@@ -109,3 +109,51 @@ def test_the_verdict_of_equal_methods_and_of_none_that_beats_chance() -> None:
         "ranker: its first choice is 3.00 points below the best, 2.00 points worse than random "
         "choice (one cluster and no interval: not surely), and 1.00 points better than"
     )
+
+
+def test_surely_is_said_only_where_the_corrected_p_is_below_a_twentieth() -> None:
+    record = judged({"random": 0.05, "size": 0.045, "direct": 0.033, "ranker": 0.03})
+    for item in record["contrasts"]:
+        item["p_holm"] = 0.125 if item["against"] in ("random", "direct") else None
+    told = verdict(record)
+    assert (
+        "2.00 points better than random choice (not surely: 95% interval +1.60 to +2.40 excludes "
+        "0, but not after correction for 2 comparisons)"
+    ) in told
+    assert "(not surely: 95% interval -0.10 to +0.70)" in told  # the interval holds 0 already
+    for item in record["contrasts"]:
+        item["p_holm"] = item["p_holm"] and 0.04
+    assert "random choice (surely: 95% interval +1.60 to +2.40)" in verdict(record)
+
+
+def test_an_ablation_ends_with_a_sentence_on_each_kind_of_features() -> None:
+    added = contrast("+difficulty", "history", 0.0012, -0.006, 0.008)
+    language = contrast("+language", "history", -0.01, -0.015, -0.005) | {"p_holm": 0.03}
+    both = contrast("+both", "history", -0.01, -0.015, -0.005) | {"p_holm": 0.09}
+    beyond = "points of regret@1 beyond size and history"
+    assert ablation_verdict({"contrasts": [added, language, both]}) == [
+        f"Difficulty features are not shown to help: +0.12 {beyond} (95% interval -0.60 to +0.80, "
+        "9 clusters).",
+        f"Language and diversity features help: -1.00 {beyond} (95% interval -1.50 to -0.50, 9 "
+        "clusters).",
+        "Difficulty, language and diversity features together are not shown to help: -1.00 "
+        f"{beyond} (95% interval -1.50 to -0.50 excludes 0, but not after correction for 2 "
+        "comparisons, 9 clusters).",
+    ]
+
+
+def test_features_that_hurt_or_change_nothing_or_stand_on_one_cluster_are_told_so() -> None:
+    added = contrast("+difficulty", "history", 0.01, 0.005, 0.015)
+    same = contrast("+language", "history", 0.0, 0.0, 0.0)
+    one = contrast("+both", "history", 0.01, 0.0, 0.0) | {"low": None, "high": None}
+    hurt, nothing, alone = ablation_verdict({"contrasts": [added, same, one]})
+    assert hurt.startswith("Difficulty features hurt: +1.00 points")
+    assert nothing.endswith("change no first choice beyond size and history, in any of 9 clusters.")
+    assert "are not shown to help: +1.00" in alone
+    assert "no interval" in alone
+
+
+def test_a_cluster_is_named_by_its_targets_where_the_record_knows_them() -> None:
+    found = findings(both=(-0.003, -0.008, 0.002))
+    found.ablations["target"]["clusters"] = {"squad": ["mlqa", "xquad"]}
+    assert "most of it in mlqa, xquad (without one cluster" in answer_sentences(found)[2]

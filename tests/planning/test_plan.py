@@ -1,5 +1,7 @@
 """Whole plans: what is open, what is chosen, what it costs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -180,12 +182,44 @@ def test_a_grid_without_open_cells_is_planned_for_further_seeds(make_runs):
     runs = make_runs({(name, target): close[name] for name in close for target in ("wic", "rte")})
     done = {*runs[["intermediate", "target"]].itertuples(index=False, name=None)}
     plan = _plan(runs, budget=1e6)
-    assert "every intermediate was run on every target: further seeds are planned" in plan.notes
+    assert (
+        "every intermediate was run on every target: further seeds are all there is to plan"
+        in plan.notes
+    )
     cells = [(run.intermediate, run.target) for run in plan.runs]
     assert cells[0][0] == "direct"  # a new seed's gains need it
     assert set(cells) <= done
     assert plan.runs[1].expected_reduction > 0
     assert plan.expected_regret_after < plan.expected_regret_now
+
+
+SETTLED = {"direct": [0.5, 0.501], "mnli": [0.9, 0.901], "squad": [0.5, 0.502]}
+
+
+def test_nothing_is_planned_where_no_run_would_change_a_choice(make_runs):
+    runs = make_runs({(name, task): SETTLED[name] for name in SETTLED for task in ("wic", "rte")})
+    plan = _plan(runs, budget=1e6)
+    assert plan.runs == ()
+    assert plan.hours == 0.0
+    assert plan.expected_regret_after == plan.expected_regret_now
+    with pytest.raises(MetaselectError, match="pays for no run"):
+        _plan(runs, budget=1e-6)
+
+
+def test_a_larger_budget_is_advised_where_only_a_dearer_run_would_change_a_choice(make_runs):
+    # rte is settled and its runs are cheap; on wic two are within noise, and beyond the budget
+    close = {"direct": [0.5, 0.5], "mnli": [0.5, 0.54], "squad": [0.53, 0.51]}
+    runs = make_runs(
+        {(name, "rte"): SETTLED[name] for name in SETTLED}
+        | {(name, "wic"): close[name] for name in close}
+    )
+    costs = replace(
+        _equal_costs(_grid(runs), mnli=0.0, squad=0.0), targets={"rte": 0.1, "wic": 9.0}
+    )
+    plans = _plan(runs, costs=costs, budget=100.0)
+    assert {run.target for run in plans.runs} == {"wic"}
+    with pytest.raises(MetaselectError, match=r"within the budget .* plan a larger one"):
+        _plan(runs, costs=costs, budget=1.0)
 
 
 def test_what_cannot_be_planned_is_told(study):

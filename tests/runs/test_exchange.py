@@ -224,3 +224,14 @@ def saved(table: pd.DataFrame, path: Path) -> None:
         table.to_csv(path, index=False)
     else:
         table.to_json(path, orient="records", lines=True)
+
+
+@pytest.mark.parametrize(("mark", "words"), [(";", "semicolons"), ("\t", "tabs")])
+def test_cells_between_other_separators_are_told_in_one_line(
+    tmp_path: Path, mark: str, words: str
+) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text((HEADER + LINE).replace(",", mark), encoding="utf-8")
+    with pytest.raises(MetaselectError, match=f"separated by {words}; save it with commas") as told:
+        read_runs(path)
+    assert "\n" not in str(told.value)

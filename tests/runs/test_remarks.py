@@ -11,7 +11,7 @@ import pytest
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.runs.exchange import read_runs
-from metaselect.runs.remarks import cautions, remarks, twin_notes, variety_notes
+from metaselect.runs.remarks import cautions, remarks, slip_notes, twin_notes, variety_notes
 from metaselect.runs.simulated import simulated_runs
 
 CATALOGUE = load_catalogue(None)
@@ -75,6 +75,33 @@ def test_tasks_without_a_card_are_named_with_the_nearest_that_has_one(make_runs:
         "no task card of mnlii (did you mean mnli?), zzzz: size, difficulty and kind are unknown "
         "(add one with --tasks)"
     ]
+
+
+def test_names_in_another_case_and_words_for_none_are_recognised(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID)
+    names = {"mnli": "MNLI", "squad": "SQuAD", "direct": "None"}
+    runs["intermediate"] = runs["intermediate"].replace(names)
+    (found,) = [line for line in remarks(runs, CATALOGUE) if "card" in line]
+    assert "MNLI (did you mean mnli?)" in found
+    assert "SQuAD (did you mean squad?)" in found
+    assert "None (did you mean direct?)" in found
+
+
+def test_a_score_a_hundred_times_below_the_others_of_its_target_is_named(
+    make_runs: MakeRuns,
+) -> None:
+    runs = grid(make_runs, *GRID)
+    assert slip_notes(runs, percent=True) == []
+    runs["score"] = 0.5 + 0.1 * (runs["seed"] == 1)
+    runs.loc[6, "score"] = 0.005735  # 0.5735 in a table of percent
+    (xnli,) = {runs["target"].iloc[6]}
+    assert slip_notes(runs, percent=True) == [
+        "1 score a hundred times below the others of the target (a fraction among percent "
+        f"scores?): row 7 has 0.5735 where {xnli} has 50 to 60"
+    ]
+    assert "(divided by 100 twice?): row 7 has 0.005735 where" in slip_notes(runs, percent=False)[0]
+    runs.loc[6, "score"] = 0.001  # 100 times that is 0.1, far below the others too: no slip
+    assert slip_notes(runs, percent=True) == []
 
 
 def test_an_empty_table_has_no_run(make_runs: MakeRuns) -> None:

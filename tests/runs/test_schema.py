@@ -98,11 +98,27 @@ def test_every_fault_is_listed_at_once(make_runs: MakeRuns) -> None:
 
 
 def test_a_long_list_is_cut_for_people_and_whole_for_programs(make_runs: MakeRuns) -> None:
-    table = make_runs(*[("mnli", seed, 2.5) for seed in range(1000)])
+    table = make_runs(*[("mnli", seed, 2.5 + seed) for seed in range(1000)])
     with pytest.raises(RunsTableError, match="1,000 faults") as caught:
         check_runs(table, percent=False)
     assert len(caught.value.faults) == 1000
     assert str(caught.value).endswith("and 980 more")
+
+
+def test_equal_faults_are_one_line_with_their_rows_and_a_language_s_name_gives_its_code(
+    make_runs: MakeRuns,
+) -> None:
+    rows = [("mnli", seed, 0.5) for seed in range(30)]
+    table = make_runs(*rows, language=["Swahili"] * 29 + ["Klingonese"])
+    table.loc[29, "score"] = 2.5
+    with pytest.raises(RunsTableError, match="31 faults") as caught:
+        check_runs(table, percent=False)
+    swahili, *others = str(caught.value).splitlines()[1:]
+    assert swahili.startswith("  29 rows (1, 2, 3, 4, 5, ...), language: 'Swahili'; allowed: a BCP")
+    assert swahili.endswith("nb-x-north (sw for Swahili)")
+    assert [line.split(":")[0] for line in others] == ["  row 30, language", "  row 30, score"]
+    assert others[0].endswith("nb-x-north")
+    assert len(caught.value.faults) == 31
 
 
 @pytest.mark.parametrize("column", RUN_KEY)
