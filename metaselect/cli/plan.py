@@ -103,9 +103,17 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
     )
     price = _costs_of(grid, catalogue, costs, hours_per_run)
     numbers = _seeds(table[setting.of(table)], origin.config, seeds, again=not grid.open)
-    settings = PlanSettings(budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED)
+    settings = PlanSettings(
+        budget=budget, n_seeds=len(numbers), rule=rule, seed=_DRAW_SEED,
+        weights_kept=runs is not None,
+    )  # fmt: skip
     plan = make_plan(table, grid, catalogue, price, settings)
-    notes = [*plan.notes, *_cost_notes(price)]
+    notes = [*plan.notes, *_cost_notes(price, shipped=runs is None)]
+    if costs is None:
+        notes.append(
+            f"hours are a guess from training rows, at {hours_per_run:g} for a task of median size "
+            "(--hours-per-run); --costs takes those of a grid"
+        )
     if out is not None and plan.runs:
         notes += _write(out, plan, grid, origin, numbers) + _card_notes(plan, catalogue)
     warn(notes)
@@ -153,12 +161,13 @@ def _costs_of(
     return measured_costs(*names, folder=folder, encoder=own.encoder, adaptation=own.adaptation)
 
 
-def _cost_notes(costs: "Costs") -> list[str]:
+def _cost_notes(costs: "Costs", *, shipped: bool) -> list[str]:
+    found = [] if shipped else ["weights of the trainings behind these runs are taken to be kept"]
     n_assumed = len(costs.assumed)
     if not n_assumed:
-        return []
+        return found
     few = ", ".join(costs.assumed[:5]) + (", ..." if n_assumed > 5 else "")
-    return [f"hours unknown, taken as usual, for {n_assumed} of the tasks: {few}"]
+    return [*found, f"hours unknown, taken as usual, for {n_assumed} of the tasks: {few}"]
 
 
 def _seeds(

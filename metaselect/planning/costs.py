@@ -2,7 +2,7 @@
 
 A run on a target trains the target and scores it; the first run of an intermediate trains that
 too, and a model that two targets share (XQuAD's and MLQA's, both trained on SQuAD) is trained once.
-Weights of what was trained before are taken to be still there.
+Weights behind runs that were given are taken to be still there; those of runs that ship are not.
 """
 
 import json

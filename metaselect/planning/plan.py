@@ -39,12 +39,15 @@ class PlanSettings:
         n_seeds: Seeds of each run.
         rule: Acquisition function.
         seed: Seed of the draws for the expected regrets.
+        weights_kept: Whether the trainings behind the runs are there to be built on; weights of
+            runs that others made are not.
     """
 
     budget: float
     n_seeds: int
     rule: Rule
     seed: int
+    weights_kept: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ def make_plan(
         MetaselectError: No gain is known, or the budget does not pay for a run.
     """
     land, posterior, notes = _posterior(runs, grid, catalogue)
-    problem = _problem(grid, land, costs)
+    problem = _problem(grid, land, costs, weights_kept=settings.weights_kept)
     chosen, after = choose_runs(
         problem,
         posterior,
@@ -145,7 +148,9 @@ def _posterior(
     return land, posterior_of(land, measured, learn_spreads(land, measured)), notes
 
 
-def _problem(grid: PlannedGrid, land: Landscape, costs: Costs) -> PlanProblem:
+def _problem(
+    grid: PlannedGrid, land: Landscape, costs: Costs, *, weights_kept: bool
+) -> PlanProblem:
     own = grid.setting.of(land.cells).to_numpy(dtype=bool)
     allowed = own & land.cells["intermediate"].isin(grid.intermediates).to_numpy(dtype=bool)
     queries = [
@@ -163,7 +168,7 @@ def _problem(grid: PlannedGrid, land: Landscape, costs: Costs) -> PlanProblem:
         open=np.arange(len(land.cells) - len(grid.open), len(land.cells)),
         queries=queries,
         undirected=frozenset(name for name in grid.targets if (DIRECT, name) not in grid.done),
-        made=frozenset(made),
+        made=frozenset(made if weights_kept else ()),
     )
 
 

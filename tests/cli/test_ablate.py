@@ -1,0 +1,53 @@
+"""What `ablate` and `evaluate` print of a record, of one made before a key came too."""
+
+import json
+from pathlib import Path
+
+from metaselect.cli.ablate import show_ablation
+from metaselect.cli.evaluate import show_evaluation
+
+RECORDS = Path(__file__).parents[2] / "artifacts" / "evaluation"
+
+
+def read(name):
+    return json.loads((RECORDS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_a_record_that_ships_is_printed_and_ends_with_its_verdict(capsys):
+    names = sorted(path.stem for path in RECORDS.glob("ablation-*.json"))
+    assert len(names) >= 5
+    for name in names:
+        show_ablation(read(name))
+        *table, difficulty, language, both = capsys.readouterr().out.splitlines()
+        assert any("is the ranker with the feature groups of its name" in line for line in table)
+        assert difficulty.startswith("Difficulty features ")
+        assert language.startswith("Language and diversity features ")
+        assert both.startswith("Difficulty, language and diversity features together ")
+
+
+def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(capsys):
+    record = read("ablation-target")
+    show_ablation(record)
+    assert "all - without" not in capsys.readouterr().out
+    left_out = record["contrasts"][0] | {"method": "all", "against": "without size"}
+    show_ablation(record | {"contrasts": [*record["contrasts"], left_out]})
+    text = capsys.readouterr().out
+    assert "all - without size" in text
+    assert "all - without GROUP is what a group adds to all the others" in text
+
+
+def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
+    record = read("evaluation-target")
+    show_evaluation(record)
+    text = capsys.readouterr().out
+    assert "sentence-retrieval" in text
+    assert "same choices" not in text
+    new = {
+        "alike": [["history", "history_kind"], ["size", "mnli"]],
+        "clusters": {"sentence-retrieval": ["bucc", "tatoeba"]},
+    }
+    show_evaluation(record | new)
+    text = capsys.readouterr().out
+    assert "\nthe same choices in every query: history, history_kind; size, mnli\n" in text
+    assert "bucc, tatoeba" in text
+    assert "sentence-retrieval" not in text
