@@ -46,7 +46,11 @@ Intermediates = Annotated[
     typer.Option("--intermediates", help="Only these of the grid's, between commas."),
 ]
 Targets = Annotated[
-    str | None, typer.Option("--targets", help="Only these of the grid's, between commas.")
+    str | None,
+    typer.Option(
+        "--targets",
+        help="Only these of the grid's, between commas; in this order where layers are frozen.",
+    ),
 ]
 Seeds = Annotated[
     str | None, typer.Option("--seeds", help="Only these of the grid's, between commas.")

@@ -16,14 +16,14 @@ from tests.harness.grids import tiny_config
 AXES = {"intermediates": ["direct", "mnli", "qqp"], "targets": ["xnli", "udpos", "pawsx"]}
 
 
-def planned(encoder: Path, freeze_layers: int) -> GridPlan:
+def planned(encoder: Path, freeze_layers: int, part: Part = WHOLE) -> GridPlan:
     config = tiny_config(
         encoder, encoder / "none", seeds=[0, 1], training={"freeze_layers": freeze_layers},
         testing={"languages": ["sw"]}, **AXES,
     )  # fmt: skip
     catalogue = load_catalogue(None)
     grid = resolve_grid(config, catalogue, base=encoder)
-    plan = plan_grid(grid, Naming(Corpora(encoder / "none"), catalogue))
+    plan = plan_grid(grid, Naming(Corpora(encoder / "none"), catalogue), part)
     made: set[str] = set()
     for key, stage in plan.stages.items():
         assert made.issuperset(stage_parents(stage))
@@ -43,6 +43,21 @@ def test_with_frozen_layers_stages_come_target_by_target(encoder_folder: Path) -
     assert [name for name, _ in groupby(scored)] == AXES["targets"]
     first = [stage.cards[0].name for stage in stages[:4] if isinstance(stage, TrainStage)]
     assert first == ["mnli", "qqp", "mnli", "qqp"]  # two seeds
+
+
+def test_a_part_of_it_is_made_in_the_order_of_the_targets_that_are_asked_for(
+    encoder_folder: Path,
+) -> None:
+    plan = planned(encoder_folder, 1, Part(targets=["pawsx", "xnli"]))
+    scored = [
+        stage.card.name
+        for key, stage in plan.stages.items()
+        if isinstance(stage, ScoreStage) and plan.is_now(key)
+    ]
+    assert [name for name, _ in groupby(scored)] == ["pawsx", "xnli"]
+    assert {run.score_key for run in plan.runs} == {
+        run.score_key for run in planned(encoder_folder, 1).runs
+    }
 
 
 def test_a_part_has_its_runs_and_what_they_build_on(encoder_folder: Path) -> None:

@@ -176,7 +176,8 @@ def plan_grid(grid: Grid, naming: Naming, part: Part = WHOLE) -> GridPlan:
     Args:
         grid: Whole.
         naming: Of its stages.
-        part: What is to be made now; other targets are left out where they have no test data.
+        part: What is to be made now, its targets in the order in which it names them; other targets
+            are left out where they have no test data.
 
     Raises:
         MetaselectError: An unknown task, an encoder that is not there, a target of the part
@@ -185,6 +186,7 @@ def plan_grid(grid: Grid, naming: Naming, part: Part = WHOLE) -> GridPlan:
     runs: list[Run] = []
     stages: dict[str, Stage] = {}
     turns: dict[str, tuple[int, int]] = {}
+    order = list(dict.fromkeys([*(part.targets or ()), *grid.targets]))
     for cell in _cells(grid):
         targets = [
             name
@@ -199,7 +201,7 @@ def plan_grid(grid: Grid, naming: Naming, part: Part = WHOLE) -> GridPlan:
             found = cell.target_stages(target, before, naming)
             for stage in found:
                 stages.setdefault(stage.key, stage)
-                turn = (place, grid.targets.index(target))
+                turn = (place, order.index(target))
                 turns[stage.key] = min(turn, turns.get(stage.key, turn))
             runs.append(cell.run(target, naming.catalogue[target], found[-1]))
     if _freezes(grid):
