@@ -9,7 +9,7 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.console import points, print_table, say, share
-from metaselect.evaluation.results import METHOD_WORDS, cluster_words, restriction_words
+from metaselect.evaluation.words import METHOD_WORDS, cluster_words, restriction_words
 from metaselect.parallel import ExecutorName
 
 _SEEDS = {

@@ -4,11 +4,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import tomli_w
-
-from metaselect.catalogue.cardfiles import cards_text
-from metaselect.catalogue.columns import values_of
-from metaselect.catalogue.datafile import stem_of
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
 from metaselect.console import counted
 from metaselect.errors import MetaselectError
@@ -54,6 +49,9 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     Returns:
         How to run it and what it costs, and what is lacking, a line each.
     """
+    import tomli_w
+
+    from metaselect.catalogue.cardfiles import cards_text
     from metaselect.harness.config import check_config
     from metaselect.planning.grids import Setting
 
@@ -105,12 +103,16 @@ def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> s
 
 def _folder_of_tasks(data: "DataFile") -> Path:
     """The folder that holds the task's folder, or would hold it."""
+    from metaselect.catalogue.datafile import stem_of
+
     path = data.path.resolve()
     return path.parent.parent if stem_of(path) == "train" else path.parent
 
 
 def _unread(data: "DataFile | None", card: TaskCard) -> list[str]:
     """Why the harness does not find the rows where they are."""
+    from metaselect.catalogue.columns import values_of
+
     if data is None:
         return []
     path = data.path.resolve()

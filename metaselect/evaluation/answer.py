@@ -5,7 +5,8 @@ from typing import Any
 
 from metaselect.console import counted, points
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.results import METHOD_WORDS, best_rule, cluster_words, contrast_in
+from metaselect.evaluation.results import best_rule, contrast_in
+from metaselect.evaluation.words import METHOD_WORDS, cluster_words
 
 Record = Mapping[str, Any]
 

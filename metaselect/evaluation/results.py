@@ -2,34 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import few
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
 from metaselect.evaluation.rounding import PLACES, rounded_record
 from metaselect.ranking.metrics import MEASURES
-
-METHOD_WORDS: Mapping[str, str] = {
-    "random": "any, exact expectation",
-    "size": "the largest training data",
-    "history": "best on average",
-    "history_kind": "best on targets of the kind",
-    "history_target": "best on the target elsewhere",
-    "mnli": "MNLI, always",
-    "direct": "no intermediate",
-    "composite": "sum of the single signals",
-    "rrf": "rank fusion of the signals",
-    "ridge": "ridge regression",
-    "ranker": "the predictor",
-    "oracle": "the best, as it turned out",
-    "ceiling": "the best by half of the seeds",
-}
-
 
 SCHEMA = 2
 METHOD = 1
@@ -59,11 +41,6 @@ _STEPS = (
 
 WITHOUT = "without "
 """Before a group's name: the arm with all groups but this one."""
-
-_RESTRICTIONS: Final = {  # by the key that is false then; a missing key means no restriction
-    "with_direct": ("the choice among intermediates alone", "--without-direct"),
-    "with_same_source": ("without shared training data", "--without-same-source"),
-}
 
 
 def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
@@ -259,18 +236,6 @@ def _targets_by_cluster(result: EvaluationResult) -> dict[str, list[str]]:
     return {str(name): sorted(targets) for name, targets in pairs.groupby("cluster")["target"]}
 
 
-def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:
-    """The targets of a cluster; its own name where the record does not tell them.
-
-    Example:
-        >>> cluster_words({"clusters": {"copa": ["xcopa"]}}, "copa")
-        'xcopa'
-    """
-    if cluster is None:
-        return "–"
-    return few(record.get("clusters", {}).get(cluster, [cluster]))
-
-
 def _size_counts(result: EvaluationResult) -> dict[str, int]:
     """In how many queries the rule `size` counts examples trained on, and rows of cards."""
     told = result.candidates.groupby(["fold", "query"])["by_examples"].first()
@@ -312,17 +277,3 @@ def contrasts_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
 def _number(value: float) -> float | None:
     """A float that JSON can hold: NaN is null."""
     return float(value) if np.isfinite(value) else None
-
-
-def restriction_words(record: Mapping[str, Any]) -> str:
-    """The restrictions in words, each after a comma; empty where there are none."""
-    return "".join(f", {words}" for words, _ in _restrictions_of(record))
-
-
-def restriction_options(record: Mapping[str, Any]) -> str:
-    """The restrictions as command options, each after a space; empty where there are none."""
-    return "".join(f" {option}" for _, option in _restrictions_of(record))
-
-
-def _restrictions_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [entry for key, entry in _RESTRICTIONS.items() if not record.get(key, True)]

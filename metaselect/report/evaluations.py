@@ -10,7 +10,7 @@ import pandas as pd
 from metaselect.console import points, share
 from metaselect.evaluation.answer import answer_sentences, verdict
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.results import METHOD_WORDS, restriction_words
+from metaselect.evaluation.words import METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
 

@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaselect.console import points, share
-from metaselect.evaluation.results import restriction_options, restriction_words
+from metaselect.evaluation.words import restriction_options, restriction_words
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.evaluations import (
     MEASURES,

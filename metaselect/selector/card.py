@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from metaselect.evaluation.results import METHOD_WORDS
+from metaselect.evaluation.words import METHOD_WORDS
 from metaselect.features.table import Unit
 from metaselect.ranking.predictor import Predictor
 from metaselect.selector.provenance import EvaluationSummary, Provenance, TrainingSummary

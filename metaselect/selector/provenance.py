@@ -12,7 +12,8 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.results import contrast_in, restriction_words
+from metaselect.evaluation.results import contrast_in
+from metaselect.evaluation.words import restriction_words
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import is_simulated
 

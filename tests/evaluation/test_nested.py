@@ -9,7 +9,7 @@ from metaselect.errors import MetaselectError
 from metaselect.evaluation.fold_evaluation import EvaluationConfig
 from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.nested import evaluate
-from metaselect.evaluation.results import METHOD_WORDS
+from metaselect.evaluation.words import METHOD_WORDS
 from metaselect.ranking.baselines import RULES
 from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.tuning import SearchSettings

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.evaluation.results import restriction_options, restriction_words
+from metaselect.evaluation.words import restriction_options, restriction_words
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
-from metaselect.evaluation.results import ablation_record, cluster_words, methods_alike
+from metaselect.evaluation.results import ablation_record, methods_alike
+from metaselect.evaluation.words import cluster_words
 from metaselect.ranking.metrics import MEASURES
 from metaselect.ranking.tuning import SearchSettings
 

@@ -101,7 +101,7 @@ def test_percent_is_told_to_the_reader(tmp_path: Path) -> None:
         ("a.csv", (HEADER + LINE + "a,b\n").encode(), r"row 2: 2 cells in 'a,b'; allowed: 10"),
         ("a.csv", (HEADER + LINE[:-1] + ",x\n").encode(), "row 1: 11 cells"),
         ("a.csv", (HEADER + '"' + LINE).encode(), "1 cells"),
-        ("a.csv", (HEADER + LINE).replace(",", ";").encode(), "study: no such column"),
+        ("a.csv", (HEADER + LINE).replace(",", ";").encode(), "separated by semicolons"),
         ("a.csv.gz", (HEADER + LINE).encode(), "Not a gzipped file"),
         ("a.csv.gz", gzip.compress((HEADER + LINE).encode(), mtime=0)[:40], "end-of-stream"),
         ("a.jsonl", b"", "is empty"),

@@ -1,0 +1,53 @@
+"""Words for what records name: methods, clusters, restrictions; light, for the command line."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from metaselect.console import few
+
+METHOD_WORDS: Mapping[str, str] = {
+    "random": "any, exact expectation",
+    "size": "the largest training data",
+    "history": "best on average",
+    "history_kind": "best on targets of the kind",
+    "history_target": "best on the target elsewhere",
+    "mnli": "MNLI, always",
+    "direct": "no intermediate",
+    "composite": "sum of the single signals",
+    "rrf": "rank fusion of the signals",
+    "ridge": "ridge regression",
+    "ranker": "the predictor",
+    "oracle": "the best, as it turned out",
+    "ceiling": "the best by half of the seeds",
+}
+
+_RESTRICTIONS: Final = {  # by the key that is false then; a missing key means no restriction
+    "with_direct": ("the choice among intermediates alone", "--without-direct"),
+    "with_same_source": ("without shared training data", "--without-same-source"),
+}
+
+
+def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:
+    """The targets of a cluster; its own name where the record does not tell them.
+
+    Example:
+        >>> cluster_words({"clusters": {"copa": ["xcopa"]}}, "copa")
+        'xcopa'
+    """
+    if cluster is None:
+        return "–"
+    return few(record.get("clusters", {}).get(cluster, [cluster]))
+
+
+def restriction_words(record: Mapping[str, Any]) -> str:
+    """The restrictions in words, each after a comma; empty where there are none."""
+    return "".join(f", {words}" for words, _ in _restrictions_of(record))
+
+
+def restriction_options(record: Mapping[str, Any]) -> str:
+    """The restrictions as command options, each after a space; empty where there are none."""
+    return "".join(f" {option}" for _, option in _restrictions_of(record))
+
+
+def _restrictions_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [entry for key, entry in _RESTRICTIONS.items() if not record.get(key, True)]
