@@ -100,9 +100,9 @@ def _entries(rows: "pd.DataFrame") -> list[dict[str, Any]]:
     ]
 
 
-def show_ranking(table: "pd.DataFrame", *, target: str, simulated: bool) -> None:
+def show_ranking(table: "pd.DataFrame", *, target: str, doubts: "Doubts", simulated: bool) -> None:
     """A ranking in one language, from Python, as an answer and a table for people."""
-    record = record_of(table, target, "mean", simulated=simulated)
+    record = record_of(table, target, "mean", doubts=doubts, simulated=simulated)
     show(record, [], why=False, simulated=simulated)
 
 

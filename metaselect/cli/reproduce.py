@@ -15,6 +15,8 @@ from metaselect.console import points, print_json, print_table, say
 from metaselect.errors import MetaselectError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from metaselect.cli.records import Unfinished
     from metaselect.evaluation.question import Findings
     from metaselect.features.table import Unit
@@ -99,7 +101,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         print_json({"report": str(page), **whole, "verdict": said, "answer": answer})
         return
     _show(findings)
-    _show_ranking(selector)
+    _show_ranking(selector, table)
     print(f"\nReport: {page}", said, *answer, sep="\n")
 
 
@@ -157,12 +159,14 @@ def _one_line(name: str, record: dict[str, Any]) -> list[str]:
     return [name, *regrets, f"{points(against['difference'])} ({low} to {high})"]
 
 
-def _show_ranking(selector: Any) -> None:
+def _show_ranking(selector: Any, runs: "pd.DataFrame") -> None:
     from metaselect.cli.rank_shown import show_ranking
+    from metaselect.selector.warnings import doubts_of
 
     target, languages = _RANKED
     if target not in selector.catalogue:
         return
     for code in languages:
         ranking = selector.rank(target=target, languages=[code], top=4)
-        show_ranking(ranking, target=target, simulated=selector.simulated)
+        doubts = doubts_of(runs, target, ranking["intermediate"], selector.catalogue)
+        show_ranking(ranking, target=target, doubts=doubts, simulated=selector.simulated)

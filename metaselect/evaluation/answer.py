@@ -34,7 +34,7 @@ def verdict(record: Record) -> str:
         return f"{where} the ranker is {_against(record, over_random, 'random choice')}."
     over_rule = contrast_in(record, "ranker", rule)
     named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
-    best = "ranker" if over_rule["difference"] < 0 else rule
+    best = rule if over_rule["difference"] > 0 else "ranker"
     if best == rule:
         over_random = record["best_rule"]
     lost = f"its first choice is {_plain(methods[best]['regret@1'])} points below the best"
@@ -109,6 +109,8 @@ def _against(record: Record, item: Record, other: str) -> str:
     told = (
         f"{abs(difference):.2f} points {side} than {other}" if difference else f"level with {other}"
     )
+    if item["n_changed"] == 0:
+        return f"{told} (equal in every cluster)"
     if item["low"] is None:
         return f"{told} (one cluster and no interval: not surely)"
     low, high = sorted(sign * item[bound] for bound in ("low", "high"))

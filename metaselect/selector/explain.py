@@ -141,13 +141,13 @@ def answer(
     if doubts.runs_at_floor:
         return (
             f"{mark}No intermediate can be advised: the target's runs score like a constant answer "
-            f"({best['intermediate']} comes first with {expected})."
+            f"({best['intermediate']} comes first with {expected}{_aside(ranking, best)})."
         )
     expected += "" if chance is None else f", {_in_ten(chance)} that it helps"
     if choice is None:
         return (
             f"{mark}Nothing is clearly better than the target alone: "
-            f"{best['intermediate']} comes first with {expected}."
+            f"{best['intermediate']} comes first with {expected}{_aside(ranking, best)}."
         )
     second = [entry["intermediate"] for entry in named[1:2] if entry["gain"] >= _WORTH_TELLING]
     more = f"; if you can try two, add {second[0]}" if second else ""

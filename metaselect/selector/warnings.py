@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
@@ -11,9 +12,6 @@ from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
 from metaselect.runs.floors import MAJORITY, at_floor, raised_to_floor
 from metaselect.runs.gains import observed_gains
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
@@ -41,7 +39,7 @@ NO_DOUBTS = Doubts()
 
 
 def doubts_of(
-    runs: "pd.DataFrame | None",
+    runs: pd.DataFrame | None,
     target: str,
     names: Iterable[str],
     catalogue: Catalogue,
@@ -112,7 +110,7 @@ def candidate_warnings(
 
 
 def ranking_warnings(
-    table: "pd.DataFrame", target: str, catalogue: Catalogue, *, level: float
+    table: pd.DataFrame, target: str, catalogue: Catalogue, *, level: float
 ) -> list[str]:
     """Warn of a best gain that may be zero, and of candidates that share data with the target.
 
@@ -160,7 +158,7 @@ def sharing_data(names: Iterable[str], target: str, catalogue: Catalogue) -> lis
 
 
 def runs_warnings(
-    runs: "pd.DataFrame", first_choices: Sequence[str], target: str, catalogue: Catalogue
+    runs: pd.DataFrame, first_choices: Sequence[str], target: str, catalogue: Catalogue
 ) -> list[str]:
     """Warn where a target's own runs stand at their floor, or speak against the choice made.
 
@@ -177,7 +175,7 @@ def runs_warnings(
     return [*([] if floor is None else [floor]), *_contradictions(own, first_choices, target)]
 
 
-def floor_warning(runs: "pd.DataFrame", target: str, catalogue: Catalogue) -> str | None:
+def floor_warning(runs: pd.DataFrame, target: str, catalogue: Catalogue) -> str | None:
     """Warn of a target whose scores are hardly better than a constant answer's.
 
     Args:
@@ -197,7 +195,9 @@ def floor_warning(runs: "pd.DataFrame", target: str, catalogue: Catalogue) -> st
         )
     card = catalogue.find(target)
     chance = None if card is None else card.chance
-    floor = own[MAJORITY].mean() if MAJORITY in own else chance
+    constants = pd.to_numeric(own[MAJORITY], errors="coerce") if MAJORITY in own else None
+    told = constants is not None and constants.notna().any()
+    floor = float(constants.mean()) if constants is not None and told else chance
     mean = float(own["score"].mean())
     if floor is None or not mean < floor + _NEAR_FLOOR:
         return None
@@ -207,7 +207,7 @@ def floor_warning(runs: "pd.DataFrame", target: str, catalogue: Catalogue) -> st
     )
 
 
-def _contradictions(own: "pd.DataFrame", first_choices: Sequence[str], target: str) -> list[str]:
+def _contradictions(own: pd.DataFrame, first_choices: Sequence[str], target: str) -> list[str]:
     """Warn of a first choice whose measured mean gain on the target lies below 0."""
     gains = observed_gains(own.reset_index(drop=True))
     found = []

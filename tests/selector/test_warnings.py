@@ -151,8 +151,11 @@ def test_runs_at_a_constant_answer_s_level_are_told():
     runs = runs_of("xcopa", {"direct": 0.50, "copa": 0.51})
     (told,) = runs_warnings(runs, ["copa"], "xcopa", CATALOGUE)
     assert told.startswith("xcopa: its runs are hardly better than a constant answer (mean 50.5")
-    measured = runs.assign(majority_score=0.3)
-    assert runs_warnings(measured, ["copa"], "xcopa", CATALOGUE) == []
+    for constant in (0.3, "0.3"):  # as JSONL and as CSV have it
+        measured = runs.assign(majority_score=constant)
+        assert runs_warnings(measured, ["copa"], "xcopa", CATALOGUE) == []
+    (again,) = runs_warnings(runs.assign(majority_score=""), ["copa"], "xcopa", CATALOGUE)
+    assert again == told
 
 
 def test_runs_that_are_mostly_no_better_than_a_constant_answer_are_told():
