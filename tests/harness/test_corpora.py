@@ -50,7 +50,7 @@ def test_labels_may_be_names_positions_or_booleans() -> None:
 
 @pytest.mark.parametrize("label", ["maybe", 3, -1, 0.5, None])
 def test_a_label_that_the_card_does_not_know_is_refused(label: Any) -> None:
-    with pytest.raises(MetaselectError, match=r"test, row 0: label .* does not match the labels"):
+    with pytest.raises(MetaselectError, match=r"test, row 1: label .* does not match the labels"):
         rows_of("mnli", {"premise": "a", "hypothesis": "b", "label": label})
 
 
@@ -68,13 +68,13 @@ def test_rows_without_a_label_are_left_out_of_training_alone(
         f"snli {split}, {split}.jsonl: 2 of 6 rows have no label and are left out"
         for split in ("train", "validation")
     ]
-    with pytest.raises(MetaselectError, match=r"row 1: label -1 \(withheld\) does not match"):
+    with pytest.raises(MetaselectError, match=r"row 2: label -1 \(withheld\) does not match"):
         corpora.rows(card, "test", "en")
 
 
 def test_training_rows_that_are_all_without_a_label_are_refused(tmp_path: Path) -> None:
     write_rows(tmp_path / "snli" / "train.jsonl", [{**row, "label": -1} for row in nli_rows(3)])
-    with pytest.raises(MetaselectError, match=r"row 0: label -1 \(withheld\) does not match"):
+    with pytest.raises(MetaselectError, match=r"row 1: label -1 \(withheld\) does not match"):
         Corpora(tmp_path).rows(CATALOGUE["snli"], "train", "en")
 
 
@@ -104,7 +104,7 @@ def test_questions_tags_and_pairs_keep_what_scoring_needs() -> None:
 
 def test_withheld_answers_are_refused_not_scored() -> None:
     withheld = {"text": [""], "answer_start": [0]}
-    with pytest.raises(MetaselectError, match=r"row 0: blank answer \(withheld\)"):
+    with pytest.raises(MetaselectError, match=r"row 1: blank answer \(withheld\)"):
         rows_of("squad", {"id": "7", "question": "q", "context": "a b", "answers": withheld})
     empty = {"text": [], "answer_start": []}
     (row,) = rows_of("squad", {"id": "7", "question": "q", "context": "a b", "answers": empty})

@@ -145,7 +145,7 @@ def test_unlabelled_training_rows_of_the_hub_are_left_out_and_told(tmp_path: Pat
     found, stderr, requests = read_from_hub(tmp_path / "here", {"datasets/me/news": hub}, *wanted)
     assert found[0] == [["a", 1], ["c", 0]]
     assert "news train on the hub: 1 of 3 rows have no label and are left out" in stderr
-    assert "row 1: label -1 (withheld) does not match the labels of news" in str(found[1])
+    assert "row 2: label -1 (withheld) does not match the labels of news" in str(found[1])
     assert any(f"/resolve/{COMMIT}/eng/train.parquet" in line for line in requests)
 
 

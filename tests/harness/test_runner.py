@@ -83,8 +83,10 @@ def test_a_finished_grid_gives_a_table_that_the_runs_reader_accepts(
     assert lines[-1].endswith(", 0s left")
     gains = [line for line in lines if line.split()[1].startswith("mnli+copa") and " on " in line]
     assert len(gains) == 5
-    assert all(re.search(r"  [01]\.\d{3} \([+-]0\.\d{3}\) over 2  ", line) for line in gains), gains
-    assert sum(" (direct) over 2 " in line for line in lines) == 5
+    assert all(
+        re.search(r"  [01]\.\d{3} \([+-]0\.\d{3}\) over 2 languages  ", line) for line in gains
+    ), gains
+    assert sum(" (direct) over 2 languages " in line for line in lines) == 5
     trained = pd.read_csv(result.table.with_name("trainings.csv"))
     # mnli+copa tells of both its tasks; then mnli, udpos, squad and copa after it and directly.
     assert len(trained) == 2 + 2 * 4

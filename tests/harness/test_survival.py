@@ -64,7 +64,7 @@ def test_ctrl_c_stops_between_steps_and_the_same_command_goes_on(
     process.send_signal(signal.SIGINT)
     printed, progress = process.communicate(timeout=60)
     assert process.returncode == 130, progress
-    assert progress.count("Stopping after the steps under way") == 1
+    assert progress.count("Stopping: finished stages are kept") == 1
     summary = json.loads(printed)
     assert summary["interrupted"]
     assert summary["failed"] == 0

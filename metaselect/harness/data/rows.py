@@ -103,7 +103,7 @@ def read_rows(
         try:
             rows.append(read(card, layout, raw, index))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise MetaselectError(f"{where}, row {index}: {error}.") from error
+            raise MetaselectError(f"{where}, row {index + 1}: {error}.") from error
     return rows
 
 

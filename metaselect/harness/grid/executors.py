@@ -113,8 +113,8 @@ def _gpu_memory(device: str) -> GpuMemory:
 
 
 STOPPING = (
-    "Stopping after the steps under way: what is done is kept, and the same command goes on from "
-    "there. Ctrl-C again stops at once."
+    "Stopping: finished stages are kept, and those under way start again with the same command. "
+    "Ctrl-C again stops at once."
 )
 
 

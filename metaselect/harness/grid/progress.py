@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import short_time
+from metaselect.console import counted, short_time
 from metaselect.harness.grid.executors import Finished
 from metaselect.harness.grid.forecast import Forecast
 from metaselect.harness.grid.heartbeat import Beat, read_beat
@@ -137,7 +137,7 @@ class Progress:
             text += f" ({gain:+.3f})"
         elif stage.key in self._direct:
             text += f" ({DIRECT})"
-        text += f" over {len(scores)}"
+        text += f" over {counted(len(scores), 'language')}"
         n_failed = len(finished.language_failures)
         return f"{text}, {n_failed} FAILED" if n_failed else text
 
