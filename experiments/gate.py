@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from primary import MARGIN  # beside this file
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import TaskCard
@@ -21,8 +22,6 @@ from metaselect.harness.data.sampling import sample_test_rows
 from metaselect.harness.score.majority import majority_score
 from metaselect.runs.exchange import read_runs
 from metaselect.seeding import derive_seed
-
-MARGIN = 0.05
 
 
 def floor_of(card: TaskCard, corpora: Corpora, testing: TestingPart, wanted: int | None) -> float:

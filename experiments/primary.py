@@ -37,7 +37,7 @@ from metaselect.runs.exchange import read_runs
 from metaselect.runs.gains import QUERY, control_gains, query_gains, query_key
 
 MARGIN = 0.05
-"""Of the gate, as `gate.py` has it."""
+"""By which a target must beat the best constant answer, to pass the gate."""
 
 LEVEL = 0.05
 WORTH = 0.005

@@ -22,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy starts its threads
 
 import numpy as np
 
-from metaselect.features.measured.estimators import logme
+from metaselect.features.measured.evidence import logme
 
 Estimate = Callable[[np.ndarray, np.ndarray], float]
 HOW_TO_GET = {

@@ -1,157 +1,18 @@
-"""Grids as the TOML that `metaselect run` takes: the one that tries a ranking, and a plan's."""
+"""The grid of a plan, as the TOML that `metaselect run` takes."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
-from metaselect.console import counted
+from metaselect.catalogue.tasks import DIRECT
 from metaselect.errors import MetaselectError
-from metaselect.files import write_text
 
 if TYPE_CHECKING:
-    from metaselect.catalogue.datafile import DataFile
     from metaselect.harness.config import GridConfig
     from metaselect.planning.grids import Setting
 
 
-N_TRIED = 3
-SEEDS = (0, 1)  # two, so that a gain has an error
-_ENCODER = {"name": "xlm-roberta-base", "path": "FacebookAI/xlm-roberta-base"}
-_READ = (".jsonl", ".jsonl.gz", ".parquet")  # what the harness reads of a folder
-
 Cell = tuple[str, str]
-
-
-def write_trial(  # noqa: PLR0913 - what a grid takes
-    out: Path,
-    card: TaskCard,
-    first: Sequence[str],
-    languages: Sequence[str],
-    *,
-    catalogue: Catalogue,
-    encoder: str | None,
-    learnt_from: Collection[str],
-    data: "DataFile | None",
-) -> tuple[str, list[str]]:
-    """Write the grid, and beside it the card of a task that was guessed.
-
-    Args:
-        out: The grid's file, `.toml`.
-        card: Of the target.
-        first: Candidates, best first; the first three besides `direct` are tried.
-        languages: To test in.
-        catalogue: Cards of the candidates.
-        encoder: Of the predictor's study; None takes XLM-R base.
-        learnt_from: Encoders of the predictor's training runs.
-        data: Where the target's rows are; None takes the hub's.
-
-    Returns:
-        How to run it and what it costs, and what is lacking, a line each.
-    """
-    import tomli_w
-
-    from metaselect.catalogue.cardfiles import cards_text
-    from metaselect.harness.config import check_config
-    from metaselect.planning.grids import Setting
-
-    tried = [name for name in first if name != DIRECT][:N_TRIED]
-    setting = Setting(study=f"try-{card.name}", encoder=encoder or "", adaptation="finetune")
-    cells = [(name, card.name) for name in (DIRECT, *tried)]
-    values = planned_grid(setting, cells, seeds=SEEDS, config=None, base=Path(), done=[])
-    del values["cells"]  # they are the whole cross
-    place = "hub" if data is None else str(_folder_of_tasks(data))
-    values |= {"data": place, "task_testing": {card.name: {"languages": list(languages)}}}
-    values |= {} if encoder else {"encoders": [_ENCODER]}
-    check_config(values, where=f"the grid for {out}")
-    write_text(out, tomli_w.dumps(values))
-    command = f"metaselect run {out} --dry-run"
-    if data is not None:
-        beside = card_file(out)
-        write_text(beside, cards_text([card]))
-        command += f" --tasks {beside}"
-    lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
-    how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
-    how.append(f"  {_trial_cost(card, tried, catalogue)}")
-    name = encoder or _ENCODER["name"]
-    if learnt_from and name not in learnt_from:
-        others = ", ".join(sorted(learnt_from))
-        how[1] += f"; the encoder is {name}, while the predictor learnt from {others}"
-    return "\n".join(how), lacking
-
-
-def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> str:
-    """Trainings of a trial with the rows of each; a start that two share is trained once."""
-    from metaselect.planning.costs import training_rows
-
-    def told(name: str) -> str:
-        size = training_rows(name, catalogue)
-        return f"{name} ({'rows unknown' if size is None else counted(size, 'row')})"
-
-    before = ", ".join(map(told, tried))
-    source = card.train_task
-    own = card.name if source is None or source not in catalogue else source
-    trainings: set[tuple[str, ...]] = {(name,) for name in tried}
-    if card.train_size == 0:
-        then = f"{card.name} is scored without training"
-    else:
-        trainings |= {(own,), *((name, own) for name in tried)}
-        then = f"then {told(own)} after each and alone" if tried else told(own)
-    number = counted(len(trainings) * len(SEEDS), "training")
-    return f"{number} over {len(SEEDS)} seeds: {'; '.join(filter(None, (before, then)))}"
-
-
-def _folder_of_tasks(data: "DataFile") -> Path:
-    """The folder that holds the task's folder, or would hold it."""
-    from metaselect.catalogue.datafile import stem_of
-
-    path = data.path.resolve()
-    return path.parent.parent if stem_of(path) == "train" else path.parent
-
-
-def _unread(data: "DataFile | None", card: TaskCard) -> list[str]:
-    """Why the harness does not find the rows where they are."""
-    from metaselect.catalogue.columns import values_of
-
-    if data is None:
-        return []
-    path = data.path.resolve()
-    wanted = [_folder_of_tasks(data) / card.name / f"train{suffix}" for suffix in _READ]
-    found = []
-    if path not in wanted:
-        found.append(
-            f"metaselect run reads {wanted[0]} (or .parquet): put the rows of {data.path} there"
-        )
-    values = values_of(data.rows, str(card.layouts[0].label))
-    if any(row.get(str(card.layouts[0].label)) in (None, "") for row in data.rows):
-        found.append(
-            f"metaselect run refuses rows with an empty label: take them out of {data.path}"
-        )
-    places = list(map(str, range(len(card.labels))))
-    if card.head == "classification" and isinstance(values[0], int | float) and (
-        list(card.labels) != places and not isinstance(values[0], bool)
-    ):  # fmt: skip
-        found.append(
-            f"metaselect run reads numbers as places from 0: write the labels of {data.path} as "
-            "texts"
-        )
-    return found
-
-
-def _missing(
-    place: str, card: TaskCard, tried: Sequence[str], languages: Sequence[str], cards: Catalogue
-) -> list[str]:
-    """Data that a run needs and that are not there."""
-    from metaselect.harness.data.corpora import Corpora
-
-    corpora = Corpora.at(place)
-    known = [cards[name] for name in tried if name in cards]
-    lacking = [f"{own.name}/train" for own in known if not corpora.has(own, "train", "en")]
-    lacking += [
-        f"{card.name}/test.{code}" for code in languages if not corpora.has(card, "test", code)
-    ]
-    where = "the hub's data" if place == "hub" else f"{place} (.jsonl or .parquet)"
-    return [f"a run still needs {', '.join(lacking)} in {where}"] if lacking else []
 
 
 def check_grid_file(out: Path | None) -> None:
@@ -162,32 +23,6 @@ def check_grid_file(out: Path | None) -> None:
     """
     if out is not None and (out.suffix != ".toml" or out.is_dir()):
         raise MetaselectError(f"--out {out} is no file for a grid: its name must end in .toml.")
-
-
-def check_trial_files(out: Path | None, *, own_task: bool) -> None:
-    """Refuse files for a trial's grid and card that are there, before the work that fills them.
-
-    Args:
-        out: The grid's file.
-        own_task: Whether a card of a guessed task goes beside it.
-
-    Raises:
-        MetaselectError: It is no file for a grid, or the grid or the card is there already.
-    """
-    check_grid_file(out)
-    if out is None:
-        return
-    there = [path for path in (out, *([card_file(out)] if own_task else [])) if path.exists()]
-    if there:
-        raise MetaselectError(
-            f"{' and '.join(map(str, there))} {'is' if len(there) == 1 else 'are'} there already: "
-            f"choose another --out, or remove {'it' if len(there) == 1 else 'them'}."
-        )
-
-
-def card_file(out: Path) -> Path:
-    """Where the card of a guessed task goes, beside its grid."""
-    return out.with_suffix(".tasks.toml")
 
 
 def planned_grid(

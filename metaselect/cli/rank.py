@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.grids import check_trial_files
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
 from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
+from metaselect.cli.trial import check_trial_files
 from metaselect.console import few, print_json, say, warn
 from metaselect.errors import MetaselectError
 
@@ -193,7 +193,7 @@ def _write_grid(
     new: "NewTask | None",
 ) -> list[str]:
     """Write the grid that tries the first three, say how to run it; what is lacking."""
-    from metaselect.cli.grids import write_trial
+    from metaselect.cli.trial import write_trial
 
     training = selector.training_
     how, lacking = write_trial(

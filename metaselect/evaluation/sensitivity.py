@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from metaselect.evaluation.shares import (
+from metaselect.evaluation.components import (
     THREE_WAY,
     Codes,
     Components,

@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from metaselect.catalogue.languages import find_language, varieties
+from metaselect.catalogue.languages import find_language
+from metaselect.catalogue.languagetags import varieties
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.console import counted, few
 from metaselect.runs.floors import at_floor

@@ -87,10 +87,10 @@ def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
         total = float(totals[group])
         if abs(total) < _SMALLEST:
             break
-        signed = np.where(named, -np.inf, added[group] * np.sign(total))
-        if not signed.max() > 0:  # a product that another group has named says all of it
-            signed = added[group] * np.sign(total)
-        most = int(np.argmax(signed))
+        signed = added[group] * np.sign(total)
+        fresh = np.where(named, -np.inf, signed)
+        # A product that another group has named may be all that this one has.
+        most = int(np.argmax(fresh if fresh.max() > 0 else signed))
         named[most] = True
         words = _words(names[most], values[most])
         told.append(f"{total * 100:+.1f} points, {GROUPS[group]}: {words}")

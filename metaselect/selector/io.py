@@ -21,8 +21,9 @@ from metaselect.files import (
     write_json,
     write_text,
 )
-from metaselect.ranking.persistence import check_trees, predictor_from_json, predictor_to_json
+from metaselect.ranking.persistence import predictor_from_json, predictor_to_json
 from metaselect.ranking.predictor import Predictor
+from metaselect.ranking.treetext import check_trees
 from metaselect.selector.card import card_text
 from metaselect.selector.provenance import (
     Provenance,

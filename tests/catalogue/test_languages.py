@@ -10,8 +10,8 @@ from metaselect.catalogue.languages import (
     resolve_language,
     resolve_languages,
     shipped_languages,
-    varieties,
 )
+from metaselect.catalogue.languagetags import varieties
 from metaselect.errors import MetaselectError, UnknownName
 
 

@@ -2,15 +2,8 @@
 
 import pytest
 
-from metaselect.catalogue.languages import (
-    LanguageTag,
-    find_language,
-    matching_code,
-    parse_tag,
-    resolve_language,
-    told_apart,
-    varieties,
-)
+from metaselect.catalogue.languages import find_language, matching_code, resolve_language
+from metaselect.catalogue.languagetags import LanguageTag, parse_tag, told_apart, varieties
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,10 @@ import torch
 from metaselect.harness.data.tokens import Encoded, collate, pack
 from metaselect.harness.recipe import Limits, Machine, Recipe
 from metaselect.harness.train.dynamics import DynamicsLog
-from metaselect.harness.train.finetune import (
-    Hooks,
-    Interrupted,
-    Leg,
-    Snapshots,
-    TrainingFailed,
-    finetune,
-)
+from metaselect.harness.train.finetune import Hooks, Interrupted, Leg, TrainingFailed, finetune
 from metaselect.harness.train.heads.base import BatchResult, Head
 from metaselect.harness.train.inference import Tensors
+from metaselect.harness.train.snapshots import Snapshots
 from metaselect.harness.train.training import sampled
 
 LIMITS = Limits(max_length=16, query_length=8, stride=4, max_answer_length=4)

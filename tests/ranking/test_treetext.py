@@ -7,7 +7,7 @@ import lightgbm
 import numpy as np
 import pytest
 
-from metaselect.ranking.persistence import check_trees
+from metaselect.ranking.treetext import check_trees
 
 
 @pytest.fixture(scope="module")

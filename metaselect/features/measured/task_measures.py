@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from metaselect.features.measured import estimators
+from metaselect.features.measured import probes
 from metaselect.features.measured.bench import N_SAMPLE, Bench, texts_of
 from metaselect.features.measured.cross_lingual import task_counts
-from metaselect.features.measured.estimators import logme
+from metaselect.features.measured.evidence import logme
 from metaselect.features.measured.hardness import chance_corrected_error, label_entropy
 from metaselect.features.measured.labelled import Floats
 from metaselect.features.measured.learning import class_labels
@@ -120,9 +120,9 @@ def frozen_measures(bench: Bench, name: str) -> dict[str, float]:
         return {}
     features, labels = vectors.features, vectors.labels
     n_classes = int(labels.max()) + 1
-    linear = estimators.linear_accuracy(features, labels, seed=0)
-    nearest = estimators.nearest_neighbour_accuracy(features, labels)
-    bits = estimators.prequential_bits(features, labels, seed=0)
+    linear = probes.linear_accuracy(features, labels, seed=0)
+    nearest = probes.nearest_neighbour_accuracy(features, labels)
+    bits = probes.prequential_bits(features, labels, seed=0)
     return {
         "probe_difficulty": error_of(linear, vectors),
         "neighbour_difficulty": error_of(nearest, vectors),
@@ -154,7 +154,7 @@ def transfer_measures(bench: Bench, task: str, target: str) -> dict[str, float]:
     vectors = labelled_vectors(bench, target, tuned_on=task)
     if vectors is None:
         return found
-    linear = estimators.linear_accuracy(vectors.features, vectors.labels, seed=0)
+    linear = probes.linear_accuracy(vectors.features, vectors.labels, seed=0)
     return found | {
         "logme": logme(vectors.features, vectors.labels),
         "linear_transfer": 1.0 - error_of(linear, vectors),

@@ -4,9 +4,9 @@ import warnings
 import numpy as np
 import pytest
 
-from metaselect.features.measured.estimators import (
+from metaselect.features.measured.evidence import logme
+from metaselect.features.measured.probes import (
     linear_accuracy,
-    logme,
     nearest_neighbour_accuracy,
     prequential_bits,
 )

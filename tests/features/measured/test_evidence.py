@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metaselect.features.measured.estimators import logme
+from metaselect.features.measured.evidence import logme
 
 SHAPES = [(60, 8, 3, 2.0, 1), (12, 30, 2, 3.0, 2), (200, 40, 4, 1.0, 3), (40, 40, 2, 2.0, 4)]
 # thuml/LogME's LogME().fit(f, y) on `made(*shape)`, then LogME(regression=True).fit(f, values)

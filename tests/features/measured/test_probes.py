@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from metaselect.features.measured.estimators import (
+from metaselect.features.measured.probes import (
     linear_accuracy,
     nearest_neighbour_accuracy,
     prequential_bits,
