@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from primary import MARGIN  # beside this file
+from first_choices import MARGIN  # beside this file
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import TaskCard

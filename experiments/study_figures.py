@@ -1,6 +1,6 @@
 """The three figures of the second study, drawn from its runs and from what methods chose.
 
-`primary.py --figures DIR` calls this: gains.svg (intermediate × target), choices.svg (the gain of
+`primary.py --out DIR` calls this: gains.svg (intermediate × target), choices.svg (the gain of
 each method's first choice, with intervals over clusters) and expected.svg (expected against
 measured gains).
 """

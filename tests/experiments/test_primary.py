@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ import pytest
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.contrasts import Contrast
+from metaselect.files import read_manifest
+from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import check_runs
 
 FOLDER = Path(__file__).parents[2] / "experiments"
@@ -31,7 +34,12 @@ def loaded(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def primary() -> ModuleType:
+def first_choices() -> ModuleType:
+    return loaded("first_choices")
+
+
+@pytest.fixture(scope="module")
+def primary(first_choices: ModuleType) -> ModuleType:
     return loaded("primary")
 
 
@@ -51,8 +59,16 @@ def runs() -> pd.DataFrame:
     return check_runs(pd.DataFrame(rows), percent=False)
 
 
-def test_the_measure_is_the_gain_on_the_other_seed(primary: ModuleType, runs: pd.DataFrame) -> None:
-    choices = primary.realised(runs, shipped_catalogue(), trials=1, seed=0, workers=1)
+@pytest.fixture(scope="module")
+def both(first_choices: ModuleType, runs: pd.DataFrame) -> Any:
+    """First choices with `direct` and among intermediates alone."""
+    return first_choices.first_choices(runs, shipped_catalogue(), trials=1, seed=0, workers=1)
+
+
+def test_the_measure_is_the_gain_on_the_other_seed(
+    primary: ModuleType, runs: pd.DataFrame, both: Any
+) -> None:
+    choices = both[True]
     found = choices.gains.set_index(["method", "target"])["gain"]
     scores = runs.pivot_table(
         index=["target", "language", "seed"], columns="intermediate", values="score"
@@ -69,35 +85,65 @@ def test_the_measure_is_the_gain_on_the_other_seed(primary: ModuleType, runs: pd
         assert found["history", target] == pytest.approx(mnli, abs=1e-9)
     over_clusters = primary.compared(choices, by="cluster", seed=0)
     pairs = [(item.method, item.against) for item in over_clusters]
-    assert pairs == list(primary.COMPARISONS)
-    last = over_clusters[-1]
+    assert pairs == [*primary.COMPARISONS, *primary.BESIDE]
+    last = over_clusters[len(primary.COMPARISONS) - 1]
     by_hand = np.mean([found["history", name] - found["direct+", name] for name in TARGETS])
     assert last.difference == pytest.approx(by_hand, abs=1e-9)
-    table = list(primary.lines(over_clusters, choices.direct))
-    assert len(table) == 2 + 5
-    assert all(line.count("|") == 11 for line in table)
+    record = primary.record(runs, both, seed=0)
+    assert record["intermediates"] == ["cola", "mnli", "sst2"]
+    assert record["primary"]["gains"]["ranker"] == pytest.approx(
+        np.mean([found["ranker", name] for name in TARGETS]), abs=1e-6
+    )
+    (first, *_) = record["primary"]["clusters"]
+    assert first["verdict"] == primary.verdict(over_clusters[0], choices.direct)
+    assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 2
+    table = list(primary.lines(record["primary"]["clusters"]))
+    assert len(table) == 2 + 5 + 2
+    assert all(line.count("|") == 10 for line in table)
+    among = [(item["method"], item["against"]) for item in record["among"]["clusters"]]
+    assert among == pairs
+    assert all(
+        line.count("|") == 9 for line in primary.lines(record["among"]["kinds"], judged=False)
+    )
+
+
+def test_the_record_the_runs_and_the_figures_are_kept(
+    primary: ModuleType, runs: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, out = tmp_path / "runs.csv", tmp_path / "out"
+    runs.to_csv(table, index=False)
+    asked = ["primary.py", str(table), "--intermediates", "mnli,sst2", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", [*asked, "--trials", "1", "--workers", "1"])
+    monkeypatch.syspath_prepend(str(FOLDER))
+    primary.main()
+    manifest = read_manifest(out, kind="comparisons", schema=1)
+    assert set(manifest.hashes) == {
+        "primary.json", "runs.csv.gz", "gains.svg", "choices.svg", "expected.svg"
+    }  # fmt: skip
+    kept = read_runs(out / "runs.csv.gz")
+    assert set(kept["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
 
 
 def test_a_block_is_the_targets_that_have_all_of_it_and_pass_the_gate(
-    primary: ModuleType, runs: pd.DataFrame
+    first_choices: ModuleType, runs: pd.DataFrame
 ) -> None:
     target, name, seed = runs["target"], runs["intermediate"], runs["seed"]
     unfinished = (target == "udpos") & (name == "sst2") & (seed == 1)
     at_floor = target == "xquad"
     changed = runs.assign(majority_score=np.where(at_floor, "0.49", "0.4"))
-    found = primary.block(changed[~unfinished], ["mnli", "sst2"], shipped_catalogue())
+    found = first_choices.block(changed[~unfinished], ["mnli", "sst2"], shipped_catalogue())
     assert set(found["target"]) == {"xcopa", "sib200", "xquad"}  # lifted off its floor by mnli
     assert set(found["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
-    found = primary.block(changed, ["sst2"], shipped_catalogue())
+    found = first_choices.block(changed, ["sst2"], shipped_catalogue())
     assert set(found["target"]) == {"xcopa", "sib200", "udpos"}
     with pytest.raises(MetaselectError, match="No target has both seeds of qqp"):
-        primary.block(runs, ["qqp"], shipped_catalogue())
+        first_choices.block(runs, ["qqp"], shipped_catalogue())
 
 
 def test_three_figures_are_drawn_of_the_choices(
-    primary: ModuleType, runs: pd.DataFrame, tmp_path: Path
+    both: Any, runs: pd.DataFrame, tmp_path: Path
 ) -> None:
-    choices = primary.realised(runs, shipped_catalogue(), trials=1, seed=0, workers=1)
+    choices = both[True]
     assert len(choices.candidates) == len(TARGETS) * 3  # mnli, sst2 and cola on each
     figures = loaded("study_figures")
     written = figures.write_figures(tmp_path, runs, choices.gains, choices.candidates, seed=0)
@@ -112,20 +158,21 @@ def test_three_figures_are_drawn_of_the_choices(
     assert "random" in texts["choices"]
 
 
-def test_one_seed_is_refused(primary: ModuleType, runs: pd.DataFrame) -> None:
+def test_one_seed_is_refused(first_choices: ModuleType, runs: pd.DataFrame) -> None:
+    one = runs[runs["seed"] == 0]
     with pytest.raises(MetaselectError, match="No cell has two seeds"):
-        primary.realised(runs[runs["seed"] == 0], shipped_catalogue(), trials=1, seed=0, workers=1)
+        first_choices.first_choices(one, shipped_catalogue(), trials=1, seed=0, workers=1)
 
 
 def test_without_the_control_its_comparison_is_left_out(
-    primary: ModuleType, runs: pd.DataFrame
+    primary: ModuleType, first_choices: ModuleType
 ) -> None:
     gains = pd.DataFrame(
         [(method, cluster, "k", 0.01 * place) for place, method in enumerate(("random", "ranker"))
          for cluster in "abc"],
         columns=["method", "cluster", "kind", "gain"],
     )  # fmt: skip
-    (only,) = primary.compared(primary.Choices(gains, {}), by="cluster", seed=0)
+    (only,) = primary.compared(first_choices.Choices(gains, {}), by="cluster", seed=0)
     assert (only.method, only.against) == ("ranker", "random")
     assert only.difference == pytest.approx(0.01)
 
