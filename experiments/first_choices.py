@@ -23,6 +23,13 @@ MARGIN = 0.05
 
 RULES = ("random", "direct", "size", "history", "history_kind")
 ARMS = ("history", "+difficulty", "+both")
+WORDS = {
+    "random": "random choice", DIRECT: "no intermediate", "history": "best on average",
+    "ceiling": "best by the target's other seed", "history_kind": "best on its kind",
+    DIRECT_PLUS: "as many steps on the target alone",
+    "ladder: history": "size and history", "ladder: +difficulty": "... and difficulty",
+    "ladder: +both": "... and difficulty, language and diversity",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

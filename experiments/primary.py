@@ -3,7 +3,8 @@
     python experiments/primary.py RUNS --intermediates mnli,sts_semeval,sst2 --out DIR
 
 The intermediates are those of the blocks that are done; targets are those that have both seeds of
-each of them and pass the gate. DIR gets primary.json, the runs that are compared and three figures.
+each of them and pass the gate. DIR gets primary.json, anatomy.json, the runs
+that are compared and three figures.
 
 One measure: the gain of the first choice over `direct` on other seeds than were learnt from, mean
 over a target's languages, then over a cluster's targets, then over clusters. Every cluster is held
@@ -18,18 +19,21 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from first_choices import ARMS, Choices, block, first_choices  # beside this file
+from first_choices import ARMS, WORDS, Choices, block, first_choices  # beside this file
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.cli.records import made_from
 from metaselect.console import points
+from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.contrasts import Comparison, Contrast, contrast, holm
 from metaselect.evaluation.fold_evaluation import default_workers
+from metaselect.evaluation.folds import without_same_source
 from metaselect.evaluation.results import contrasts_json
 from metaselect.evaluation.rounding import rounded_record
 from metaselect.files import sealed_folder, write_json
 from metaselect.runs.exchange import read_runs, write_runs
+from metaselect.runs.gains import query_gains
 
 Record = Mapping[str, Any]
 
@@ -87,7 +91,8 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
         seed: Of the sign flips.
 
     Returns:
-        Keys `intermediates`, `targets`, and `primary` and `among` (an intermediate in any case),
+        Keys `intermediates`, `targets`; `by_intermediate`, each against `direct` on all seeds,
+        without targets that share its data; `primary` and `among` (an intermediate in any case),
         each with `clusters` and `kinds` (contrasts, the primary ones with their verdict), `gains`
         (mean over clusters by method) and `direct` (share of clusters in which an arm takes none).
     """
@@ -95,10 +100,24 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
         {
             "intermediates": sorted({*runs["intermediate"]} - {DIRECT, DIRECT_PLUS}),
             "targets": sorted({*runs["target"]}),
+            "by_intermediate": contrasts_json(by_intermediate(runs, choices[True], seed=seed)),
             "primary": _part(choices[True], seed=seed),
             "among": _part(choices[False], seed=seed),
         }
     )
+
+
+def by_intermediate(runs: pd.DataFrame, choices: Choices, *, seed: int) -> list[Contrast]:
+    """Each intermediate against `direct`, over clusters and on all seeds."""
+    gains = query_gains(without_same_source(runs, shipped_catalogue()))
+    by_language = gains.groupby(["target", "intermediate", "language"])["gain"].mean()
+    by_target = by_language.groupby(["target", "intermediate"]).mean().reset_index()
+    cluster = choices.gains.drop_duplicates("target").set_index("target")["cluster"]
+    rows = by_target.assign(cluster=by_target["target"].map(cluster))
+    rows = rows.rename(columns={"intermediate": "method"})
+    table = rows.groupby(["method", "cluster"])["gain"].mean().reset_index()
+    names = [name for name in table["method"].unique() if name != DIRECT]
+    return [contrast(table, Comparison(name, DIRECT, "gain"), seed=seed) for name in names]
 
 
 def _part(choices: Choices, *, seed: int) -> dict[str, Any]:
@@ -130,8 +149,7 @@ def lines(found: Sequence[Record], *, judged: bool = True) -> Iterator[str]:
     for item in found:
         holm_p = item["p_holm"]
         cells = [
-            item["method"],
-            item["against"],
+            *(WORDS.get(item[name], item[name]) for name in ("method", "against")),
             f"{_points(item['difference'])} ({_points(item['low'])} to {_points(item['high'])})",
             f"{item['p']:.3f}",
             "–" if holm_p is None or not judged else f"{holm_p:.3f}",
@@ -141,6 +159,37 @@ def lines(found: Sequence[Record], *, judged: bool = True) -> Iterator[str]:
             *([item["verdict"]] if judged else []),
         ]
         yield _row(cells)
+
+
+def sentences(found: Record) -> Iterator[str]:
+    """What a record says, in plain sentences."""
+    clusters = found["primary"]["clusters"]
+    by_pair = {(item["method"], item["against"]): item for item in clusters}
+    alone = "; ".join(f"{item['method']} {_told(item)}" for item in found["by_intermediate"])
+    yield f"On average an intermediate gains over training directly: {alone}."
+    told = [
+        f"{words} {_told(by_pair['ranker', other])}{_judged_as(by_pair['ranker', other])}"
+        for other, words in (
+            ("random", "random choice"), ("history", "best on average"),
+            (DIRECT, "no intermediate"),
+        )
+    ]  # fmt: skip
+    yield f"The ranker's first choice gains over {'; over '.join(told)}."
+    steps = [by_pair[pair] for pair in COMPARISONS[2:4]]
+    changed = [f"in {item['n_changed']} of {item['n_clusters']} clusters" for item in steps]
+    yield (
+        f"Difficulty changes a first choice {changed[0]}{_judged_as(steps[0])}; language and "
+        f"diversity {changed[1]}{_judged_as(steps[1])}."
+    )
+
+
+def _told(item: Record) -> str:
+    low, high = _points(item["low"]), _points(item["high"])
+    return f"{_points(item['difference'])} points ({low} to {high})"
+
+
+def _judged_as(item: Record) -> str:
+    return f", {item['verdict']}" if item["primary"] else ""
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -156,7 +205,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("runs", type=Path)
     options.add_argument("--intermediates", required=True, help="of the blocks done, with commas")
-    options.add_argument("--out", type=Path, help="folder for the record, the runs and figures")
+    options.add_argument("--out", type=Path, help="folder for the records, the runs and figures")
     options.add_argument("--trials", type=int, default=20)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--workers", type=int, default=default_workers())
@@ -169,6 +218,7 @@ def main() -> None:
     found = record(runs, choices, seed=chosen.seed)
     print(f"Candidates: {', '.join(found['intermediates'])} and {DIRECT}; "
           f"{len(found['targets'])} targets: {', '.join(found['targets'])}.")  # fmt: skip
+    print(*sentences(found), sep="\n")
     for part, title in (("primary", "As written down"), ("among", "An intermediate in any case")):
         for units in ("clusters", "kinds"):
             table = lines(found[part][units], judged=part == "primary")
@@ -185,6 +235,7 @@ def _keep(
     made_by = {**made_from(runs), "trials": trials, "seed": seed}
     with sealed_folder(out, kind="comparisons", schema=SCHEMA, made_by=made_by) as folder:
         write_json(folder / "primary.json", found)
+        write_json(folder / "anatomy.json", anatomy_record(runs, shipped_catalogue(), seed=seed))
         write_runs(runs, folder / "runs.csv.gz")
         write_figures(folder, runs, choices.gains, choices.candidates, seed=seed)
     print(f"\n{out}")

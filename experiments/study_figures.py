@@ -10,6 +10,7 @@ from pathlib import Path
 
 import altair as alt
 import pandas as pd
+from first_choices import WORDS  # beside this file
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Comparison, contrast
@@ -74,7 +75,12 @@ def choices_chart(methods: pd.DataFrame, *, seed: int) -> Chart:
     direct = means.drop_duplicates("cluster").assign(method=DIRECT, gain=0.0)
     table = pd.concat([means[means["method"] != DIRECT], direct])
     rows = [
-        {"name": found.method, "difference": found.difference, "low": found.low, "high": found.high}
+        {
+            "name": WORDS.get(name, name),
+            "difference": found.difference,
+            "low": found.low,
+            "high": found.high,
+        }
         for name in methods["method"].unique()
         if name != DIRECT
         for found in [contrast(table, Comparison(name, DIRECT, "gain"), seed=seed)]

@@ -1,18 +1,21 @@
-"""The tables of the reference study in the README and beside this file, from its records.
+"""The tables of both studies in the README and beside this file, from their records.
 
     python experiments/tables.py [--check]
 
 Each table stands between `<!-- table NAME -->` and `<!-- end of table -->` and is written anew from
-`artifacts/evaluation`; with --check nothing is written, and the exit code is 1 where one is stale.
+`artifacts/evaluation`, those of the second study from `artifacts/first-block`; with --check nothing
+is written, and the exit code is 1 where one is stale.
 """
 
 import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from primary import lines, sentences  # beside this file
 
 from metaselect.evaluation.answer import answer_sentences
 from metaselect.evaluation.question import Findings
@@ -20,6 +23,7 @@ from metaselect.evaluation.results import contrast_in
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "artifacts" / "evaluation"
+BLOCK = ROOT / "artifacts" / "first-block"
 PAGES = (ROOT / "README.md", ROOT / "experiments" / "README.md")
 
 Record = Mapping[str, Any]
@@ -111,10 +115,19 @@ def protocols() -> str:
 
 def shares() -> str:
     """What the gains of the main grid are made of, a row for each view of them."""
-    views = _record("anatomy")["studies"][0]["by_view"]
+    return _shares(RECORDS)
+
+
+def block_shares() -> str:
+    """What the second study's gains are made of."""
+    return _shares(BLOCK)
+
+
+def _shares(folder: Path) -> str:
+    views = _views(folder)
     named = (*_FACTORS, *_PRODUCTS)
     rows = []
-    for name, words in _VIEWS.items():
+    for name, words in _in_words(views):
         by_factor = {item["factor"]: item for item in views[name]["shares"]}
         noise = views[name]["noise"]
         cells = [f"{noise[part] * 100:.0f} %" for part in ("share", "training", "fixed_test_rows")]
@@ -125,9 +138,18 @@ def shares() -> str:
 
 def sensitivity() -> str:
     """The smallest effect of intermediate x target x language that the shares would show."""
-    views = _record("anatomy")["studies"][0]["by_view"]
+    return _sensitivity(RECORDS)
+
+
+def block_sensitivity() -> str:
+    """The same of the second study."""
+    return _sensitivity(BLOCK)
+
+
+def _sensitivity(folder: Path) -> str:
+    views = _views(folder)
     rows = []
-    for name, words in _VIEWS.items():
+    for name, words in _in_words(views):
         found = views[name]["sensitivity"]
         sd, unit = found["detectable"], "of a target's SD"
         if not name.endswith("scaled"):
@@ -198,10 +220,61 @@ def answer() -> str:
     return "".join(f"- {line}\n" for line in answer_sentences(found))
 
 
+def primary() -> str:
+    """The second study's primary comparisons, over clusters."""
+    found = [item for item in _compared("primary", "clusters") if item["primary"]]
+    return _joined(lines(found))
+
+
+def findings() -> str:
+    """What the second study's record says, in sentences."""
+    found = json.loads((BLOCK / "primary.json").read_text(encoding="utf-8"))
+    return _joined(f"- {line}" for line in sentences(found))
+
+
+def kinds() -> str:
+    """The same and what stands beside them, over clusters joined by their kind of task."""
+    return _joined(lines(_compared("primary", "kinds")))
+
+
+def beside() -> str:
+    """What is no primary comparison, over clusters."""
+    found = [item for item in _compared("primary", "clusters") if not item["primary"]]
+    return _joined(lines(found, judged=False))
+
+
+def among() -> str:
+    """The comparisons where an intermediate is used in any case, over clusters."""
+    return _joined(lines(_compared("among", "clusters"), judged=False))
+
+
+def _compared(part: str, units: str) -> list[Record]:
+    found = json.loads((BLOCK / "primary.json").read_text(encoding="utf-8"))
+    rows: list[Record] = found[part][units]
+    return rows
+
+
+def _joined(rows: Iterable[str]) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
 TABLES = {
-    "answer": answer, "protocols": protocols, "shares": shares, "sensitivity": sensitivity,
+    "primary": primary, "findings": findings, "kinds": kinds, "beside": beside, "among": among,
+    "blockshares": block_shares, "blocksensitivity": block_sensitivity, "answer": answer,
+    "protocols": protocols, "shares": shares, "sensitivity": sensitivity,
     "ladder": ladder, "steps": steps, "definitions": definitions,
 }  # fmt: skip
+
+
+def _views(folder: Path) -> Record:
+    """Each way to look at the gains of a study's main grid, from its anatomy."""
+    anatomy = json.loads((folder / "anatomy.json").read_text(encoding="utf-8"))
+    views: Record = anatomy["studies"][0]["by_view"]
+    return views
+
+
+def _in_words(views: Record) -> list[tuple[str, str]]:
+    return [(name, words) for name, words in _VIEWS.items() if name in views]
 
 
 def _record(name: str) -> dict[str, Any]:

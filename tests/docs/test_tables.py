@@ -12,10 +12,12 @@ SCRIPT = DOCS.parent / "experiments" / "tables.py"
 
 @pytest.fixture(scope="module")
 def tables():
+    sys.path.insert(0, str(SCRIPT.parent))
     spec = importlib.util.spec_from_file_location("tables", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(SCRIPT.parent))
 
 
 def test_no_table_is_stale(tables, monkeypatch):

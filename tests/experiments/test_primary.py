@@ -100,6 +100,13 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     table = list(primary.lines(record["primary"]["clusters"]))
     assert len(table) == 2 + 5 + 2
     assert all(line.count("|") == 10 for line in table)
+    alone = {item["method"]: item["difference"] for item in record["by_intermediate"]}
+    assert set(alone) == {"cola", "mnli", "sst2"}
+    mnli = [found["history", name] for name in TARGETS]  # mnli is what is best on average
+    assert alone["mnli"] == pytest.approx(np.mean(mnli), abs=1e-6)
+    said = list(primary.sentences(record))
+    assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
+    assert "of 4 clusters" in said[2]
     among = [(item["method"], item["against"]) for item in record["among"]["clusters"]]
     assert among == pairs
     assert all(
@@ -118,7 +125,7 @@ def test_the_record_the_runs_and_the_figures_are_kept(
     primary.main()
     manifest = read_manifest(out, kind="comparisons", schema=1)
     assert set(manifest.hashes) == {
-        "primary.json", "runs.csv.gz", "gains.svg", "choices.svg", "expected.svg"
+        "primary.json", "anatomy.json", "runs.csv.gz", "gains.svg", "choices.svg", "expected.svg"
     }  # fmt: skip
     kept = read_runs(out / "runs.csv.gz")
     assert set(kept["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
@@ -154,8 +161,8 @@ def test_three_figures_are_drawn_of_the_choices(
     for (target, name), value in means.items():
         shown = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
         assert f">{shown}<" in texts["gains"], (target, name)
-    assert "ladder: +both" in texts["choices"]
-    assert "random" in texts["choices"]
+    assert "language and diversity" in texts["choices"]
+    assert "random choice" in texts["choices"]
 
 
 def test_one_seed_is_refused(first_choices: ModuleType, runs: pd.DataFrame) -> None:
