@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.console import points, share
-from metaselect.evaluation.answer import answer_sentences, verdict
+from metaselect.evaluation.answer import answer_sentences, conclusion, verdict
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.words import METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
@@ -65,7 +65,11 @@ class MethodRow:
 
 
 def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[str]:
-    """The verdict, then the sentences of `answer_sentences`; none where no record can answer."""
+    """Whether the runs answer the question, then what they say of it, the features first.
+
+    That is `conclusion`, the sentences of `answer_sentences` and the verdict; none where no record
+    can answer.
+    """
     whole = {
         f"{kind}-{record['protocol']}": dict(record)
         for kind, found in (("evaluation", evaluations), ("ablation", ablations))
@@ -77,7 +81,8 @@ def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[
     rivals = {item["against"] for item in first["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:
         return []
-    return [verdict(first), *answer_sentences(findings)]
+    ranker, rules, *features = answer_sentences(findings)
+    return [conclusion(findings), *features, ranker, rules, verdict(first)]
 
 
 def title_of(record: Record) -> str:
