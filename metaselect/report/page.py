@@ -37,6 +37,7 @@ from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
 from metaselect.selector.selector import TaskSelector
+from metaselect.selector.warnings import floor_warning
 
 KIND = "report"
 SCHEMA = 1
@@ -90,7 +91,7 @@ def page_html(content: ReportContent) -> str:
         "runs_simulated": bool((runs["source"] == SIMULATED).any()),
         "training": content.selector.training_,
         "studies": studies_of(runs),
-        "heat_tables": heat_tables(observed_gains(runs)),
+        "heat_tables": heat_tables(observed_gains(runs), _floors(content)),
         "sources": sources_of(runs, content.evaluations, content.ablations),
         "versions": library_versions(),
         "style": Markup(_file("page.css")),
@@ -98,6 +99,13 @@ def page_html(content: ReportContent) -> str:
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     }
     return _environment().get_template("page.html.j2").render(context)
+
+
+def _floors(content: ReportContent) -> dict[str, str]:
+    """Why nothing follows from the runs of some targets, by their names."""
+    runs, catalogue = content.runs, content.selector.catalogue
+    found = {name: floor_warning(runs, name, catalogue) for name in runs["target"].unique()}
+    return {name: floor for name, floor in found.items() if floor is not None}
 
 
 def _evaluation_context(content: ReportContent) -> dict[str, Any]:

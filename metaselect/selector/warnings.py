@@ -58,10 +58,17 @@ def doubts_of(
     sharing = sharing_data(names, target, catalogue)
     if runs is None:
         return Doubts(sharing=sharing)
+    floor = doubt_warning(runs, target, catalogue, study=study)
+    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+
+
+def doubt_warning(
+    runs: pd.DataFrame, target: str, catalogue: Catalogue, *, study: str | None
+) -> str | None:
+    """`floor_warning` by the target's runs of a study, by all of them where it has none."""
     own = runs[runs["target"] == target]
     of_study = own[own["study"] == study]
-    floor = floor_warning(own if of_study.empty else of_study, target, catalogue)
-    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+    return floor_warning(own if of_study.empty else of_study, target, catalogue)
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:

@@ -16,7 +16,7 @@ from metaselect.report.page import KIND, SCHEMA, ReportContent, page_html, write
 from metaselect.report.rankings import start_of
 from metaselect.selector import TaskSelector
 from metaselect.selector.measured_gains import measured_gains
-from metaselect.selector.warnings import doubts_of, ranking_warnings
+from metaselect.selector.warnings import doubts_of, floor_warning, ranking_warnings
 from tests.report.parts import EVALUATION, SOURCE, STUDY, TASK, Parsed, hostile_runs
 
 
@@ -205,6 +205,23 @@ def test_measured_gains_stand_beside_the_expected_ones_as_in_rank(content, data)
         assert found[0, at, place, number] == [
             pytest.approx(gain.gain, abs=1e-5), pytest.approx(gain.se, abs=1e-5), gain.n_seeds
         ]  # fmt: skip
+
+
+def test_a_target_whose_runs_say_nothing_is_grey_with_the_reason(content):
+    runs = content.runs.copy()
+    runs.loc[runs["target"] == "xnli", "score"] = 0.34
+    reason = floor_warning(runs, "xnli", content.selector.catalogue)
+    text = page_html(replace(content, runs=runs, evaluations=(), ablations=()))
+    parsed = Parsed(text)
+    told = json.loads(_unpacked(_data_of(parsed)["told"]))
+    at = [item["name"] for item in _data_of(parsed)["targets"]].index("xnli")
+    assert told["texts"][told["floors"][at]] == reason
+    assert sum(place >= 0 for place in told["floors"]) == 1
+    assert len(set(runs["target"])) > 1
+    hovered = [item for item in parsed.named("td") if item.get("title") == reason]
+    assert len(hovered) > 3
+    assert {item["class"] for item in hovered} == {"unclear"}
+    assert f"Grey: {reason}." in " ".join("".join(parsed.words).split())
 
 
 def test_a_page_starts_on_what_the_runs_have_and_people_know(content):
