@@ -160,8 +160,8 @@
     if (near.code !== code) {
       const asked = state.study ? ` --study ${quoted(page.studies[state.study])}` : "";
       notes.unshift(`${name} has no gains of its own in this page. Shown are those of its nearest ` +
-        `language that has, ${near.name} (${near.code}). For its own: metaselect rank --target ` +
-        `${quoted(chosen.name)} --language ${code}${asked}`);
+        `language that has, ${near.name} (${near.code}). For its own: metaselect rank ` +
+        `${page.rank}${page.rank && " "}--target ${quoted(chosen.name)} --language ${code}${asked}`);
     }
     note.replaceChildren(...notes.map((text) => cell(text, "", "li")));
     note.hidden = !notes.length;

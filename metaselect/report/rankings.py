@@ -25,12 +25,13 @@ _N_OTHERS = 40  # languages beside those of training, where these alone make a l
 _KNOWN = ("sib200", "sw")  # shown first where runs have them
 
 
-def chooser_of(selector: TaskSelector, runs: pd.DataFrame) -> dict[str, Any]:
+def chooser_of(selector: TaskSelector, runs: pd.DataFrame, *, rank_options: str) -> dict[str, Any]:
     """What the template needs for the chooser and the map.
 
     Args:
         selector: Fitted.
         runs: A table from `check_runs`, whose measured gains stand beside the expected ones.
+        rank_options: Of the command that ranks as the page does, before target and language.
     """
     training = selector.training_
     if training is None:
@@ -51,7 +52,9 @@ def chooser_of(selector: TaskSelector, runs: pd.DataFrame) -> dict[str, Any]:
         "start_target": grid.targets[start[0]],
         "start_language": languages.computed[start[1]],
         "world": Markup(world(languages.computed, theme=PAGE)),
-        "data": Markup(embedded_json(_data(selector, grid, languages, runs, start))),
+        "data": Markup(
+            embedded_json({**_data(selector, grid, languages, runs, start), "rank": rank_options})
+        ),
     }
 
 

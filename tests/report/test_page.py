@@ -14,6 +14,7 @@ from metaselect.cli.rank_shown import record_of
 from metaselect.files import read_manifest
 from metaselect.report.page import KIND, SCHEMA, ReportContent, page_html, write_report
 from metaselect.report.rankings import start_of
+from metaselect.report.sources import PageInputs
 from metaselect.selector import TaskSelector
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.warnings import doubts_of, floor_warning, ranking_warnings
@@ -97,6 +98,23 @@ def test_a_narrower_question_is_told_apart_with_the_command_that_asked_it(conten
     assert f"target left out, {words}" in text
     assert text.count("metaselect evaluate --runs") == 2
     assert text.count(" --without-direct --without-same-source") == 1
+
+
+def test_commands_name_what_the_page_was_made_of_or_a_name_that_is_explained(content):
+    text = page_html(content)
+    assert "..." not in text[text.index('id="sources"') : text.index("<script")]
+    assert "RUNS.csv stands for a file with the table of runs named at its right" in text
+    named = PageInputs(runs="", records="", rank="", page="metaselect reproduce --out made")
+    text = page_html(replace(content, inputs=named, ablations=()))
+    assert "RUNS.csv" not in text
+    train = "metaselect train --trials 1 --level 0.7 --seed 1 --out predictor"
+    for command in (
+        "metaselect reproduce --out made",
+        train,
+        "metaselect evaluate --protocol target --trials 1 --seed 0",
+        "metaselect ablate --out ablation",
+    ):
+        assert f"<code>{command}</code>" in text
 
 
 def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
