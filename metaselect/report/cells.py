@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,13 @@ from metaselect.console import points
 from metaselect.report.expected import ExpectedGains
 from metaselect.selector.explain import advised, answer
 from metaselect.selector.measured_gains import measured_gains
+from metaselect.selector.own_runs import own_runs
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (
     Doubts,
     doubt_warning,
     language_warnings,
-    runs_warnings,
+    own_warnings,
     shared_data_warnings,
     sharing_data,
     unclear_warning,
@@ -156,14 +156,11 @@ def _cell_notes(
     """Warnings of the first choice in each language, for one study and target."""
     target = grid.targets[place[1]]
 
-    @cache
-    def by_runs(first: str) -> list[str]:
-        return runs_warnings(own, [first], target, selector.catalogue)
-
+    said = own_runs(own, target)
     for language, code in enumerate(grid.languages):
         best = grid.order(*place, language)[0]
         low = grid.gains[(*place, language, best)] - grid.half_widths[place[1], best]
         name = grid.candidates[best]
         unclear = name != DIRECT and not low > 0
         caveat = [unclear_warning([code], level=selector.level)] if unclear else []
-        yield [*caveat, *by_runs(name)]
+        yield [*caveat, *own_warnings(said, [name], target, selector.catalogue)]
