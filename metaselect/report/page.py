@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaselect.console import points, share
+from metaselect.evaluation.words import CEILING_LINE, DIRECTIONS, directed
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.evaluations import (
     MEASURES,
@@ -119,11 +120,14 @@ def _evaluation_context(content: ReportContent) -> dict[str, Any]:
     def shown(record: Mapping[str, Any], kind: Kind, *sentences: str) -> dict[str, Any]:
         rows = method_rows(record, kind)
         head = {"record": record, "title": title_of(record), "sentences": sentences}
-        return {**head, "rows": rows, "domain": domain_of(rows)}
+        has_ceiling = any(row.name == "ceiling" for row in rows)
+        return {**head, "rows": rows, "domain": domain_of(rows), "has_ceiling": has_ceiling}
 
     evaluations, ablations = content.evaluations, content.ablations
     return {
         "measures": MEASURES,
+        "directions": DIRECTIONS,
+        "ceiling_line": CEILING_LINE,
         "answers": answers(evaluations, ablations),
         "evaluations": [
             shown(record, "evaluation", ceiling_sentence(record), direct_sentence(record))
@@ -152,6 +156,7 @@ def _environment() -> Environment:
         "plain_points": lambda value: points(value).lstrip("+"),
         "share": share,
         "p_value": lambda value: "–" if value is None else f"{value:.3f}",
+        "directed": directed,
         "range_words": range_words,
         "place": lambda value, domain: f"{(value - domain[0]) / (domain[1] - domain[0]):.1%}",
     }

@@ -282,6 +282,12 @@ def test_a_report_without_evaluations_says_how_to_make_them(content):
     assert Parsed(text).faults == []
 
 
+def test_heads_say_which_way_is_better_and_ceiling_is_explained(parsed):
+    words = " ".join("".join(parsed.words).split())
+    assert "regret@3 ↓ndcg@3 ↑gain@1 ↑" in words.replace("\n", "")
+    assert words.count("ceiling: the runs' own choice, by half of the seeds") >= 2
+
+
 def test_contrasts_and_coverage_stand_in_points_and_percent(parsed):
     words = " ".join("".join(parsed.words).split())
     assert "-1.60 (-2.60 to -0.60)" in words
