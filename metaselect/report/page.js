@@ -156,6 +156,8 @@
     const found = [...told.by_cell[place], ...told.by_target[state.target], ...told.by_language[standIn]]
       .map((at) => told.texts[at]);
     const notes = [...new Set(reason ? [reason, ...found] : found)];
+    if (rows.some((one) => !one.direct && one.chance >= 0 && Math.round(100 * one.chance) < 50 &&
+        one.gain >= 5e-5)) notes.push(page.unlikely);
     const near = page.computed[standIn];
     if (near.code !== code) {
       const asked = state.study ? ` --study ${quoted(page.studies[state.study])}` : "";

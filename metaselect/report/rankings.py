@@ -17,6 +17,7 @@ from metaselect.report.embedding import embedded_json, packed_json, packed_numbe
 from metaselect.report.expected import ExpectedGains, expected_gains, page_targets
 from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages, page_languages
 from metaselect.selector.selector import TaskSelector
+from metaselect.selector.warnings import UNLIKELY_GAIN
 
 _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
@@ -53,7 +54,13 @@ def chooser_of(selector: TaskSelector, runs: pd.DataFrame, *, rank_options: str)
         "start_language": languages.computed[start[1]],
         "world": Markup(world(languages.computed, theme=PAGE)),
         "data": Markup(
-            embedded_json({**_data(selector, grid, languages, runs, start), "rank": rank_options})
+            embedded_json(
+                {
+                    **_data(selector, grid, languages, runs, start),
+                    "rank": rank_options,
+                    "unlikely": UNLIKELY_GAIN,
+                }
+            )
         ),
     }
 

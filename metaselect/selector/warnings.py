@@ -15,6 +15,10 @@ from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, o
 SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
 )
+UNLIKELY_GAIN = (
+    "P(gain>0) below 50% beside a gain above 0: the gain is a mean, and more than half of the "
+    "gains that training left out came out lower than expected by that much for their spread"
+)
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores
 _NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
