@@ -9,7 +9,14 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
 from metaselect.console import points, print_table, say, share
-from metaselect.evaluation.words import METHOD_WORDS, cluster_words, restriction_words
+from metaselect.evaluation.words import (
+    CEILING_LINE,
+    DIRECTIONS,
+    METHOD_WORDS,
+    cluster_words,
+    directed,
+    restriction_words,
+)
 from metaselect.parallel import ExecutorName
 
 _SEEDS = {
@@ -107,7 +114,7 @@ def show_evaluation(record: dict[str, Any]) -> None:
     rows = [
         [
             f"{item['method']} - {item['against']}",
-            item["measure"],
+            directed(item["measure"]),
             *difference_cells(item),
             "" if item["p_holm"] is None else f"{item['p_holm']:.4f}",
             *changed_cells(record, item),
@@ -157,9 +164,11 @@ def show_measures(
         ]
         for name, row in methods.items()
     ]
-    heads = [head, ">regret@1", ">regret@3", ">ndcg@3", ">gain@1", ">on other seeds", ">hit@1"]
+    measures = ("regret@1", "regret@3", "ndcg@3", "gain@1", "on other seeds", "hit@1")
+    heads = [head, *(f">{directed(measure)}" for measure in measures)]
     heads += ["chooses"] if words else []
-    print_table(title, heads, rows)
+    notes = [DIRECTIONS, *([CEILING_LINE] if "ceiling" in methods else [])]
+    print_table(title, heads, rows, note="\n".join(notes))
 
 
 def show_alike(record: dict[str, Any]) -> None:

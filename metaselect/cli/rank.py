@@ -111,7 +111,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_predictor
-    from metaselect.selector.warnings import doubts_of
+    from metaselect.selector.warnings import doubts_of, known_doubts
 
     if target is None and data is None and language is None:
         return print(_what_can_be_asked())
@@ -145,8 +145,13 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     }
     table = selector.rank(**asked)
     notes = [*([] if new is None else task_notes(new)), *selector.warnings(**asked)]
-    notes += _ranking_notes(selector, table, name, own)
-    doubts = doubts_of(every, name, table["intermediate"], selector.catalogue, study=study)
+    notes += _ranking_notes(selector, table, name, own, study)
+    who = name, table["intermediate"], selector.catalogue
+    training = selector.training_
+    if every is None and training is not None:
+        doubts = known_doubts(training.own_runs, *who, study=study)
+    else:
+        doubts = doubts_of(every, *who, study=study)
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
@@ -173,16 +178,24 @@ def _what_can_be_asked() -> str:
 
 
 def _ranking_notes(
-    selector: "TaskSelector", table: "pd.DataFrame", target: str, own: "pd.DataFrame | None"
+    selector: "TaskSelector",
+    table: "pd.DataFrame",
+    target: str,
+    own: "pd.DataFrame | None",
+    study: str | None,
 ) -> list[str]:
-    """What a reader of the ranking should know, by it and by the runs that the target has."""
-    from metaselect.selector.warnings import ranking_warnings, runs_warnings
+    """What a reader of the ranking should know, by it and by the runs that the target has.
+
+    Without a table of runs those count that the predictor learnt from, as far as it keeps them.
+    """
+    from metaselect.selector.own_runs import own_runs
+    from metaselect.selector.warnings import known_runs, own_warnings, ranking_warnings
 
     found = ranking_warnings(table, target, selector.catalogue, level=selector.level)
-    if own is None:
-        return found
+    kept = {} if selector.training_ is None else selector.training_.own_runs
+    said = known_runs(kept, target, study) if own is None else own_runs(own, target)
     firsts = table.loc[table["rank"] == 1, "intermediate"].tolist()
-    return [*found, *runs_warnings(own, firsts, target, selector.catalogue)]
+    return [*found, *own_warnings(said, firsts, target, selector.catalogue)]
 
 
 def _write_grid(

@@ -138,12 +138,21 @@ def _cells(place: int, entry: dict[str, Any], told: bool) -> list[str]:
 
 
 def _notes(record: dict[str, Any], told: bool) -> list[str]:
+    from metaselect.selector.warnings import UNLIKELY_GAIN
+
     longer = [
         f"{code} {_measured_words(gain)}" for code, gain in record.get("equal_steps", {}).items()
     ]
     found = ["measured: mean ± standard error over seeds, without that of the test rows"]
     found += [f"direct+, as many steps on the target alone: {', '.join(longer)}"] if longer else []
-    return found if told or longer else []
+    found = found if told or longer else []
+    return [*found, UNLIKELY_GAIN] if any(map(_is_unlikely, record["ranking"])) else found
+
+
+def _is_unlikely(entry: dict[str, Any]) -> bool:
+    """Whether a gain is shown above 0 with a chance of it below a half."""
+    chance = entry["p_positive"]
+    return chance is not None and round(chance * 100) < 50 and round(entry["gain"] * 100, 2) > 0
 
 
 def _measured_words(found: dict[str, Any] | None) -> str:

@@ -52,19 +52,35 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import read_records
     from metaselect.report.evaluations import write_figures
     from metaselect.report.page import ReportContent, seal, write_report
+    from metaselect.report.sources import PageInputs, command_line, shell_options
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_evaluation, shipped_predictor
 
+    given = evaluation or (), ablation or ()
     if runs is None and predictor is None and not evaluation and not ablation:
         evaluation = ablation = [shipped_evaluation()]
     found = read_records(evaluation or (), "evaluation"), read_records(ablation or (), "ablation")
     evaluations, ablations = ([each for item in kind for each in item.records] for kind in found)
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    warn(_other_runs([*found[0], *found[1]], table))
+    both = [*found[0], *found[1]]
+    warn(_other_runs(both, table))
     folder = predictor or str(shipped_predictor())
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)
-    content = ReportContent(table, selector, evaluations, ablations)
+    options = {"--percent": percent, "--tasks": tasks, "--measured": measured}
+    inputs = PageInputs(
+        runs=shell_options({"--runs": runs, **options}),
+        records=shell_options({"--runs": _runs_of(both, table, runs), **options}),
+        rank=shell_options({"--predictor": predictor, "--tasks": tasks, "--measured": measured}),
+        page=command_line(
+            "report",
+            shell_options({"--runs": runs, "--predictor": predictor}),
+            *(shell_options({"--evaluation": folder}) for folder in given[0]),
+            *(shell_options({"--ablation": folder}) for folder in given[1]),
+            shell_options({**options, "--figures": figures, "--out": out}),
+        ),
+    )
+    content = ReportContent(table, selector, evaluations, ablations, inputs)
     say("computing gains for the page's targets and languages")
     page = write_report(out, content)
     drawn = []
@@ -75,6 +91,15 @@ def report_command(  # noqa: PLR0913 - a parameter an option
         print_json({"page": str(page), "figures": [str(path) for path in drawn]})
     else:
         print(page)
+
+
+def _runs_of(found: "list[Records]", runs: "pd.DataFrame", path: Path | None) -> Path | None:
+    """The path of the runs that records were made of, or a name for it where it is not known."""
+    from metaselect.report.sources import UNKNOWN_RUNS
+    from metaselect.runs.schema import table_hash
+
+    hashes = {item.runs_hash for item in found}
+    return path if hashes <= {table_hash(runs)} else Path(UNKNOWN_RUNS)
 
 
 def _other_runs(found: "list[Records]", runs: "pd.DataFrame") -> list[str]:

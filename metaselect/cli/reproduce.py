@@ -66,6 +66,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.evaluation.answer import answer_sentences, verdict
     from metaselect.evaluation.question import make_findings, question_key, question_parts
     from metaselect.report.page import ReportContent, write_report
+    from metaselect.report.sources import PageInputs, command_line, shell_options
     from metaselect.selector.provenance import Provenance, summarise_evaluation
     from metaselect.selector.selector import TaskSelector
 
@@ -93,7 +94,16 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
         selector.save_pretrained(out / "predictor")
         say("3/3 rank and report")
-        page = write_report(out / "report", ReportContent(table, selector, evaluations, ablations))
+        options = {"--percent": percent, "--tasks": tasks, "--measured": measured}
+        given = shell_options({"--runs": runs, **options})
+        inputs = PageInputs(
+            runs=given,
+            records=given,
+            rank=shell_options({**options, "--percent": None, "--predictor": out / "predictor"}),
+            page=command_line("reproduce", given, _settings(protocols, n_trials, seed, out)),
+        )
+        content = ReportContent(table, selector, evaluations, ablations, inputs)
+        page = write_report(out / "report", content)
     said, answer = verdict(evaluations[0]), answer_sentences(findings)
     if as_json:
         records = {**findings.records, "skipped": dict(findings.skipped)}
@@ -103,6 +113,14 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     _show(findings)
     _show_ranking(selector, table)
     print(f"\nReport: {page}", said, *answer, sep="\n")
+
+
+def _settings(protocols: str | None, n_trials: int, seed: int, out: Path) -> str:
+    """The other options of the call, as a shell takes them."""
+    from metaselect.report.sources import shell_options
+
+    options = {"--protocols": protocols, "--trials": str(n_trials), "--seed": str(seed)}
+    return shell_options({**options, "--out": out})
 
 
 def record_sources(unfinished: "Unfinished", out: Path, *, again: bool) -> dict[str, list[Path]]:

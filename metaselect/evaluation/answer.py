@@ -122,6 +122,60 @@ def _against(record: Record, item: Record, other: str) -> str:
     return f"{told} (not surely: {interval} {_uncorrected(record)})"
 
 
+def conclusion(findings: Findings) -> str:
+    """Whether the runs answer the question, in one sentence, with what is sure or why nothing is.
+
+    A primary contrast is sure where its interval does not hold 0 and Holm's p is below .05. Those
+    of the first protocol's evaluation and ablation count.
+    """
+    protocol, evaluation = next(iter(findings.evaluations.items()))
+    ablation = findings.ablations.get(protocol, {"contrasts": ()})
+    primary = [
+        item
+        for item in (*evaluation["contrasts"], *ablation["contrasts"])
+        if item.get("p_holm") is not None
+    ]
+    sure = [item for item in primary if _is_sure(item)]
+    runs = "These simulated runs" if evaluation["simulated"] else "These runs"
+    rule = "a 95% interval without 0, and Holm's p below .05"
+    number = counted(len(primary), "primary comparison")
+    if sure:
+        told = "; ".join(
+            f"{item['method']} against {item['against']} {points(item['difference'])}"
+            for item in sure
+        )
+        verb = "is" if len(sure) == 1 else "are"
+        return (
+            f"{runs} answer {'a part of ' if len(sure) < len(primary) else ''}the question: "
+            f"{len(sure)} of {number} {verb} sure ({rule}), in points of regret@1 "
+            f"(less is better): {told}."
+        )
+    clusters = counted(evaluation["n_clusters"], "cluster")
+    return (
+        f"{runs} do not answer the question: with {clusters} of targets, "
+        f"{_visible(_by_rival(ablation['contrasts']).get(('+both', 'history')))}"
+        f"none of {number} is sure ({rule})."
+    )
+
+
+def _visible(both: Record | None) -> str:
+    """The smallest effect of all the features that such runs would show; empty where unknown."""
+    if both is None:
+        return ""
+    added = (
+        "what difficulty, language and diversity add to size and history (+both against history)"
+    )
+    if both["n_changed"] == 0:
+        return f"{added} changes no first choice, and "
+    if both["detectable"] is None:
+        return f"{added} changes too few choices to say what would show, and "
+    return f"{added} shows only from {_plain(both['detectable'])} points of regret@1 on, and "
+
+
+def _is_sure(item: Record) -> bool:
+    return item["low"] is not None and _excludes_zero(item) and _passes_correction(item)
+
+
 def answer_sentences(findings: Findings) -> list[str]:
     """The question's answer in three plain sentences, for unseen targets.
 

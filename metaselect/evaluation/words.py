@@ -21,10 +21,29 @@ METHOD_WORDS: Mapping[str, str] = {
     "ceiling": "the best by half of the seeds",
 }
 
+LOWER_IS_BETTER: Final = ("regret@1", "regret@3")
+
+DIRECTIONS: Final = "↓ lower is better, ↑ higher is better"
+
+CEILING_LINE: Final = (
+    "ceiling: the runs' own choice, by half of the seeds and scored on the other half. It shows "
+    "what noise lets a choice reach, and is no method to use."
+)
+
 _RESTRICTIONS: Final = {  # by the key that is false then; a missing key means no restriction
     "with_direct": ("the choice among intermediates alone", "--without-direct"),
     "with_same_source": ("without shared training data", "--without-same-source"),
 }
+
+
+def directed(measure: str) -> str:
+    """A measure's name with an arrow that says which way is better.
+
+    Example:
+        >>> directed("regret@1"), directed("gain@1")
+        ('regret@1 ↓', 'gain@1 ↑')
+    """
+    return f"{measure} {'↓' if measure in LOWER_IS_BETTER else '↑'}"
 
 
 def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,13 +12,15 @@ from metaselect.console import points
 from metaselect.report.expected import ExpectedGains
 from metaselect.selector.explain import advised, answer
 from metaselect.selector.measured_gains import measured_gains
+from metaselect.selector.own_runs import own_runs
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (
     Doubts,
-    doubts_of,
+    doubt_warning,
     language_warnings,
-    runs_warnings,
+    own_warnings,
     shared_data_warnings,
+    sharing_data,
     unclear_warning,
 )
 
@@ -36,6 +37,8 @@ class Cells:
         answers: The sentence of each cell, in the order of study, target and language.
         choices: The candidate that the sentence advises, same order; -1 where it advises none.
         texts: Every warning once; those below are positions in it.
+        floors: Why nothing is advised for a target whose runs score like a constant answer, in
+            the order of study and target; -1 where they do not.
         by_target, by_language, by_cell: Warnings of each.
         measured: Study, target, language, candidate, gain, standard error (or None) and number of
             seeds of each measured gain.
@@ -44,6 +47,7 @@ class Cells:
     answers: list[str]
     choices: list[int]
     texts: list[str]
+    floors: list[int]
     by_target: list[list[int]]
     by_language: list[list[int]]
     by_cell: list[list[int]]
@@ -60,26 +64,38 @@ def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) ->
     training = selector.training_
     seen = () if training is None else training.languages
     by_cell, measured = _of_runs(selector, grid, runs)
+    floors = _floors(selector, grid, runs)
+    sharing = [sharing_data(grid.candidates, name, selector.catalogue) for name in grid.targets]
     doubts = {
-        (study, target): doubts_of(
-            runs, name, grid.candidates, selector.catalogue,
-            study=grid.studies[study] if study else None,
-        )
-        for study in range(len(grid.studies))
-        for target, name in enumerate(grid.targets)
-    }  # fmt: skip
+        place: Doubts(runs_at_floor=floor is not None, sharing=sharing[place[1]])
+        for place, floor in floors.items()
+    }
     told = [
         _told(selector, grid, cell, doubts[cell[:2]]) for cell in np.ndindex(grid.gains.shape[:3])
     ]
     return Cells(
         answers=[sentence for sentence, _ in told],
         choices=[choice for _, choice in told],
+        floors=[placed([floor])[0] if floor else -1 for floor in floors.values()],
         by_target=[placed(_target_notes(selector, grid, name)) for name in grid.targets],
         by_language=[placed(language_warnings([code], seen=seen)) for code in grid.languages],
         by_cell=[placed(found) for found in by_cell],
         measured=measured,
         texts=list(texts),
     )
+
+
+def _floors(
+    selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame
+) -> dict[tuple[int, int], str | None]:
+    """Why nothing can be advised, by study and target; None where something can."""
+    return {
+        (place, target): doubt_warning(
+            runs, name, selector.catalogue, study=study if place else None
+        )
+        for place, study in enumerate(grid.studies)
+        for target, name in enumerate(grid.targets)
+    }
 
 
 def _told(
@@ -140,14 +156,11 @@ def _cell_notes(
     """Warnings of the first choice in each language, for one study and target."""
     target = grid.targets[place[1]]
 
-    @cache
-    def by_runs(first: str) -> list[str]:
-        return runs_warnings(own, [first], target, selector.catalogue)
-
+    said = own_runs(own, target)
     for language, code in enumerate(grid.languages):
         best = grid.order(*place, language)[0]
         low = grid.gains[(*place, language, best)] - grid.half_widths[place[1], best]
         name = grid.candidates[best]
         unclear = name != DIRECT and not low > 0
         caveat = [unclear_warning([code], level=selector.level)] if unclear else []
-        yield [*caveat, *by_runs(name)]
+        yield [*caveat, *own_warnings(said, [name], target, selector.catalogue)]

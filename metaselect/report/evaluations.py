@@ -8,9 +8,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.console import points, share
-from metaselect.evaluation.answer import answer_sentences, verdict
+from metaselect.evaluation.answer import answer_sentences, conclusion, verdict
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.words import METHOD_WORDS, restriction_words
+from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
 
@@ -20,7 +20,6 @@ Kind = Literal["evaluation", "ablation"]
 MEASURES = ("regret@1", "regret@3", "ndcg@3", "gain@1", "gain_crossed", "hit@1")
 _MAIN = "regret@1"
 _ENDS = ("difference", "low", "high")
-_LOWER_IS_BETTER = ("regret@1", "regret@3")
 _SCORES = {"evaluation": "methods", "ablation": "arms"}
 _LEFT_OUT = {
     "target": "A new target",
@@ -65,7 +64,11 @@ class MethodRow:
 
 
 def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[str]:
-    """The verdict, then the sentences of `answer_sentences`; none where no record can answer."""
+    """Whether the runs answer the question, then what they say of it, the features first.
+
+    That is `conclusion`, the sentences of `answer_sentences` and the verdict; none where no record
+    can answer.
+    """
     whole = {
         f"{kind}-{record['protocol']}": dict(record)
         for kind, found in (("evaluation", evaluations), ("ablation", ablations))
@@ -77,7 +80,8 @@ def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[
     rivals = {item["against"] for item in first["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:
         return []
-    return [verdict(first), *answer_sentences(findings)]
+    ranker, rules, *features = answer_sentences(findings)
+    return [conclusion(findings), *features, ranker, rules, verdict(first)]
 
 
 def title_of(record: Record) -> str:
@@ -199,7 +203,7 @@ def _last(name: str) -> int:
 def _marked(measure: str, values: Mapping[str, float | None]) -> dict[str, tuple[str, bool]]:
     """Values as text, and whether each is the best as it is shown, which no reference is."""
     known = [value for name, value in values.items() if value is not None and not _last(name)]
-    better = min if measure in _LOWER_IS_BETTER else max
+    better = min if measure in LOWER_IS_BETTER else max
     best = _shown(measure, better(known)) if known else None
     texts = {name: _shown(measure, value) for name, value in values.items()}
     return {name: (text, text == best and not _last(name)) for name, text in texts.items()}
@@ -212,7 +216,7 @@ def _shown(measure: str, value: float | None) -> str:
         return share(value)
     if measure == "ndcg@3":
         return f"{value:.3f}"
-    if measure in _LOWER_IS_BETTER:
+    if measure in LOWER_IS_BETTER:
         return points(max(value, 0.0)).lstrip("+")
     return points(value)
 

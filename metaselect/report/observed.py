@@ -1,6 +1,6 @@
 """What the runs themselves say: mean gains by target and by language, and what they rest on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,13 +22,16 @@ class HeatTable:
         edges: Gains at which colours step.
         rows: For each intermediate its name and, for each column, the gain (NaN where none was
             run) and the number of its colour; None where it is within two standard errors of 0,
-            or its error unknown.
+            its error unknown, or its column in `floors`.
+        floors: Why a target's gains have no colour: its runs score like a constant answer. Those
+            of all such targets, whatever the columns are.
     """
 
     by: str
     edges: tuple[float, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[tuple[float, int | None], ...]], ...]
+    floors: Mapping[str, str]
 
 
 def studies_of(runs: pd.DataFrame) -> list[dict[str, str | int]]:
@@ -46,13 +49,14 @@ def studies_of(runs: pd.DataFrame) -> list[dict[str, str | int]]:
     ]
 
 
-def heat_tables(gains: pd.DataFrame) -> list[HeatTable]:
+def heat_tables(gains: pd.DataFrame, floors: Mapping[str, str]) -> list[HeatTable]:
     """Intermediates by target and by language; none where no absolute gain is known.
 
     Args:
         gains: From `runs.gains.observed_gains`.
+        floors: Reasons, by the names of targets whose runs score like a constant answer.
     """
-    return [_heat_table(gains, by) for by in ("target", "language")] if len(gains) else []
+    return [_heat_table(gains, by, floors) for by in ("target", "language")] if len(gains) else []
 
 
 def mean_gains(gains: pd.DataFrame, *, by: str) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -76,9 +80,11 @@ def mean_gains(gains: pd.DataFrame, *, by: str) -> tuple[pd.DataFrame, pd.DataFr
     return wide.loc[order], cells["variance"].unstack(by).pow(0.5).loc[order]
 
 
-def _heat_table(gains: pd.DataFrame, by: str) -> HeatTable:
+def _heat_table(gains: pd.DataFrame, by: str, floors: Mapping[str, str]) -> HeatTable:
     means, errors = mean_gains(gains, by=by)
     clear = means.abs() > _CLEAR * errors
+    if by == "target":
+        clear.loc[:, means.columns.isin(list(floors))] = False
     edges = colour_edges(means.where(clear).to_numpy().ravel().tolist())
     rows = tuple(
         (
@@ -90,7 +96,7 @@ def _heat_table(gains: pd.DataFrame, by: str) -> HeatTable:
         )
         for name in means.index
     )
-    return HeatTable(by, edges, tuple(map(str, means.columns)), rows)
+    return HeatTable(by, edges, tuple(map(str, means.columns)), rows, dict(floors))
 
 
 def colour_edges(values: Sequence[float]) -> tuple[float, ...]:

@@ -77,7 +77,9 @@
     }).filter((one) => one.name !== name).sort((a, b) =>  // gains are rounded: the choice leads ties
       b.gain - a.gain || (b.at === choice) - (a.at === choice) || a.at - b.at);
   }
-  const standing = (one) => one.gain <= 0 ? 0 : one.bounded && one.low > 0 ? 2 : 1;
+  // Why nothing is advised: the target's own runs score like a constant answer; else empty.
+  const floor = () => told.texts[told.floors[state.study * nTargets + state.target]] || "";
+  const standing = (one) => floor() || one.gain <= 0 ? 0 : one.bounded && one.low > 0 ? 2 : 1;
   const unclear = (one) => !one.bounded || (one.low <= 0 && one.high >= 0);
   const interval = (one) => one.direct ? "0 by definition" : !one.bounded ? "none possible" :
     `${points(one.low)} to ${points(one.high)}`;
@@ -113,7 +115,7 @@
   function showRanking() {
     const [code, name, , standIn] = languages[state.language];
     const chosen = page.targets[state.target], rows = ranked(standIn);
-    const place = cellOf(standIn);
+    const place = cellOf(standIn), reason = floor();
     const ends = rows.flatMap((one) =>
       [0, one.gain, one.seen ?? 0, ...(one.bounded ? [one.low, one.high] : [])]);
     const room = 0.04 * (Math.max(...ends) - Math.min(...ends)) || 0.01;
@@ -131,7 +133,11 @@
         made.className = "chosen";
         head.append(cell("choice", "mark", "span"));
       }
-      if (unclear(one) && !one.direct) made.classList.add("unclear");
+      if ((unclear(one) || reason) && !one.direct) made.classList.add("unclear");
+      if (reason) {
+        made.classList.add("floor");
+        made.title = reason;
+      }
       return made;
     }));
     const added = (one) =>
@@ -147,14 +153,17 @@
     status.replaceChildren(`${chosen.name} in ${label(state.language)}${encoder}:`,
       cell(told.answers[place], "", "strong"));
     element("interval").textContent = `Here: ${chosen.interval}.`;
-    const notes = [...told.by_cell[place], ...told.by_target[state.target], ...told.by_language[standIn]]
+    const found = [...told.by_cell[place], ...told.by_target[state.target], ...told.by_language[standIn]]
       .map((at) => told.texts[at]);
+    const notes = [...new Set(reason ? [reason, ...found] : found)];
+    if (rows.some((one) => !one.direct && one.chance >= 0 && Math.round(100 * one.chance) < 50 &&
+        one.gain >= 5e-5)) notes.push(page.unlikely);
     const near = page.computed[standIn];
     if (near.code !== code) {
       const asked = state.study ? ` --study ${quoted(page.studies[state.study])}` : "";
       notes.unshift(`${name} has no gains of its own in this page. Shown are those of its nearest ` +
-        `language that has, ${near.name} (${near.code}). For its own: metaselect rank --target ` +
-        `${quoted(chosen.name)} --language ${code}${asked}`);
+        `language that has, ${near.name} (${near.code}). For its own: metaselect rank ` +
+        `${page.rank}${page.rank && " "}--target ${quoted(chosen.name)} --language ${code}${asked}`);
     }
     note.replaceChildren(...notes.map((text) => cell(text, "", "li")));
     note.hidden = !notes.length;
@@ -171,7 +180,7 @@
     element("world-spread").textContent =
       `Its gain runs from ${points(Math.min(...gains))} to ${points(Math.max(...gains))} points` +
       (widths.length ? `; one gain is known to ± ${plain(widths[widths.length >> 1])}` : "") +
-      ". So colours follow the interval, not the gain.";
+      (floor() ? `. Grey: ${floor()}.` : ". So colours follow the interval, not the gain.");
     best.sort((a, b) => b.gain - a.gain);
     element("world-table").replaceChildren(...best.map((one) => {
       const made = row([
@@ -179,6 +188,7 @@
         cell(points(one.gain)), cell(interval(one)),
       ]);
       if (standing(one) < 2) made.className = "unclear";
+      made.title = floor();
       return made;
     }));
     for (const place of document.querySelectorAll(".chosen-target")) {

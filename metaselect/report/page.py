@@ -8,7 +8,7 @@ number names the command that made it, and what from.
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaselect.console import points, share
-from metaselect.evaluation.words import restriction_options, restriction_words
+from metaselect.evaluation.words import CEILING_LINE, DIRECTIONS, directed
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.evaluations import (
     MEASURES,
@@ -33,16 +33,16 @@ from metaselect.report.evaluations import (
 )
 from metaselect.report.observed import heat_tables, range_words, studies_of
 from metaselect.report.rankings import chooser_of
+from metaselect.report.sources import PageInputs, command_line, placeholders, sources_of
 from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
 from metaselect.selector.selector import TaskSelector
+from metaselect.selector.warnings import floor_warning
 
 KIND = "report"
 SCHEMA = 1
 PAGE = "index.html"
-
-Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,14 @@ class ReportContent:
         selector: A fitted selector.
         evaluations: Records of `metaselect evaluate`.
         ablations: Records of `metaselect ablate`.
+        inputs: What the commands behind them were given, where it is known.
     """
 
     runs: pd.DataFrame
     selector: TaskSelector
     evaluations: Sequence[Mapping[str, Any]]
     ablations: Sequence[Mapping[str, Any]]
+    inputs: PageInputs = field(default_factory=PageInputs)
 
 
 def write_report(out: Path, content: ReportContent) -> Path:
@@ -82,16 +84,23 @@ def seal(out: Path, content: ReportContent) -> None:
 
 def page_html(content: ReportContent) -> str:
     """The whole page as text."""
-    runs, script = content.runs, _file("page.js")
+    runs, inputs, script = content.runs, content.inputs, _file("page.js")
+    records = {"evaluate": content.evaluations, "ablate": content.ablations}
     context = {
-        **chooser_of(content.selector, runs),
+        **chooser_of(content.selector, runs, rank_options=inputs.rank),
         **_evaluation_context(content),
         "runs": runs,
         "runs_simulated": bool((runs["source"] == SIMULATED).any()),
         "training": content.selector.training_,
         "studies": studies_of(runs),
-        "heat_tables": heat_tables(observed_gains(runs)),
-        "sources": sources_of(runs, content.evaluations, content.ablations),
+        "heat_tables": heat_tables(observed_gains(runs), _floors(content)),
+        "sources": (sources := sources_of(runs, content.selector, records, inputs)),
+        "placeholders": placeholders(sources),
+        "commands": {
+            verb: command_line(verb, inputs.runs, "--out", kind)
+            for verb, kind in (("evaluate", "evaluation"), ("ablate", "ablation"))
+        },
+        "rank_command": command_line("rank", inputs.rank),
         "versions": library_versions(),
         "style": Markup(_file("page.css")),
         "script": Markup(script),
@@ -100,15 +109,25 @@ def page_html(content: ReportContent) -> str:
     return _environment().get_template("page.html.j2").render(context)
 
 
+def _floors(content: ReportContent) -> dict[str, str]:
+    """Why nothing follows from the runs of some targets, by their names."""
+    runs, catalogue = content.runs, content.selector.catalogue
+    found = {name: floor_warning(runs, name, catalogue) for name in runs["target"].unique()}
+    return {name: floor for name, floor in found.items() if floor is not None}
+
+
 def _evaluation_context(content: ReportContent) -> dict[str, Any]:
     def shown(record: Mapping[str, Any], kind: Kind, *sentences: str) -> dict[str, Any]:
         rows = method_rows(record, kind)
         head = {"record": record, "title": title_of(record), "sentences": sentences}
-        return {**head, "rows": rows, "domain": domain_of(rows)}
+        has_ceiling = any(row.name == "ceiling" for row in rows)
+        return {**head, "rows": rows, "domain": domain_of(rows), "has_ceiling": has_ceiling}
 
     evaluations, ablations = content.evaluations, content.ablations
     return {
         "measures": MEASURES,
+        "directions": DIRECTIONS,
+        "ceiling_line": CEILING_LINE,
         "answers": answers(evaluations, ablations),
         "evaluations": [
             shown(record, "evaluation", ceiling_sentence(record), direct_sentence(record))
@@ -137,39 +156,8 @@ def _environment() -> Environment:
         "plain_points": lambda value: points(value).lstrip("+"),
         "share": share,
         "p_value": lambda value: "–" if value is None else f"{value:.3f}",
+        "directed": directed,
         "range_words": range_words,
         "place": lambda value, domain: f"{(value - domain[0]) / (domain[1] - domain[0]):.1%}",
     }
     return found
-
-
-def sources_of(
-    runs: pd.DataFrame,
-    evaluations: Sequence[Mapping[str, Any]],
-    ablations: Sequence[Mapping[str, Any]],
-) -> list[Row]:
-    """Every kind of number in a page, the command behind it, and what it was made from."""
-    table = f"runs table of {len(runs):,} scores, hash {table_hash(runs)}"
-    found = [
-        ("observed gains, heat maps", "metaselect report --runs ...", table),
-        (
-            "expected gains, intervals, reasons, map",
-            "metaselect train --runs ... --out predictor",
-            "the predictor's folder; language facts from URIEL (lang2vec), cards for tasks",
-        ),
-    ]
-    found += [_evaluation_source("evaluation, calibration", "evaluate", r) for r in evaluations]
-    return found + [_evaluation_source("ablation", "ablate", record) for record in ablations]
-
-
-def _evaluation_source(number: str, verb: str, record: Mapping[str, Any]) -> Row:
-    search = record["search"]
-    options = f"--protocol {record['protocol']} --trials {search['trials_per_fold']}"
-    origin = (
-        f"{record['n_queries']} queries in {record['n_clusters']} clusters; "
-        f"{search['trials']} settings tried, {search['pruned']} cut short; "
-        f"feature groups {', '.join(search['groups'])}"
-    )
-    options += f" --seed {search['seed']}{restriction_options(record)}"
-    command = f"metaselect {verb} --runs ... {options}"
-    return (f"{number}: {record['protocol']} left out{restriction_words(record)}", command, origin)

@@ -17,6 +17,7 @@ from metaselect.report.embedding import embedded_json, packed_json, packed_numbe
 from metaselect.report.expected import ExpectedGains, expected_gains, page_targets
 from metaselect.report.languages import MAX_CELLS, MAX_LANGUAGES, PageLanguages, page_languages
 from metaselect.selector.selector import TaskSelector
+from metaselect.selector.warnings import UNLIKELY_GAIN
 
 _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.rank` does
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
@@ -25,12 +26,13 @@ _N_OTHERS = 40  # languages beside those of training, where these alone make a l
 _KNOWN = ("sib200", "sw")  # shown first where runs have them
 
 
-def chooser_of(selector: TaskSelector, runs: pd.DataFrame) -> dict[str, Any]:
+def chooser_of(selector: TaskSelector, runs: pd.DataFrame, *, rank_options: str) -> dict[str, Any]:
     """What the template needs for the chooser and the map.
 
     Args:
         selector: Fitted.
         runs: A table from `check_runs`, whose measured gains stand beside the expected ones.
+        rank_options: Of the command that ranks as the page does, before target and language.
     """
     training = selector.training_
     if training is None:
@@ -51,7 +53,15 @@ def chooser_of(selector: TaskSelector, runs: pd.DataFrame) -> dict[str, Any]:
         "start_target": grid.targets[start[0]],
         "start_language": languages.computed[start[1]],
         "world": Markup(world(languages.computed, theme=PAGE)),
-        "data": Markup(embedded_json(_data(selector, grid, languages, runs, start))),
+        "data": Markup(
+            embedded_json(
+                {
+                    **_data(selector, grid, languages, runs, start),
+                    "rank": rank_options,
+                    "unlikely": UNLIKELY_GAIN,
+                }
+            )
+        ),
     }
 
 

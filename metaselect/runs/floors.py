@@ -27,8 +27,13 @@ def at_floor(runs: pd.DataFrame) -> "pd.Series[bool]":
     the run collapsed, or where the score is the best constant answer's, to six decimals. A row with
     neither is judged by its neighbours: a constant answer has the same score on all languages of a
     parallel test set, so a row is at the floor where more than half of its run's languages, and at
-    least three, have the very same score. That finds nothing in runs of one or two languages, and
-    nothing where the test sets' class shares differ by language.
+    least three, have the very same score. That finds nothing where the test sets' class shares
+    differ by language.
+
+    Runs of one or two languages need the columns (`is_unjudged`). Equal scores of several runs
+    prove nothing there: on 100 rows two sound runs of one language tie one time in 12 (standard
+    deviation of their difference 5 points), and a table has hundreds of such pairs. Nor does the
+    chance level of a task's card: a sample's best constant answer is above it.
 
     Args:
         runs: A table from `check_runs`; extra columns count as CSV, JSON or Parquet gave them
@@ -44,6 +49,21 @@ def at_floor(runs: pd.DataFrame) -> "pd.Series[bool]":
     known = knows_collapse | ~np.isnan(majority)
     found = np.where(known, collapsed | is_majority, _equal_scores(runs))
     return pd.Series(found, index=runs.index, dtype=bool)
+
+
+def is_unjudged(runs: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether nothing can tell if a row's run collapsed: no column, and at most two languages.
+
+    Args:
+        runs: A table from `check_runs`.
+
+    Returns:
+        One value a row, with the table's index.
+    """
+    _, knows_collapse = _flags(runs)
+    known = knows_collapse | ~np.isnan(_numbers(runs))
+    models = runs.groupby(_MODEL, sort=False)["language"].transform("nunique")
+    return ~pd.Series(known, index=runs.index) & (models < LEAST_EQUAL)
 
 
 def raised_to_floor(runs: pd.DataFrame) -> pd.DataFrame:

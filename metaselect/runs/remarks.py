@@ -11,7 +11,7 @@ from metaselect.catalogue.languages import find_language
 from metaselect.catalogue.languagetags import varieties
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.console import counted, few
-from metaselect.runs.floors import at_floor
+from metaselect.runs.floors import COLLAPSED, MAJORITY, at_floor, is_unjudged
 from metaselect.runs.gains import QUERY, query_gains
 from metaselect.runs.keys import centred
 
@@ -48,7 +48,7 @@ def remarks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
             f"{counted(len(targets), 'target')} ({', '.join(targets)}): evaluation leaves whole "
             f"targets out and needs {_ENOUGH_TARGETS} that share no training data"
         )
-    return found
+    return found + _unjudged(runs)
 
 
 def card_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
@@ -127,6 +127,18 @@ def cautions(runs: pd.DataFrame) -> list[str]:
             "a constant answer gets: they say nothing of the intermediate"
         )
     return found + variety_notes(runs["language"].unique())
+
+
+def _unjudged(runs: pd.DataFrame) -> list[str]:
+    """A line on targets whose runs could score like a constant answer without anyone knowing."""
+    targets = sorted(runs.loc[is_unjudged(runs), "target"].unique())
+    if not targets:
+        return []
+    return [
+        f"{counted(len(targets), 'target')} ({few(targets)}) with runs in one or two languages and "
+        f"no {MAJORITY} or {COLLAPSED}: a run that learnt nothing looks like any other; add one of "
+        "these columns"
+    ]
 
 
 def twin_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:

@@ -5,7 +5,7 @@ Rankings use it to say what they extrapolate from; the model card shows all of i
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -16,6 +16,7 @@ from metaselect.evaluation.results import contrast_in
 from metaselect.evaluation.words import restriction_words
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import is_simulated
+from metaselect.selector.own_runs import OwnRunsByStudy, own_runs_by_study, own_runs_from_json
 
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}")
 
@@ -31,6 +32,8 @@ class TrainingSummary:
         runs_hash: Of the table, as `table_hash` gives it.
         intermediates, targets, languages: Names seen.
         simulated: Whether any run came from a simulation.
+        own_runs: What the runs of each target say of a ranking for it; empty in folders that were
+            written before it was kept.
     """
 
     n_runs: int
@@ -42,6 +45,7 @@ class TrainingSummary:
     runs_hash: str
     rows_by_study: Mapping[str, int]
     rows_by_source: Mapping[str, int]
+    own_runs: OwnRunsByStudy = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ def summarise_training(runs: pd.DataFrame) -> TrainingSummary:
         runs_hash=table_hash(runs),
         rows_by_study=_counts(runs["study"]),
         rows_by_source=_counts(runs["source"]),
+        own_runs=own_runs_by_study(runs, sorted(set(runs["target"]))),
     )
 
 
@@ -131,6 +136,7 @@ def training_from_json(entry: Mapping[str, Any]) -> TrainingSummary:
         runs_hash=str(entry["runs_hash"]),
         rows_by_study=dict(entry["rows_by_study"]),
         rows_by_source=dict(entry["rows_by_source"]),
+        own_runs=own_runs_from_json(entry.get("own_runs", {})),
         **lists,
     )
 

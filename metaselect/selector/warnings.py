@@ -10,11 +10,14 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.console import few, points
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
-from metaselect.runs.floors import MAJORITY, at_floor, raised_to_floor
-from metaselect.runs.gains import observed_gains
+from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, own_runs
 
 SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
+)
+UNLIKELY_GAIN = (
+    "P(gain>0) below 50% beside a gain above 0: the gain is a mean, and more than half of the "
+    "gains that training left out came out lower than expected by that much for their spread"
 )
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores
@@ -55,13 +58,38 @@ def doubts_of(
         catalogue: Task cards.
         study: Whose runs of the target are looked at, where it has any; None looks at all.
     """
+    floor = None if runs is None else doubt_warning(runs, target, catalogue, study=study)
     sharing = sharing_data(names, target, catalogue)
-    if runs is None:
-        return Doubts(sharing=sharing)
+    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+
+
+def known_doubts(
+    known: OwnRunsByStudy,
+    target: str,
+    names: Iterable[str],
+    catalogue: Catalogue,
+    *,
+    study: str | None,
+) -> Doubts:
+    """`doubts_of` by what a predictor keeps of the runs that it learnt from."""
+    own = known_runs(known, target, study) or known_runs(known, target, None)
+    floor = None if own is None else _floor_words(own, target, catalogue)
+    sharing = sharing_data(names, target, catalogue)
+    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+
+
+def known_runs(known: OwnRunsByStudy, target: str, study: str | None) -> OwnRuns | None:
+    """What is known of a target's runs in a study, or in all; None where there is nothing."""
+    return known.get(ALL_STUDIES if study is None else study, {}).get(target)
+
+
+def doubt_warning(
+    runs: pd.DataFrame, target: str, catalogue: Catalogue, *, study: str | None
+) -> str | None:
+    """`floor_warning` by the target's runs of a study, by all of them where it has none."""
     own = runs[runs["target"] == target]
     of_study = own[own["study"] == study]
-    floor = floor_warning(own if of_study.empty else of_study, target, catalogue)
-    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+    return floor_warning(own if of_study.empty else of_study, target, catalogue)
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
@@ -168,11 +196,25 @@ def runs_warnings(
         target: Of the ranking.
         catalogue: Task cards.
     """
-    own = runs[runs["target"] == target]
-    if own.empty:
+    return own_warnings(own_runs(runs, target), first_choices, target, catalogue)
+
+
+def own_warnings(
+    own: OwnRuns | None, first_choices: Iterable[str], target: str, catalogue: Catalogue
+) -> list[str]:
+    """`runs_warnings` by the summary of a target's runs; none where there are no runs."""
+    if own is None:
         return []
-    floor = floor_warning(own, target, catalogue)
-    return [*([] if floor is None else [floor]), *_contradictions(own, first_choices, target)]
+    floor = _floor_words(own, target, catalogue)
+    found = [] if floor is None else [floor]
+    for name in dict.fromkeys(first_choices):
+        if name in own.against:
+            gain, n_languages = own.against[name]
+            found.append(
+                f"{name}: the runs speak against it: it changed {target} by {points(gain)} points "
+                f"in the mean of {n_languages} language{'s' if n_languages > 1 else ''}"
+            )
+    return found
 
 
 def floor_warning(runs: pd.DataFrame, target: str, catalogue: Catalogue) -> str | None:
@@ -183,44 +225,25 @@ def floor_warning(runs: pd.DataFrame, target: str, catalogue: Catalogue) -> str 
         target: Of the ranking.
         catalogue: Task cards.
     """
-    own = runs[runs["target"] == target]
-    if own.empty:
-        return None
-    below = raised_to_floor(own)["score"] > own["score"]
-    constant = float((below | at_floor(own)).mean())
-    if constant > _MOSTLY_CONSTANT:
+    own = own_runs(runs, target)
+    return None if own is None else _floor_words(own, target, catalogue)
+
+
+def _floor_words(own: OwnRuns, target: str, catalogue: Catalogue) -> str | None:
+    if own.constant_share > _MOSTLY_CONSTANT:
         return (
-            f"{target}: {constant:.0%} of its scores are no better than a constant answer's, so "
-            "its runs say nothing of any intermediate"
+            f"{target}: {own.constant_share:.0%} of its scores are no better than a constant "
+            "answer's, so its runs say nothing of any intermediate"
         )
     card = catalogue.find(target)
     chance = None if card is None else card.chance
-    constants = pd.to_numeric(own[MAJORITY], errors="coerce") if MAJORITY in own else None
-    told = constants is not None and constants.notna().any()
-    floor = float(constants.mean()) if constants is not None and told else chance
-    mean = float(own["score"].mean())
-    if floor is None or not mean < floor + _NEAR_FLOOR:
+    floor = chance if own.constant is None else own.constant
+    if floor is None or not own.mean < floor + _NEAR_FLOOR:
         return None
     return (
-        f"{target}: its runs are hardly better than a constant answer (mean {mean * 100:.1f}, "
+        f"{target}: its runs are hardly better than a constant answer (mean {own.mean * 100:.1f}, "
         f"constant {floor * 100:.1f}), so their gains may be noise"
     )
-
-
-def _contradictions(own: pd.DataFrame, first_choices: Sequence[str], target: str) -> list[str]:
-    """Warn of a first choice whose measured mean gain on the target lies below 0."""
-    gains = observed_gains(own.reset_index(drop=True))
-    found = []
-    for name in dict.fromkeys(first_choices):
-        cells = gains[gains["intermediate"] == name]
-        mean, se = float(cells["gain"].mean()), float(cells["gain_se"].mean())
-        if name != DIRECT and mean < -max(0.0, se):
-            n_languages = cells["language"].nunique()
-            found.append(
-                f"{name}: the runs speak against it: it changed {target} by {points(mean)} points "
-                f"in the mean of {n_languages} language{'s' if n_languages > 1 else ''}"
-            )
-    return found
 
 
 def difficulty_warnings(names: Sequence[str], catalogue: Catalogue) -> list[str]:

@@ -51,3 +51,13 @@ def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
     assert "\nthe same choices in every query: history, history_kind; size, mnli\n" in text
     assert "bucc, tatoeba" in text
     assert "sentence-retrieval" not in text
+
+
+def test_columns_say_which_way_is_better_and_ceiling_is_explained(capsys):
+    show_evaluation(read("evaluation-target"))
+    lines = capsys.readouterr().out.splitlines()
+    (head,) = [line for line in lines if line.startswith("method ")]
+    assert "regret@1 ↓  regret@3 ↓  ndcg@3 ↑  gain@1 ↑  on other seeds ↑  hit@1 ↑" in head
+    assert "↓ lower is better, ↑ higher is better" in lines
+    (told,) = [line for line in lines if line.startswith("ceiling: ")]
+    assert "half of the seeds" in told

@@ -333,6 +333,19 @@ def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, pre
     assert "measured" not in call(*asked, "--language", "cy").out
 
 
+def test_rank_warns_without_the_runs_as_it_does_with_them(call, runs, place):
+    runs.assign(score=runs["score"].where(runs["target"] != "xnli", 0.34)).to_csv(
+        "low.csv", index=False
+    )
+    made = call("train", "--runs", "low.csv", "--trials", 1, "--out", "made")
+    assert made.code == 0, made.err
+    asked = ("rank", "--predictor", "made", "--target", "xnli", "--language", "sw,vi", "--json")
+    alone, beside = call(*asked).json, call(*asked, "--runs", "low.csv").json
+    assert any("no better than a constant answer" in line for line in alone["warnings"])
+    assert alone["warnings"] == beside["warnings"]
+    assert alone["answer"] == beside["answer"]
+
+
 def test_rank_keeps_to_the_candidates_and_the_top(call, predictor):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw", "--json")
     named = call(*asked, "--candidates", "mnli, scitail,").json["ranking"]

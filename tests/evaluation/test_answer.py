@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaselect.evaluation.answer import ablation_verdict, answer_sentences, verdict
+from metaselect.evaluation.answer import ablation_verdict, answer_sentences, conclusion, verdict
 from metaselect.evaluation.question import Findings
 
 
@@ -159,3 +159,38 @@ def test_a_cluster_is_named_by_its_targets_where_the_record_knows_them() -> None
     found = findings(both=(-0.003, -0.008, 0.002))
     found.ablations["target"]["clusters"] = {"squad": ["mlqa", "xquad"]}
     assert "most of it in mlqa, xquad (without one cluster" in answer_sentences(found)[2]
+
+
+def primary(found: Findings, p_holm: float) -> Findings:
+    """The findings with nine clusters and every contrast a primary one."""
+    for record in found.records.values():
+        record["n_clusters"] = 9
+        for item in record["contrasts"]:
+            item["p_holm"] = p_holm
+    return found
+
+
+def test_runs_whose_comparisons_are_all_open_are_said_not_to_answer_and_why() -> None:
+    rule = "(a 95% interval without 0, and Holm's p below .05)"
+    added = (
+        "what difficulty, language and diversity add to size and history (+both against history)"
+    )
+    # ranker - random excludes 0, but Holm's p is .05: not sure
+    assert conclusion(primary(findings(both=(-0.003, -0.008, 0.002)), 0.05)) == (
+        f"These runs do not answer the question: with 9 clusters of targets, {added} shows only "
+        f"from 1.20 points of regret@1 on, and none of 4 primary comparisons is sure {rule}."
+    )
+    none = conclusion(primary(findings(both=(0.0, 0.0, 0.0), simulated=True), 0.05))
+    assert none.startswith("These simulated runs do not answer the question")
+    assert f"{added} changes no first choice, and none of" in none
+    alone = primary(findings(both=(0.0, 0.0, 0.0)), 0.05)
+    del alone.records["ablation-target"]
+    assert "of targets, none of 3 primary comparisons is sure" in conclusion(alone)
+
+
+def test_comparisons_that_are_sure_are_named_as_the_part_of_the_answer() -> None:
+    part = conclusion(primary(findings(both=(-0.003, -0.008, 0.002)), 0.04))
+    assert part.startswith("These runs answer a part of the question: 1 of 4 primary comparisons")
+    assert part.endswith("in points of regret@1 (less is better): ranker against random -2.00.")
+    both = conclusion(primary(findings(both=(-0.003, -0.008, -0.001)), 0.04))
+    assert both.endswith(": ranker against random -2.00; +both against history -0.30.")

@@ -74,6 +74,10 @@ def test_records_of_reproduce_and_records_of_other_runs(folders):
     assert result.exit_code == 0, result.output
     assert result.stderr.count("all was made from other runs than the page's") == 1
     page = (folders / "report" / "index.html").read_text(encoding="utf-8")
+    assert "metaselect evaluate --runs RUNS.csv --protocol target" in page
+    assert f"metaselect train --runs {folders / 'runs.csv'} --trials 1" in page
+    made = f"metaselect report --runs {folders / 'runs.csv'} --predictor {folders / 'predictor'}"
+    assert f"<code>{made} {' '.join(given)} --out {folders / 'report'}</code>" in page
     assert title_of(EVALUATION) in page
     assert f"Every set of features; bold is the best of a column ({title_of(ABLATION)})" in page
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from metaselect.evaluation.answer import verdict
+from metaselect.evaluation.answer import conclusion, verdict
+from metaselect.evaluation.question import Findings
 from metaselect.report.evaluations import (
     answers,
     direct_sentence,
@@ -61,6 +62,11 @@ def test_where_direct_is_no_choice_it_is_not_said_to_be_advised():
 
 
 def test_a_narrower_question_does_not_answer_the_whole_one():
-    assert answers([EVALUATION], [ABLATION])[0] == verdict(EVALUATION)
-    assert len(answers([EVALUATION], [ABLATION])) == 1 + 3
+    found = answers([EVALUATION], [ABLATION])
+    whole = Findings({"evaluation-target": EVALUATION, "ablation-target": ABLATION}, {})
+    assert found[0] == conclusion(whole)
+    assert found[1].startswith("Difficulty, language and diversity features together")
+    assert found[-1] == verdict(EVALUATION)
+    assert len(found) == 1 + 3 + 1
+    assert len(answers([EVALUATION], [])) == 1 + 2 + 1
     assert answers([{**EVALUATION, "with_direct": False}], [ABLATION]) == []

@@ -84,6 +84,17 @@ def test_gains_within_two_standard_errors_have_no_colour():
         ("a", "t", "sw", "qqp", 0.05, 0.03),
         ("a", "t", "sw", "rte", -0.05, nan),  # one seed: no error known
     )
-    table = heat_tables(gains)[0]
+    table = heat_tables(gains, {})[0]
     colours = {name: cells[0][1] for name, cells in table.rows}
     assert colours == {"mnli": 6, "qqp": None, "rte": None}
+
+
+def test_gains_of_a_target_whose_runs_say_nothing_have_no_colour():
+    gains = _gains(
+        ("a", "t", "sw", "mnli", 0.05, 0.01),
+        ("a", "u", "sw", "mnli", 0.04, 0.01),
+    )
+    by_target, by_language = heat_tables(gains, {"u": "u: its runs say nothing"})
+    assert by_target.columns == ("t", "u")
+    assert by_target.rows == (("mnli", ((0.05, 6), (0.04, None))),)
+    assert by_language.rows[0][1][0][1] is not None  # a mean of both

@@ -14,9 +14,10 @@ from metaselect.cli.rank_shown import record_of
 from metaselect.files import read_manifest
 from metaselect.report.page import KIND, SCHEMA, ReportContent, page_html, write_report
 from metaselect.report.rankings import start_of
+from metaselect.report.sources import PageInputs
 from metaselect.selector import TaskSelector
 from metaselect.selector.measured_gains import measured_gains
-from metaselect.selector.warnings import doubts_of, ranking_warnings
+from metaselect.selector.warnings import doubts_of, floor_warning, ranking_warnings
 from tests.report.parts import EVALUATION, SOURCE, STUDY, TASK, Parsed, hostile_runs
 
 
@@ -99,14 +100,32 @@ def test_a_narrower_question_is_told_apart_with_the_command_that_asked_it(conten
     assert text.count(" --without-direct --without-same-source") == 1
 
 
+def test_commands_name_what_the_page_was_made_of_or_a_name_that_is_explained(content):
+    text = page_html(content)
+    assert "..." not in text[text.index('id="sources"') : text.index("<script")]
+    assert "RUNS.csv stands for a file with the table of runs named at its right" in text
+    named = PageInputs(runs="", records="", rank="", page="metaselect reproduce --out made")
+    text = page_html(replace(content, inputs=named, ablations=()))
+    assert "RUNS.csv" not in text
+    train = "metaselect train --trials 1 --level 0.7 --seed 1 --out predictor"
+    for command in (
+        "metaselect reproduce --out made",
+        train,
+        "metaselect evaluate --protocol target --trials 1 --seed 0",
+        "metaselect ablate --out ablation",
+    ):
+        assert f"<code>{command}</code>" in text
+
+
 def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
     words = " ".join("".join(parsed.words).split())
     places = [words.index(part) for part in (
         "Do language diversity and task difficulty together",
-        "On these runs the best method is the ranker",
+        "These runs do not answer the question: with 8 clusters of targets",
+        "Difficulty, language and diversity features together change it by -0.20 points",
         "the ranker's first choice is 0.40 points below the best and a random one 2.00",
         "Against best on average it changes regret@1 by -0.83 points",
-        "Difficulty, language and diversity features together change it by -0.20 points",
+        "On these runs the best method is the ranker",
         "Regret@1 is what a first choice loses",
         "Choose for your task",
         "How good the ranking is",
@@ -206,6 +225,23 @@ def test_measured_gains_stand_beside_the_expected_ones_as_in_rank(content, data)
         ]  # fmt: skip
 
 
+def test_a_target_whose_runs_say_nothing_is_grey_with_the_reason(content):
+    runs = content.runs.copy()
+    runs.loc[runs["target"] == "xnli", "score"] = 0.34
+    reason = floor_warning(runs, "xnli", content.selector.catalogue)
+    text = page_html(replace(content, runs=runs, evaluations=(), ablations=()))
+    parsed = Parsed(text)
+    told = json.loads(_unpacked(_data_of(parsed)["told"]))
+    at = [item["name"] for item in _data_of(parsed)["targets"]].index("xnli")
+    assert told["texts"][told["floors"][at]] == reason
+    assert sum(place >= 0 for place in told["floors"]) == 1
+    assert len(set(runs["target"])) > 1
+    hovered = [item for item in parsed.named("td") if item.get("title") == reason]
+    assert len(hovered) > 3
+    assert {item["class"] for item in hovered} == {"unclear"}
+    assert f"Grey: {reason}." in " ".join("".join(parsed.words).split())
+
+
 def test_a_page_starts_on_what_the_runs_have_and_people_know(content):
     runs = content.runs
     targets, languages = ["udpos", "xquad", "xnli"], ["en", "sw", "de", "fr"]
@@ -244,6 +280,12 @@ def test_a_report_without_evaluations_says_how_to_make_them(content):
     assert "metaselect evaluate" in text
     assert "metaselect ablate" in text
     assert Parsed(text).faults == []
+
+
+def test_heads_say_which_way_is_better_and_ceiling_is_explained(parsed):
+    words = " ".join("".join(parsed.words).split())
+    assert "regret@3 ↓ndcg@3 ↑gain@1 ↑" in words.replace("\n", "")
+    assert words.count("ceiling: the runs' own choice, by half of the seeds") >= 2
 
 
 def test_contrasts_and_coverage_stand_in_points_and_percent(parsed):

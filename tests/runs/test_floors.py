@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from metaselect.runs.exchange import read_runs, write_runs
-from metaselect.runs.floors import at_floor, raised_to_floor
+from metaselect.runs.floors import at_floor, is_unjudged, raised_to_floor
 from metaselect.runs.schema import check_runs
 
 MakeRuns = Callable[..., pd.DataFrame]
@@ -46,6 +46,15 @@ def test_without_columns_equal_scores_in_most_languages_are_a_constant_s(
 )
 def test_few_equal_scores_are_chance(make_runs: MakeRuns, scores: dict[str, float]) -> None:
     assert not at_floor(in_languages(make_runs, scores)).any()
+
+
+def test_in_one_language_the_best_constant_answer_s_score_tells(make_runs: MakeRuns) -> None:
+    runs = make_runs(("mnli", 0, 0.5), ("mnli", 1, 0.5), ("squad", 0, 0.61), language="sw")
+    assert not at_floor(runs).any()
+    assert is_unjudged(runs).all()  # two equal scores of few rows are no proof
+    told = runs.assign(majority_score=0.5)
+    assert at_floor(told).tolist() == [True, True, False]
+    assert not is_unjudged(told).any()
 
 
 def test_equal_scores_count_within_a_run_alone(make_runs: MakeRuns) -> None:

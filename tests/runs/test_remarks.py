@@ -25,9 +25,9 @@ GRID = [
 
 
 def grid(make_runs: MakeRuns, *rows: tuple[str, int, float]) -> pd.DataFrame:
-    """The rows on three targets in two languages."""
+    """The rows on three targets in two languages, with what a constant answer scores."""
     parts = [
-        make_runs(*rows, target=target, language=language)
+        make_runs(*rows, target=target, language=language, majority_score=0.3)
         for target in ("xnli", "udpos", "tatoeba")
         for language in ("sw", "ta")
     ]
@@ -36,6 +36,20 @@ def grid(make_runs: MakeRuns, *rows: tuple[str, int, float]) -> pd.DataFrame:
 
 def test_a_table_that_has_all_needs_no_remark(make_runs: MakeRuns) -> None:
     assert remarks(grid(make_runs, *GRID), CATALOGUE) == []
+
+
+def test_few_languages_without_the_columns_that_tell_a_collapse_are_told(
+    make_runs: MakeRuns,
+) -> None:
+    runs = grid(make_runs, *GRID).drop(columns="majority_score")
+    (told,) = remarks(runs, CATALOGUE)
+    assert told == (
+        "3 targets (tatoeba, udpos, xnli) with runs in one or two languages and no majority_score "
+        "or collapsed: a run that learnt nothing looks like any other; add one of these columns"
+    )
+    third = runs[(runs["language"] == "sw") & (runs["target"] == "xnli")].assign(language="de")
+    again = remarks(pd.concat([runs, third], ignore_index=True), CATALOGUE)[-1]
+    assert again.startswith("2 targets (tatoeba, udpos) with")
 
 
 def test_queries_without_direct_are_counted(make_runs: MakeRuns) -> None:

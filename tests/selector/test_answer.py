@@ -2,8 +2,9 @@
 
 import pytest
 
+from metaselect.cli.rank_shown import show
 from metaselect.selector.explain import advised, answer
-from metaselect.selector.warnings import Doubts
+from metaselect.selector.warnings import UNLIKELY_GAIN, Doubts
 
 
 def _entry(name, gain, chance):
@@ -95,3 +96,18 @@ def test_a_candidate_with_the_targets_own_data_is_left_aside():
     )
     # Where no other candidate is there, they are all that can be said.
     assert advised([ranking[0], DIRECT], doubts) == "squad"
+
+
+def test_a_gain_that_is_less_likely_than_not_is_explained_where_it_is_shown(capsys):
+    def shown(gain, chance):
+        entry = {**_entry("mnli", gain, chance), "low": -0.1, "high": 0.1, "reasons": []}
+        direct = {**DIRECT, "p_positive": 0.0, "low": 0.0, "high": 0.0, "reasons": []}
+        record = {"answer": "", "target": "xnli", "languages": ["sw"], "ranking": [entry, direct]}
+        show(record, [], why=False, simulated=False)
+        return UNLIKELY_GAIN in capsys.readouterr().out
+
+    assert shown(0.01, 0.42)
+    assert not shown(0.01, 0.5)
+    assert not shown(-0.01, 0.42)
+    assert not shown(0.00001, 0.42)  # shown as +0.00
+    assert not shown(0.01, None)
