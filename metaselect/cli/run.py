@@ -149,25 +149,16 @@ def _open(
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
-        from metaselect.harness.data.corpora import Corpora
-        from metaselect.harness.defaults import resolve_grid, resolve_machine
         from metaselect.harness.grid.plan import Part
         from metaselect.harness.grid.runner import Place
-        from metaselect.harness.grid.session import open_grid
+        from metaselect.harness.grid.session import open_config
     except ImportError as error:
         raise MissingExtra("Running a grid", "harness") from error
 
     catalogue = load_catalogue(tasks)
     disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)
     place = Place(n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to), **where)
-    return open_grid(
-        resolve_grid(read, catalogue, base=base),
-        catalogue,
-        Corpora.at(read.data, base=base),
-        machine=resolve_machine(read),
-        place=place,
-        part=Part(**part),
-    )
+    return open_config(read, catalogue, base=base, place=place, part=Part(**part))
 
 
 def _print(value: dict[str, Any], as_json: bool, text: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -18,9 +19,10 @@ APP = typer.Typer()
 APP.command()(run_command)
 
 
-def config_file(folder: Path, encoder: Path, data: Path) -> Path:
+def config_file(folder: Path, encoder: Path, data: Path, **changes: Any) -> Path:
     path = folder / "grid.toml"
-    config = tiny_config(encoder, data, intermediates=["direct", "copa"], targets=["udpos"])
+    values = {"intermediates": ["direct", "copa"], "targets": ["udpos"], **changes}
+    config = tiny_config(encoder, data, **values)
     path.write_text(toml_of(config))
     return path
 
@@ -78,12 +80,12 @@ def test_results_go_to_stdout_and_progress_to_stderr(
 def test_a_failed_part_exits_with_1_and_names_it(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    (data_folder / "copa" / "train.jsonl").write_text("{")
-    path = config_file(tmp_path, encoder_folder, data_folder)
+    frozen = {"copa": {"freeze_layers": 2}}
+    path = config_file(tmp_path, encoder_folder, data_folder, task_training=frozen)
     done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "1 of 2 runs done, 1 failed" in done.stdout
-    assert "train.jsonl is broken" in done.stdout
+    assert "leaves nothing to train of 2 layers" in done.stdout
 
 
 def test_an_unknown_task_and_a_folder_that_is_no_encoder_are_told_before_anything_runs(

@@ -13,7 +13,14 @@ from typing import Any
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.console import counted, short_time
 from metaselect.files import library_versions, write_json
+from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.defaults import (
+    resolve_grid,
+    resolve_machine,
+    unknown_tasks,
+    without_tasks,
+)
 from metaselect.harness.grid.checks import check_grid, grid_warnings
 from metaselect.harness.grid.known import Known, read_known
 from metaselect.harness.grid.plan import WHOLE, Grid, GridPlan, Part, plan_grid
@@ -137,6 +144,36 @@ class OpenGrid:
         )
 
 
+def open_config(
+    config: GridConfig,
+    catalogue: Catalogue,
+    *,
+    base: Path,
+    place: Place,
+    part: Part = WHOLE,
+) -> OpenGrid:
+    """Plan the grid of a config; tasks without a card are told with all other faults.
+
+    Args:
+        config: The settings.
+        catalogue: Cards of tasks.
+        base: The config's folder, which its paths are relative to.
+        place: Where results go.
+        part: What is to be made now.
+
+    Raises:
+        MetaselectError: As `open_grid`, or tasks without a card.
+    """
+    corpora = Corpora.at(config.data, base=base)
+    unknown = unknown_tasks(config, catalogue)
+    rest = resolve_grid(without_tasks(config, unknown), catalogue, base=base)
+    if unknown:
+        told = [str(error) for error in unknown.values()]
+        check_grid(rest, catalogue, corpora, WorkFolder(place.out / "work"), part, also=told)
+    machine = resolve_machine(config)
+    return open_grid(rest, catalogue, corpora, machine=machine, place=place, part=part)
+
+
 def open_grid(
     grid: Grid,
     catalogue: Catalogue,
@@ -149,13 +186,14 @@ def open_grid(
     """Plan a grid, or the part of it that is to be made now; nothing is trained yet.
 
     Raises:
-        MetaselectError: A part without runs; data that are not there, all of them; an encoder that
-            is not there; a known table that cannot be read.
+        MetaselectError: A part without runs; data that are not there or that the cards do not
+            allow, all of them; an encoder that is not there; a known table that cannot be read.
     """
-    check_grid(grid, catalogue, corpora, part)
+    work = WorkFolder(place.out / "work")
+    check_grid(grid, catalogue, corpora, work, part)
     naming = Naming(corpora, catalogue)
     plan = plan_grid(grid, naming, part)
-    shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
+    shop = Workshop(corpora, work, machine)
     known = read_known(_known_places(place), plan)
     return OpenGrid(grid, plan, shop, place, naming.hashes(), known)
 

@@ -6,6 +6,7 @@ tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
 running/<key>.json  how far a stage under way is
 probed_s.json       seconds by stage, as a dry run's probe found them
+sound_files.json    files whose every row was found to be as its task's card says
 lock                held by the process that works here
 
 Nothing is taken on trust: a manifest holds the hashes of a stage's files and weights, and what has
@@ -14,7 +15,7 @@ changed since (a bad disk, a careless hand) counts as not there, and is made aga
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,6 +184,17 @@ class WorkFolder:
             return {str(key): float(value) for key, value in found.items()}
         except (OSError, ValueError, AttributeError, TypeError):
             return {}
+
+    def keep_sound_files(self, keys: Collection[str]) -> None:
+        """Keep which files need not be checked again, by `rows_key`."""
+        write_json(self.root / "sound_files.json", sorted(keys))
+
+    def sound_files(self) -> frozenset[str]:
+        """Files in which no fault was found before, by `rows_key`."""
+        try:
+            return frozenset(json.loads((self.root / "sound_files.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return frozenset()
 
     def weights_sizes(self) -> list[int]:
         """Bytes of each file of weights."""
