@@ -5,6 +5,7 @@ intermediate is trained once and each target once from it and once directly; few
 share their English training data, and none for targets that are scored without training.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -16,6 +17,7 @@ from metaselect.harness.grid.stages import (
     UNTRAINED,
     ExtraSteps,
     Naming,
+    ScoreStage,
     Stage,
     Teaching,
     TrainStage,
@@ -153,6 +155,24 @@ class GridPlan:
     def runs_now(self) -> list[Run]:
         """Runs to make now."""
         return [run for run in self.runs if self.is_now(run.score_key)]
+
+    def languages_of(self, target: str, *, now: bool) -> list[str]:
+        """Codes that a target is scored in, in any study; of the runs to make now alone, or all."""
+        stages = (
+            self.stages[run.score_key]
+            for run in (self.runs_now if now else self.runs)
+            if run.target == target
+        )
+        codes = (stage.languages for stage in stages if isinstance(stage, ScoreStage))
+        return list(dict.fromkeys(code for some in codes for code in some))
+
+    def scores_by_target(self) -> dict[str, int]:
+        """Rows of the whole plan's runs table, by target."""
+        counts: Counter[str] = Counter()
+        for run in self.runs:
+            stage = self.stages[run.score_key]
+            counts[run.target] += len(stage.languages) if isinstance(stage, ScoreStage) else 0
+        return dict(counts)
 
     @property
     def n_trainings(self) -> int:

@@ -131,6 +131,7 @@ class OpenGrid:
             self.place.out / "grid.json",
             {
                 "grid": settings,
+                "planned_scores": self.plan.scores_by_target(),
                 "sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "stage_schema": STAGE_SCHEMA,
                 "hashes": {name: dict(found) for name, found in self.hashes.items()},
