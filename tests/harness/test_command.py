@@ -33,7 +33,9 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     path = config_file(tmp_path, encoder_folder, data_folder)
     done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run"])
     assert done.exit_code == 0, done.output
-    assert "2 runs: 3 trainings and 2 scorings" in done.stdout
+    assert done.stdout.startswith(
+        "2 runs: 3 trainings and 2 scorings\ntargets:\n  udpos  2 languages: en, fi\nstages:\n"
+    )
     assert "train  copa→udpos" in done.stdout
     assert "with 1 worker" in done.stdout
     assert "probe 2/2: 4 steps of copa\n" in done.stderr
@@ -45,6 +47,7 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert (value["planned"], value["trainings"], value["scorings"]) == (2, 3, 2)
     assert value["seconds"] > 0
     assert len(value["stages"]) == 5
+    assert value["targets"] == {"udpos": ["en", "fi"]}
 
 
 def test_a_part_of_a_grid_is_named_by_its_axes(

@@ -156,15 +156,14 @@ class GridPlan:
         """Runs to make now."""
         return [run for run in self.runs if self.is_now(run.score_key)]
 
-    def languages_of(self, target: str, *, now: bool) -> list[str]:
-        """Codes that a target is scored in, in any study; of the runs to make now alone, or all."""
-        stages = (
-            self.stages[run.score_key]
-            for run in (self.runs_now if now else self.runs)
-            if run.target == target
-        )
-        codes = (stage.languages for stage in stages if isinstance(stage, ScoreStage))
-        return list(dict.fromkeys(code for some in codes for code in some))
+    def languages_now(self) -> dict[str, list[str]]:
+        """Codes that the runs to make now are scored in, in any study, by target."""
+        found: dict[str, dict[str, None]] = {}
+        for run in self.runs_now:
+            stage = self.stages[run.score_key]
+            if isinstance(stage, ScoreStage):
+                found.setdefault(run.target, {}).update(dict.fromkeys(stage.languages))
+        return {target: list(codes) for target, codes in found.items()}
 
     def scores_by_target(self) -> dict[str, int]:
         """Rows of the whole plan's runs table, by target."""

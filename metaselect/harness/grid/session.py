@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import counted, short_time
+from metaselect.console import counted, few, short_time
 from metaselect.files import library_versions, write_json
 from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
@@ -94,13 +94,21 @@ class OpenGrid:
             for stage in pending
         ]
         seconds = round(found.total_s(self.place.n_workers), 1)
-        return {"planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages}
+        return {
+            "planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages,
+            "targets": self.plan.languages_now(),
+        }  # fmt: skip
 
     def describe(self, seconds: float) -> str:
         """The plan for people."""
         parts = (self.plan.n_trainings, "training"), (self.plan.n_scorings, "scoring")
         stages = " and ".join(counted(*part) for part in parts)
-        lines = [f"{counted(len(self.plan.runs_now), 'run')}: {stages}"]
+        lines = [f"{counted(len(self.plan.runs_now), 'run')}: {stages}", "targets:"]
+        languages = self.plan.languages_now()
+        width = max(map(len, languages), default=0)
+        for name, codes in languages.items():
+            lines.append(f"  {name:<{width}}  {counted(len(codes), 'language')}: {few(codes)}")
+        lines += ["stages:"] if self._pending else []
         pending = self._pending
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
