@@ -50,6 +50,27 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert value["targets"] == {"udpos": ["en", "fi"]}
 
 
+def test_a_repeated_dry_run_keeps_its_times_until_something_or_the_machine_changes(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    def dry(**changes: Any) -> tuple[float, list[str]]:
+        path = config_file(tmp_path, encoder_folder, data_folder, **changes)
+        done = CliRunner().invoke(
+            APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run", "--json"]
+        )
+        return json.loads(done.stdout)["seconds"], done.stderr.splitlines()
+
+    first, lines = dry(targets=["tatoeba", "udpos"])
+    assert [line.split(": ")[0] for line in lines] == ["probe 1/2", "probe 2/2"]
+    again, lines = dry(targets=["tatoeba", "udpos"])
+    kept = tmp_path / "out" / "work" / "probed_s.json"
+    assert lines == [f"probe: times of an earlier dry run are kept; without {kept} they are new"]
+    assert again == first
+    assert dry(targets=["udpos"])[1] == lines  # a part of what was timed
+    assert dry(targets=["udpos"], task_training={"copa": {"epochs": 1.0}})[1] != lines
+    assert dry(targets=["udpos"], threads=2)[1] != lines
+
+
 def test_a_part_of_a_grid_is_named_by_its_axes(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:

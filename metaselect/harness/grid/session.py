@@ -24,12 +24,12 @@ from metaselect.harness.defaults import (
 from metaselect.harness.grid.checks import check_grid, grid_warnings
 from metaselect.harness.grid.known import Known, read_known
 from metaselect.harness.grid.plan import WHOLE, Grid, GridPlan, Part, plan_grid
-from metaselect.harness.grid.probe import estimate
+from metaselect.harness.grid.probe import Estimate, estimate
 from metaselect.harness.grid.runner import GridResult, Place, run_grid
 from metaselect.harness.grid.schedule import pending_stages
 from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, Stage, TrainStage
 from metaselect.harness.grid.table import check_covers
-from metaselect.harness.grid.workfolder import WorkFolder
+from metaselect.harness.grid.workfolder import PROBE, WorkFolder
 from metaselect.harness.recipe import Machine, as_json
 from metaselect.harness.train.training import Workshop
 
@@ -83,12 +83,14 @@ class OpenGrid:
     def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
         """Seconds that the rest takes by a probe, and what it is; nothing is trained for good.
 
+        A stage's name holds its encoder, data and settings, so that what a dry run timed on the
+        same machine still holds.
+
         Args:
-            report: Takes a line before each training that is probed.
+            report: Takes a line before each training that is probed, or one that none need be.
         """
         pending = self._pending
-        found = estimate(pending, self.shop, report)
-        self.shop.work.keep_probe(found.seconds)
+        found = self._estimate(pending, report)
         stages = [
             {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
             for stage in pending
@@ -98,6 +100,18 @@ class OpenGrid:
             "planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages,
             "targets": self.plan.languages_now(),
         }  # fmt: skip
+
+    def _estimate(self, pending: list[Stage], report: Callable[[str], None]) -> Estimate:
+        """Times of an earlier dry run on this machine where they cover all, else a probe's."""
+        machine = {**as_json(self.shop.machine), **hardware(self.shop.machine.device)}
+        timed = self.shop.work.probed_s(on=machine)
+        if pending and all(stage.key in timed for stage in pending):
+            place = self.shop.work.root / PROBE
+            report(f"probe: times of an earlier dry run are kept; without {place} they are new")
+            return Estimate({stage.key: timed[stage.key] for stage in pending})
+        found = estimate(pending, self.shop, report)
+        self.shop.work.keep_probe({**timed, **found.seconds}, on=machine)
+        return found
 
     def describe(self, seconds: float) -> str:
         """The plan for people."""

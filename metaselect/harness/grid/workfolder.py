@@ -5,7 +5,7 @@ weights/<key>.safetensors   a cache: dropped when no stage needs it, made again 
 tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
 running/<key>.json  how far a stage under way is
-probed_s.json       seconds by stage, as a dry run's probe found them
+probed_s.json       seconds by stage, as a dry run's probe found them, and on which machine
 sound_files.json    files whose every row was found to be as its task's card says
 lock                held by the process that works here
 
@@ -33,6 +33,7 @@ from metaselect.files import (
 from metaselect.harness.grid.stages import STAGE_SCHEMA
 
 KIND = "stage"
+PROBE = "probed_s.json"
 KNOWN = "known"
 """Marks what a runs table told and no stage of this folder made."""
 _WEIGHTS_HASH = "weights_sha256"
@@ -173,16 +174,22 @@ class WorkFolder:
         """Forget a failure before another try."""
         self._failure(key).unlink(missing_ok=True)
 
-    def keep_probe(self, probed_s: Mapping[str, float]) -> None:
-        """Keep what a probe found, for the forecast of a later call."""
-        write_json(self.root / "probed_s.json", dict(probed_s))
+    def keep_probe(self, probed_s: Mapping[str, float], *, on: Mapping[str, Any]) -> None:
+        """Keep what a probe found on a machine, for later calls."""
+        write_json(self.root / PROBE, {"on": dict(on), "seconds": dict(probed_s)})
 
-    def probed_s(self) -> dict[str, float]:
-        """Seconds by stage as the last dry run's probe found them; empty where there was none."""
+    def probed_s(self, *, on: Mapping[str, Any] | None = None) -> dict[str, float]:
+        """Seconds by stage as dry runs' probes found them; empty where there was none.
+
+        Args:
+            on: The machine, for times of the same machine alone; None takes any.
+        """
         try:
-            found = json.loads((self.root / "probed_s.json").read_text(encoding="utf-8"))
-            return {str(key): float(value) for key, value in found.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
+            found = json.loads((self.root / PROBE).read_text(encoding="utf-8"))
+            if on is not None and found["on"] != dict(on):
+                return {}
+            return {str(key): float(value) for key, value in found["seconds"].items()}
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return {}
 
     def keep_sound_files(self, keys: Collection[str]) -> None:
