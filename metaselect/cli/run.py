@@ -37,8 +37,8 @@ KnownTables = Annotated[
     typer.Option(
         "--known",
         metavar="TABLE",
-        help="Runs table, or folder of `run` or `runs publish`, whose runs count as done where the "
-        "same stage made them; repeatable.",
+        help="Runs table, or folder of `run` or `runs publish`, whose scores count as done where "
+        "the same stage made them; repeatable.",
     ),
 ]
 Intermediates = Annotated[
@@ -58,7 +58,7 @@ Seeds = Annotated[
 Store = Annotated[
     str | None,
     typer.Option(
-        help="Store that runs go to as they are made, besides --out: sqlite:///FILE or "
+        help="Store that scores go to as they are made, besides --out: sqlite:///FILE or "
         "postgresql+psycopg://HOST/NAME."
     ),
 ]
@@ -81,8 +81,8 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 ) -> None:
     """Fine-tune encoders along a grid of intermediate and target tasks.
 
-    The same command again does what is missing. Exit 0: all done; 1: part failed, or runs wait for
-    the store; 130: stopped.
+    The same command again does what is missing. Exit 0: all done; 1: part failed, or scores wait
+    for the store; 130: stopped.
 
     Example: metaselect run grid.toml --intermediates direct,mnli --seeds 0 --dry-run
     """
@@ -123,7 +123,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     lines = [f"{result.done} of {planned} done, {result.failed} failed: {result.table}"]
     lines += [f"  {what}: {why}" for what, why in result.failures.items()]
     if result.store_fault is not None:
-        lines.append(f"Runs wait for the store: {result.store_fault} Run the same command again.")
+        lines.append(f"Scores wait for the store: {result.store_fault} Run the same command again.")
     _print(summary, as_json, "\n".join(lines))
     if result.interrupted:
         raise typer.Exit(130)

@@ -238,6 +238,6 @@ def exclusive(root: Path) -> Iterator[None]:
             held.enter_context(locked(root, wait=False))
         except TimeoutError as error:
             raise MetaselectError(
-                f"Another run works in {root}: wait for it or stop it."
+                f"Another process works in {root}: wait for it or stop it."
             ) from error
         yield
