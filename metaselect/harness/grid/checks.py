@@ -68,7 +68,7 @@ def check_grid(
             faults |= dict.fromkeys(_training_faults(need.cards, need.recipe, corpora))
         else:
             faults |= dict.fromkeys(_test_faults(need, corpora))
-        files |= {(card.name, *rest): card for card, *rest in _files(need, corpora)}
+        files |= {(card.name, split, code): card for card, split, code in _files(need, corpora)}
     sound, wrong = _sound_and_wrong(files, corpora, work.sound_files())
     faults |= dict.fromkeys(wrong)
     if faults:
