@@ -63,7 +63,8 @@ def plan_command(  # noqa: PLR0913 - a parameter an option
         ),
     ] = 1.0,
     seeds: Annotated[
-        int | None, typer.Option(min=1, help="Seeds of each run. [default: --config's, else 1]")
+        int | None,
+        typer.Option(min=1, help="Seeds of each cell, a run each. [default: --config's, else 1]"),
     ] = None,
     rule: Annotated[
         RuleName, typer.Option(help="Worth of a run: knowledge gradient or expected improvement.")

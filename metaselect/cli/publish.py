@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TRAININGS = "trainings.csv.gz"
+_FAILURES = "failures.json"
 _KEPT = ("sha256", "stage_schema", "hashes", "machine", "hardware", "versions")
 
 
@@ -28,9 +30,10 @@ def publish_command(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Put the runs of grids into a folder: scores and settings, no texts, no weights.
+    """Put the scores of grids into a folder, with their settings; no texts, no weights.
 
-    At any time: of a grid that still runs, what is done. `run --known` goes on from such a folder.
+    At any time: of a grid under way what is done, and how much that is. `run --known` goes on from
+    such a folder.
 
     Example: metaselect runs publish results/reference --out artifacts/runs
     """
@@ -45,12 +48,21 @@ def publish_command(
     found = [(_settings(folder), read_runs(_runs_of(folder))) for folder in grids]
     runs = check_runs(pd.concat([table for _, table in found], ignore_index=True), percent=False)
     trainings = pd.concat([_trainings(folder) for folder in grids], ignore_index=True)
+    states = [
+        _state(folder, settings, table)
+        for folder, (settings, table) in zip(grids, found, strict=True)
+    ]
     made_by = {
         "n_runs": len(runs),
         "runs_hash": table_hash(runs),
         "grids": [
-            {**_told(settings), "n_runs": len(table), "wall_s": _seconds(folder)}
-            for folder, (settings, table) in zip(grids, found, strict=True)
+            {
+                **_told(settings),
+                "n_runs": len(table),
+                "wall_s": _seconds(folder),
+                **({} if state is None else asdict(state)),
+            }
+            for folder, (settings, table), state in zip(grids, found, states, strict=True)
         ],
     }
     with sealed_folder(out, kind=RUNS_KIND, schema=1, made_by=made_by) as folder:
@@ -60,9 +72,65 @@ def publish_command(
         if text is not None:
             write_text(folder / CARD, text)
     if as_json:
-        print_json({"rows": len(runs), "out": str(out), "errors": []})
-    else:
-        print(f"{out}: {counted(len(runs), 'run')} of {counted(len(grids), 'grid')}")
+        told = [None if state is None else asdict(state) for state in states]
+        print_json({"rows": len(runs), "out": str(out), "grids": told, "errors": []})
+        return
+    print(f"{out}: {counted(len(runs), 'score')} of {counted(len(grids), 'grid')}")
+    for folder, state in zip(grids, states, strict=True):
+        if state is not None:
+            print(f"  {folder}: {state}")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a grid is.
+
+    Attributes:
+        n_planned_scores: Rows that its table has in the end.
+        n_scores: Rows that it has.
+        complete_targets: Targets with every planned score.
+        incomplete_targets: The others.
+        n_failed_stages: Trainings and scorings that failed, or need one that did.
+    """
+
+    n_planned_scores: int
+    n_scores: int
+    complete_targets: list[str]
+    incomplete_targets: list[str]
+    n_failed_stages: int
+
+    def __str__(self) -> str:
+        failed = f"{counted(self.n_failed_stages, 'stage')} failed"
+        if not self.incomplete_targets:
+            return f"complete, {counted(self.n_scores, 'score')}; {failed}"
+        n_targets = len(self.complete_targets) + len(self.incomplete_targets)
+        complete = ", ".join(self.complete_targets) or "none"
+        return (
+            f"incomplete: {self.n_scores:,} of {self.n_planned_scores:,} planned scores; complete "
+            f"targets: {complete} ({len(self.complete_targets)} of {n_targets}); {failed}"
+        )
+
+
+def _state(folder: Path, settings: dict[str, Any], runs: "pd.DataFrame") -> _State | None:
+    """How far a grid is, by its own files; None where it was made before they told."""
+    planned = settings.get("planned_scores")
+    if planned is None:
+        return None
+    counts = runs["target"].value_counts()
+    incomplete = [name for name, n_scores in planned.items() if counts.get(name, 0) < n_scores]
+    try:
+        failures = json.loads((folder / _FAILURES).read_text(encoding="utf-8"))
+    except FileNotFoundError:  # written with the first table
+        failures = {}
+    except (OSError, ValueError) as error:
+        raise MetaselectError(f"Cannot read {folder / _FAILURES}: {error}. Remove it.") from error
+    return _State(
+        n_planned_scores=sum(planned.values()),
+        n_scores=len(runs),
+        complete_targets=[name for name in planned if name not in incomplete],
+        incomplete_targets=incomplete,
+        n_failed_stages=len(failures),
+    )
 
 
 def _text(path: Path) -> str:
@@ -75,7 +143,7 @@ def _text(path: Path) -> str:
 def _runs_of(folder: Path) -> Path:
     path = folder / "runs.csv"
     if not path.is_file():
-        raise MetaselectError(f"{folder} has no finished run yet: publish it once it has one.")
+        raise MetaselectError(f"{folder} has no score yet: publish it once it has one.")
     return path
 
 

@@ -37,8 +37,8 @@ KnownTables = Annotated[
     typer.Option(
         "--known",
         metavar="TABLE",
-        help="Runs table, or folder of `run` or `runs publish`, whose runs count as done where the "
-        "same stage made them; repeatable.",
+        help="Runs table, or folder of `run` or `runs publish`, whose scores count as done where "
+        "the same stage made them; repeatable.",
     ),
 ]
 Intermediates = Annotated[
@@ -58,7 +58,7 @@ Seeds = Annotated[
 Store = Annotated[
     str | None,
     typer.Option(
-        help="Store that runs go to as they are made, besides --out: sqlite:///FILE or "
+        help="Store that scores go to as they are made, besides --out: sqlite:///FILE or "
         "postgresql+psycopg://HOST/NAME."
     ),
 ]
@@ -81,8 +81,8 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 ) -> None:
     """Fine-tune encoders along a grid of intermediate and target tasks.
 
-    The same command again does what is missing. Exit 0: all done; 1: part failed, or runs wait for
-    the store; 130: stopped.
+    The same command again does what is missing. Exit 0: all done; 1: part failed, or scores wait
+    for the store; 130: stopped.
 
     Example: metaselect run grid.toml --intermediates direct,mnli --seeds 0 --dry-run
     """
@@ -123,7 +123,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     lines = [f"{result.done} of {planned} done, {result.failed} failed: {result.table}"]
     lines += [f"  {what}: {why}" for what, why in result.failures.items()]
     if result.store_fault is not None:
-        lines.append(f"Runs wait for the store: {result.store_fault} Run the same command again.")
+        lines.append(f"Scores wait for the store: {result.store_fault} Run the same command again.")
     _print(summary, as_json, "\n".join(lines))
     if result.interrupted:
         raise typer.Exit(130)
@@ -149,25 +149,16 @@ def _open(
     """The grid with everything looked up, and its resolved settings written beside the results."""
     try:
         from metaselect.catalogue.cardfiles import load_catalogue
-        from metaselect.harness.data.corpora import Corpora
-        from metaselect.harness.defaults import resolve_grid, resolve_machine
         from metaselect.harness.grid.plan import Part
         from metaselect.harness.grid.runner import Place
-        from metaselect.harness.grid.session import open_grid
+        from metaselect.harness.grid.session import open_config
     except ImportError as error:
         raise MissingExtra("Running a grid", "harness") from error
 
     catalogue = load_catalogue(tasks)
     disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)
     place = Place(n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to), **where)
-    return open_grid(
-        resolve_grid(read, catalogue, base=base),
-        catalogue,
-        Corpora.at(read.data, base=base),
-        machine=resolve_machine(read),
-        place=place,
-        part=Part(**part),
-    )
+    return open_config(read, catalogue, base=base, place=place, part=Part(**part))
 
 
 def _print(value: dict[str, Any], as_json: bool, text: str) -> None:

@@ -1,6 +1,6 @@
 """A grid's settings filled in: defaults by kind of task, and narrow tables over wide ones."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,11 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
     Raises:
         MetaselectError: Tasks without a card, each on a line.
     """
-    _check_names(config, catalogue)
+    unknown = unknown_tasks(config, catalogue)
+    if len(unknown) == 1:
+        raise next(iter(unknown.values()))
+    if unknown:
+        raise MetaselectError("\n  ".join(["Unknown tasks:", *map(str, unknown.values())]))
     encoders = tuple(
         Encoder(name=part.name, path=absolute_if_folder(part.path, base), revision=part.revision,
                 n_layers=part.n_layers, random_weights=part.random_weights)
@@ -58,18 +62,43 @@ def resolve_grid(config: GridConfig, catalogue: Catalogue, *, base: Path) -> Gri
     )
 
 
-def _check_names(config: GridConfig, catalogue: Catalogue) -> None:
+def unknown_tasks(config: GridConfig, catalogue: Catalogue) -> dict[str, UnknownName]:
+    """The tasks of a grid that have no card, each with what to say of it."""
     tables = [config.task_training, *(part.task_training for part in config.budgets)]
     before = [name for table in tables for part in table.values() for name in part.after or ()]
-    unknown: dict[str, UnknownName] = {}
-    for name in (*config.intermediates, *config.targets, *before):
-        for part in [name] if name in (*_NO_TASK, *catalogue) else name.split("+"):
-            if part not in (*_NO_TASK, *catalogue):
-                unknown[part] = UnknownName("task", part, catalogue)
-    if len(unknown) == 1:
-        raise next(iter(unknown.values()))
-    if unknown:
-        raise MetaselectError("\n  ".join(["Unknown tasks:", *map(str, unknown.values())]))
+    return {
+        part: UnknownName("task", part, catalogue)
+        for name in (*config.intermediates, *config.targets, *before)
+        for part in ([name] if name in catalogue else name.split("+"))
+        if name not in _NO_TASK and part not in catalogue
+    }
+
+
+def without_tasks(config: GridConfig, unknown: Collection[str]) -> GridConfig:
+    """The grid without some of its tasks, for a check of the rest: it need not be a whole one."""
+
+    def has(name: str) -> bool:
+        return name not in unknown and not {*name.split("+")} & {*unknown}
+
+    def kept(part: GridConfig | BudgetPart) -> dict[str, Any]:
+        training = {
+            name: settings
+            if all(map(has, settings.after or ()))
+            else settings.model_copy(update={"after": None})
+            for name, settings in part.task_training.items()
+        }
+        return {"task_training": training}
+
+    steps = config.equal_steps
+    return config.model_copy(
+        update={
+            **kept(config),
+            "intermediates": [name for name in config.intermediates if has(name)],
+            "targets": [name for name in config.targets if has(name)],
+            "equal_steps": steps if steps is not None and has(steps) else None,
+            "budgets": [part.model_copy(update=kept(part)) for part in config.budgets],
+        }
+    )
 
 
 def resolve_machine(config: GridConfig) -> Machine:

@@ -70,8 +70,33 @@ def test_a_grid_that_has_only_begun_is_told_and_one_half_way_is_published(call, 
     (grid / "runs.csv").unlink()
     done = call("runs", "publish", grid, "--out", tmp_path / "early")
     assert done.code == 2
-    assert "has no finished run yet" in done.err
+    assert "has no score yet" in done.err
     assert not (tmp_path / "early").exists()
+
+
+def test_how_much_of_a_grid_is_published_is_told_and_kept(call, grid, tmp_path):
+    # 2 intermediates x 2 targets x 2 languages each
+    whole = read_runs(grid / "runs.csv")
+    done = call("runs", "publish", grid, "--out", tmp_path / "whole")
+    assert done.out.splitlines() == [
+        f"{tmp_path}/whole: 8 scores of 1 grid", f"  {grid}: complete, 8 scores; 0 stages failed",
+    ]  # fmt: skip
+    kept = whole[~((whole["target"] == "xnli") & (whole["intermediate"] == "mnli"))]
+    kept.to_csv(grid / "runs.csv", index=False)
+    (grid / "failures.json").write_text('{"mnli→xnli (a)": "why", "mnli→xnli on xnli (b)": "why"}')
+    done = call("runs", "publish", grid, "--out", tmp_path / "part")
+    assert done.out.splitlines()[1] == (
+        f"  {grid}: incomplete: 6 of 8 planned scores; complete targets: udpos (1 of 2); "
+        "2 stages failed"
+    )
+    (told,) = read_manifest(tmp_path / "part", kind="runs", schema=1).made_by["grids"]
+    state = {
+        "n_planned_scores": 8, "n_scores": 6, "complete_targets": ["udpos"],
+        "incomplete_targets": ["xnli"], "n_failed_stages": 2,
+    }  # fmt: skip
+    assert {name: told[name] for name in state} == state
+    done = call("runs", "publish", grid, "--out", tmp_path / "part", "--json")
+    assert done.json["grids"] == [state]
 
 
 def test_a_grid_that_was_all_known_is_published_with_the_same_bytes_and_no_time(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from metaselect.harness.config import check_config
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.grid.checks import _training_faults, grid_warnings
 from metaselect.harness.grid.plan import Part
+from tests.harness.conftest import nli_rows, write_rows
 from tests.harness.grids import tiny_config, tiny_grid, toml_of
 from tests.harness.test_command import APP
 
@@ -55,6 +57,65 @@ def test_a_dry_run_and_a_real_one_refuse_alike(
     assert isinstance(done.exception, MetaselectError)
     assert str(done.exception) == "udpos has no test data in zu (there are en, fi)."
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_faults_of_rows_tasks_and_languages_are_told_together_before_anything_is_timed(
+    dry: bool, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    write_rows(data_folder / "xnli" / "test.sw.jsonl", [{**nli_rows(1)[0], "label": "yes"}])
+    write_rows(data_folder / "udpos" / "test.fi.jsonl", [{"tokens": ["a"]}])
+    (data_folder / "udpos" / "validation.jsonl").write_text("")
+    (data_folder / "mnli" / "train.jsonl").write_text("{")
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct", "mnlo", "mnli", "mnli+cope"],
+        targets=["xnli", "udpos"], task_testing={"xnli": {"languages": ["sw", "english", "th"]}},
+        task_training={"udpos": {"after": ["udpus"]}},
+    )  # fmt: skip
+    (tmp_path / "grid.toml").write_text(toml_of(config))
+    done = CliRunner().invoke(
+        APP,
+        [str(tmp_path / "grid.toml"), "--out", str(tmp_path / "out"), *["--dry-run"] * dry],
+    )
+    assert isinstance(done.exception, MetaselectError)
+    told = [line.strip() for line in str(done.exception).splitlines()]
+    starts = [
+        "9 faults in the grid:",
+        "Unknown task 'mnlo'. Did you mean mnli",
+        "Unknown task 'cope'. Did you mean copa",
+        "Unknown task 'udpus'. Did you mean udpos",
+        "xnli: Languages go by codes, not 'english'. Did you mean",
+        "xnli has no test data in th (there are en, sw).",
+        f"{data_folder}/mnli/train.jsonl is broken: row 1 is no JSON",
+        "xnli test (sw), test.sw.jsonl, row 1: label 'yes' does not match the labels of xnli",
+        "udpos test (fi), test.fi.jsonl has columns ['tokens']; the card of udpos reads",
+        "udpos validation, validation.jsonl has no rows: write at least one",
+    ]
+    assert len(told) == len(starts), told
+    assert all(map(str.startswith, told, starts)), told
+    assert done.stderr == ""
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_was_found_sound_is_read_again_only_when_it_changes(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tiny_config(encoder_folder, data_folder, targets=["xnli"])
+    read: list[str] = []
+    whole = Corpora.faults
+
+    def noted(self: Corpora, *asked: Any) -> list[str]:
+        read.append(asked[1] + asked[2])
+        return whole(self, *asked)
+
+    monkeypatch.setattr(Corpora, "faults", noted)
+    tiny_grid(config, tmp_path / "out")
+    assert read == ["trainen", "validationen", "testen", "testsw"]
+    tiny_grid(config, tmp_path / "out")
+    assert len(read) == 4
+    write_rows(data_folder / "xnli" / "test.sw.jsonl", [{**nli_rows(1)[0], "label": "yes"}])
+    with pytest.raises(MetaselectError, match=r"^xnli test \(sw\), test.sw.jsonl, row 1: label"):
+        tiny_grid(config, tmp_path / "out")
 
 
 def test_intermediates_that_no_cell_names_need_no_data(

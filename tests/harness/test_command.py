@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -18,9 +19,10 @@ APP = typer.Typer()
 APP.command()(run_command)
 
 
-def config_file(folder: Path, encoder: Path, data: Path) -> Path:
+def config_file(folder: Path, encoder: Path, data: Path, **changes: Any) -> Path:
     path = folder / "grid.toml"
-    config = tiny_config(encoder, data, intermediates=["direct", "copa"], targets=["udpos"])
+    values = {"intermediates": ["direct", "copa"], "targets": ["udpos"], **changes}
+    config = tiny_config(encoder, data, **values)
     path.write_text(toml_of(config))
     return path
 
@@ -31,7 +33,9 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     path = config_file(tmp_path, encoder_folder, data_folder)
     done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run"])
     assert done.exit_code == 0, done.output
-    assert "2 runs: 3 trainings and 2 scorings" in done.stdout
+    assert done.stdout.startswith(
+        "2 runs: 3 trainings and 2 scorings\ntargets:\n  udpos  2 languages: en, fi\nstages:\n"
+    )
     assert "train  copa→udpos" in done.stdout
     assert "with 1 worker" in done.stdout
     assert "probe 2/2: 4 steps of copa\n" in done.stderr
@@ -43,6 +47,28 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert (value["planned"], value["trainings"], value["scorings"]) == (2, 3, 2)
     assert value["seconds"] > 0
     assert len(value["stages"]) == 5
+    assert value["targets"] == {"udpos": ["en", "fi"]}
+
+
+def test_a_repeated_dry_run_keeps_its_times_until_something_or_the_machine_changes(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    def dry(**changes: Any) -> tuple[float, list[str]]:
+        path = config_file(tmp_path, encoder_folder, data_folder, **changes)
+        done = CliRunner().invoke(
+            APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run", "--json"]
+        )
+        return json.loads(done.stdout)["seconds"], done.stderr.splitlines()
+
+    first, lines = dry(targets=["tatoeba", "udpos"])
+    assert [line.split(": ")[0] for line in lines] == ["probe 1/2", "probe 2/2"]
+    again, lines = dry(targets=["tatoeba", "udpos"])
+    kept = tmp_path / "out" / "work" / "probed_s.json"
+    assert lines == [f"probe: times of an earlier dry run are kept; without {kept} they are new"]
+    assert again == first
+    assert dry(targets=["udpos"])[1] == lines  # a part of what was timed
+    assert dry(targets=["udpos"], task_training={"copa": {"epochs": 1.0}})[1] != lines
+    assert dry(targets=["udpos"], threads=2)[1] != lines
 
 
 def test_a_part_of_a_grid_is_named_by_its_axes(
@@ -78,12 +104,12 @@ def test_results_go_to_stdout_and_progress_to_stderr(
 def test_a_failed_part_exits_with_1_and_names_it(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    (data_folder / "copa" / "train.jsonl").write_text("{")
-    path = config_file(tmp_path, encoder_folder, data_folder)
+    frozen = {"copa": {"freeze_layers": 2}}
+    path = config_file(tmp_path, encoder_folder, data_folder, task_training=frozen)
     done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out")])
     assert done.exit_code == 1
     assert "1 of 2 runs done, 1 failed" in done.stdout
-    assert "train.jsonl is broken" in done.stdout
+    assert "leaves nothing to train of 2 layers" in done.stdout
 
 
 def test_an_unknown_task_and_a_folder_that_is_no_encoder_are_told_before_anything_runs(

@@ -17,6 +17,7 @@ from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.data.hubtables import named_classes
+from metaselect.harness.data.reading import read_rows
 from metaselect.harness.data.rows import (
     Labelled,
     MultipleChoice,
@@ -24,7 +25,6 @@ from metaselect.harness.data.rows import (
     Question,
     Row,
     Tagged,
-    read_rows,
     sentence_at,
 )
 from tests.harness.conftest import nli_rows, pair_rows, write_rows
@@ -114,6 +114,67 @@ def test_withheld_answers_are_refused_not_scored() -> None:
 def test_words_and_tags_of_different_number_are_refused() -> None:
     with pytest.raises(MetaselectError, match="2 words but 1 tags"):
         rows_of("panx", {"tokens": ["x", "y"], "ner_tags": ["O"]})
+
+
+NLI = {"premise": "a", "hypothesis": "b", "label": 0}
+QA = {"id": "7", "question": "q", "context": "a b"}
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "reason"),
+    [
+        ("mnli", {**NLI, "premise": None}, "column 'premise' has nothing where a text belongs"),
+        ("mnli", {**NLI, "premise": math.nan}, "column 'premise' has nothing where a text belongs"),
+        ("mnli", {**NLI, "hypothesis": ["b"]}, "column 'hypothesis' has a list where a text"),
+        ("mnli", {**NLI, "label": math.inf}, "label inf does not match the labels"),
+        ("mnli", {**NLI, "label": [0]}, r"label \[0\] does not match the labels"),
+        ("stsb", {"sentence1": "a", "sentence2": "b", "label": "?"}, r"rating '\?' is no number"),
+        ("panx", {"tokens": "x", "ner_tags": ["O"]}, "column 'tokens' has a text where a list"),
+        ("panx", {"tokens": ["x"], "ner_tags": 0}, "column 'ner_tags' has a number where a list"),
+        ("squad", {**QA, "answers": ["b"]}, r"there is no column 'answers\.text'"),
+        ("squad", {**QA, "answers": {"text": ["b"], "answer_start": ["?"]}}, "offset .* no number"),
+        (
+            "tatoeba",
+            {"source_sentence": {}, "target_sentence": "t"},
+            "column .* has an object where a",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(task: str, row: dict[str, Any], reason: str) -> None:
+    with pytest.raises(MetaselectError, match=f"^test, row 1: {reason}"):
+        rows_of(task, row)
+
+
+def test_rows_that_are_no_objects_or_lack_a_column_are_refused() -> None:
+    with pytest.raises(MetaselectError, match=r"^test has a list for a row: write an object"):
+        rows_of("mnli", ["a", "b"])  # type: ignore[arg-type]
+    lacking = {name: value for name, value in NLI.items() if name != "label"}
+    with pytest.raises(MetaselectError, match=r"^test, row 2: there is no column 'label'"):
+        rows_of("mnli", NLI, lacking)
+
+
+def test_a_bucc_sentence_without_a_translation_is_an_empty_text() -> None:
+    (row,) = rows_of("tatoeba", {"source_sentence": "s", "target_sentence": math.nan})
+    assert row == Pair("s", "", "0")
+
+
+def test_equal_faults_of_a_file_are_one_line_and_the_first_few_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "xnli" / "test.en.jsonl"
+    labels = [*["yes"] * 5, 0, "no", "a", "b", "c"]
+    write_rows(path, [{**NLI, "label": label} for label in labels])
+    found = Corpora(tmp_path).faults(CATALOGUE["xnli"], "test", "en")
+    assert [line.split(" does not match")[0] for line in found] == [
+        "xnli test (en), test.en.jsonl, rows 1, 2, 3 and 2 more: label 'yes'",
+        "xnli test (en), test.en.jsonl, row 7: label 'no'",
+        "xnli test (en), test.en.jsonl, row 8: label 'a'",
+        "xnli test (en), test.en.jsonl: 2 more like these.",
+    ]
+    path.write_text(json.dumps(NLI) + "\n{\n")
+    (broken,) = Corpora(tmp_path).faults(CATALOGUE["xnli"], "test", "en")
+    assert "test.en.jsonl is broken: row 2 is no JSON (Expecting property name" in broken
+    path.write_text("\n")
+    (empty,) = Corpora(tmp_path).faults(CATALOGUE["xnli"], "test", "en")
+    assert empty.startswith("xnli test (en), test.en.jsonl has no rows: write at least one")
 
 
 def test_columns_that_no_layout_reads_arenamed_classes() -> None:

@@ -413,7 +413,7 @@ def test_a_grid_whose_database_goes_and_comes_back(
     proxy.open = True
     result = tiny_grid(config, tmp_path / "out", store=through).run(report)
     assert (result.done, result.store_fault) == (6, None)
-    assert any(line.startswith("runs wait: ") for line in lines)
+    assert any(line.startswith("scores wait: ") for line in lines)
     compared(count, store.read(), read_runs(result.table))
 
 

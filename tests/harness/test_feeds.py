@@ -90,7 +90,7 @@ def test_a_grid_goes_on_while_its_store_is_away(
     lines: list[str] = []
     result = tiny_grid(config, tmp_path / "out", store=url).run(lines.append)
     assert (result.done, result.store_fault) == (4, None)
-    assert lines.count("runs wait: The store failed: connection refused.") == 3
+    assert lines.count("scores wait: The store failed: connection refused.") == 3
     assert len(calls) > 4
     assert len(RunsStore(url).read()) == len(read_runs(result.table))
 

@@ -121,9 +121,9 @@ def test_rows_of_another_recipe_are_told_and_never_taken(
         "cells": 2, "of": 18, "other_identity": 4, "without_identity": 2, "outside": 4,
     }  # fmt: skip
     assert str(known) == (
-        "known: 2 of 18 cells; 4 rows have another identity (recipe, data, encoder or version) and "
-        "will be made again; 2 rows have no identity (no 'stage' column, or empty); 4 rows have no "
-        "cell in this grid"
+        "known: 2 of 18 scores; 4 rows have another identity (recipe, data, encoder or version) "
+        "and will be made again; 2 rows have no identity (no 'stage' column, or empty); 4 rows "
+        "have no place in this grid"
     )
     assert len(known.scores) == 2
 
@@ -176,7 +176,7 @@ def test_a_dry_run_counts_what_is_known_and_writes_nothing_of_it(
         APP, [str(path), "--out", str(out), "--known", str(table), "--dry-run", "--json"]
     )
     assert done.exit_code == 0, done.output
-    assert "known: 8 of 12 cells\n" in done.stderr
+    assert "known: 8 of 12 scores\n" in done.stderr
     told = json.loads(done.stdout)
     assert told["known"]["cells"] == 8
     assert sorted(stage["label"] for stage in told["stages"]) == [

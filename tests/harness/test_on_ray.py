@@ -215,7 +215,7 @@ def test_a_store_that_stops_and_starts_in_the_middle_has_every_run_at_the_end(
     wait_for_stages(out, 20, process)
     server.start()
     printed, progress = ended_like(local, process, tmp_path)
-    assert "runs wait: " in progress
+    assert "scores wait: " in progress
     assert printed["store_fault"] is None
     names = [column.name for column in COLUMNS]
     stored = RunsStore(server.url).read()[names]

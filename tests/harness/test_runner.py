@@ -21,8 +21,9 @@ from tests.harness.grids import run_tiny, tiny_config, tiny_grid
 def test_a_grid_takes_one_training_an_intermediate_and_one_a_target_from_each(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    for name in ("hellaswag", "sst2"):  # planning reads no rows
-        write_rows(data_folder / name / "train.jsonl", [{"text": "a cat"}])
+    endings = {"ctx": "a cat", "endings": ["sings", "barks", "sleeps", "is"], "label": "0"}
+    write_rows(data_folder / "hellaswag" / "train.jsonl", [endings])
+    write_rows(data_folder / "sst2" / "train.jsonl", [{"sentence": "a cat", "label": 0}])
     config = tiny_config(
         encoder_folder, data_folder, seeds=[0, 1],
         intermediates=["direct", "copa", "hellaswag", "sst2"], targets=["xnli", "udpos", "xquad"],
@@ -171,16 +172,18 @@ def test_runs_of_one_seed_see_the_same_examples_in_the_same_order(
     assert seen["udpos", 0] != seen["udpos", 1]
 
 
-def test_a_language_with_a_broken_file_fails_alone_and_is_done_once_it_is_mended(
+def test_a_language_whose_file_breaks_later_fails_alone_and_is_done_once_it_is_mended(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
     broken = data_folder / "xnli" / "test.th.jsonl"
-    broken.write_text("{")
+    write_rows(broken, nli_rows(5))
     config = tiny_config(
         encoder_folder, data_folder, intermediates=["direct"], targets=["xnli", "tatoeba"],
         task_testing={"xnli": {"languages": ["en", "sw", "th"]}},
     )  # fmt: skip
-    result = run_tiny(config, tmp_path / "out")
+    grid = tiny_grid(config, tmp_path / "out")
+    broken.write_text("{")
+    result = grid.run(lambda line: None)
     assert (result.done, result.failed) == (1, 1)
     (reason,) = result.failures.values()
     assert "test.th.jsonl is broken" in reason
@@ -192,24 +195,25 @@ def test_a_language_with_a_broken_file_fails_alone_and_is_done_once_it_is_mended
     assert set(read_runs(after.table)["language"]) == {"en", "sw", "de", "th"}
 
 
-def test_a_label_set_that_does_not_match_fails_that_run_and_the_rest_goes_on(
+def test_labels_that_change_after_the_check_fail_that_run_and_the_rest_goes_on(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
+    grid = tiny_grid(tiny_config(encoder_folder, data_folder), tmp_path / "out")
     rows = [{**row, "label": "maybe"} for row in nli_rows(12)]
     write_rows(data_folder / "mnli" / "train.jsonl", rows)
-    result = run_tiny(tiny_config(encoder_folder, data_folder), tmp_path / "out")
+    result = grid.run(lambda line: None)
     assert (result.planned, result.done, result.failed) == (4, 1, 3)
     assert any("'maybe' does not match the labels" in why for why in result.failures.values())
     assert set(read_runs(result.table)["target"]) == {"udpos"}
 
 
-def test_a_broken_file_fails_with_its_name(
+def test_a_file_that_breaks_after_the_check_fails_with_its_name(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
+    config = tiny_config(encoder_folder, data_folder, intermediates=["direct"])
+    grid = tiny_grid(config, tmp_path / "out")
     (data_folder / "udpos" / "train.jsonl").write_text('{"tokens": ["the"], "up')
-    result = run_tiny(
-        tiny_config(encoder_folder, data_folder, intermediates=["direct"]), tmp_path / "out"
-    )
+    result = grid.run(lambda line: None)
     assert (result.done, result.failed) == (1, 1)
     assert any("train.jsonl is broken" in why for why in result.failures.values())
 

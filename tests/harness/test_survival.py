@@ -155,7 +155,7 @@ def test_two_commands_do_not_work_in_one_folder(
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(command, **pipes) as holder:  # type: ignore[call-overload]
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(MetaselectError, match="Another run works in"):
+        with pytest.raises(MetaselectError, match="Another process works in"):
             run_tiny(tiny_config(encoder_folder, data_folder), out)
         holder.kill()  # the lock goes with it
     with locked(out / "work", wait=False):

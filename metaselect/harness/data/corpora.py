@@ -20,11 +20,13 @@ from metaselect.catalogue.tasks import TaskCard
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
 from metaselect.harness.data.hubtables import commit_of, hub_table
-from metaselect.harness.data.rows import Row, read_rows
+from metaselect.harness.data.reading import read_rows, row_faults
+from metaselect.harness.data.rows import Row
 from metaselect.harness.data.sources import HUB, is_url, mirrored
 
 Split = Literal["train", "validation", "test", "candidates"]
 _SUFFIXES = (".jsonl.gz", ".jsonl", ".parquet")
+_MAY_LACK_LABELS = ("train", "validation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +68,28 @@ class Corpora:
         Raises:
             MetaselectError: No such file or split, a broken file, or rows that do not fit.
         """
-        where = f"{card.name} {split}" + (f" ({language})" if split == "test" else "")
+        where = _where(card, split, language)
         if self.folder is not None:
             path = self._file(card, split, language)
             table, where = _read_table(path), f"{where}, {path.name}"
         else:
             table, where = hub_table(card, split, language), f"{where} on the hub"
-        return read_rows(card, table, where=where, drop_unlabelled=split in ("train", "validation"))
+        return read_rows(card, table, where=where, drop_unlabelled=split in _MAY_LACK_LABELS)
+
+    def faults(self, card: TaskCard, split: Split, language: str) -> list[str]:
+        """What `rows` would refuse in a file that is there, a line each; none on the hub.
+
+        The hub's rows come over the network and are not fetched for a check.
+        """
+        if self.folder is None:
+            return []
+        path = self._file(card, split, language)
+        try:
+            table = _read_table(path)
+        except MetaselectError as error:
+            return [str(error)]
+        where = f"{_where(card, split, language)}, {path.name}"
+        return row_faults(card, table, where=where, drop_unlabelled=split in _MAY_LACK_LABELS)
 
     def identity(self, card: TaskCard, split: Split, language: str) -> str:
         """What the rows are: the file's hash, the hub's commit, or `missing`."""
@@ -113,6 +130,10 @@ class Corpora:
         return found
 
 
+def _where(card: TaskCard, split: Split, language: str) -> str:
+    return f"{card.name} {split}" + (f" ({language})" if split == "test" else "")
+
+
 def _stems(folder: Path) -> Mapping[str, Path]:
     return {
         path.name.removesuffix(suffix): path
@@ -133,15 +154,22 @@ def _by_meaning(card: TaskCard, stems: Mapping[str, Path], language: str) -> Pat
     return None if code is None else stems[f"test.{code}"]
 
 
-def _read_table(path: Path) -> Sequence[Mapping[str, Any]]:
+def _read_table(path: Path) -> Sequence[Any]:
     try:
         if path.suffix == ".parquet":
             return cast("list[dict[str, Any]]", pd.read_parquet(path).to_dict("records"))
         opened = gzip.open if path.suffix == ".gz" else open
         with opened(path, "rt", encoding="utf-8") as file:
-            return [json.loads(line) for line in file if line.strip()]
+            return [_parsed(line, row) for row, line in enumerate(file, start=1) if line.strip()]
     except (OSError, EOFError, ValueError) as error:
         raise MetaselectError(f"{path} is broken: {error}. Fetch the file again.") from error
+
+
+def _parsed(line: str, row: int) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"row {row} is no JSON ({error.msg}, character {error.colno})") from error
 
 
 @lru_cache(maxsize=4096)

@@ -1,53 +1,136 @@
 """What must fail in a grid, found before its first training: all of it, a line each."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
+from metaselect.catalogue.languages import find_language, resolve_languages
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
-from metaselect.harness.data.corpora import Corpora
-from metaselect.harness.grid.plan import WHOLE, Budget, Grid, Part, training_card
-from metaselect.harness.grid.stages import UNTRAINED
+from metaselect.harness.data.corpora import Corpora, Split
+from metaselect.harness.grid.plan import WHOLE, Grid, Part, training_card
+from metaselect.harness.grid.stages import UNTRAINED, rows_key
+from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Recipe
 
 
-def check_grid(grid: Grid, catalogue: Catalogue, corpora: Corpora, part: Part = WHOLE) -> None:
-    """Refuse a grid whose data cannot be there; on the hub what cards say is believed.
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    """Tasks that one training takes together, by the name that joins them, and how."""
+
+    name: str
+    cards: Sequence[TaskCard]
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    """A target and the languages that are asked for; None takes those with data."""
+
+    card: TaskCard
+    languages: tuple[str, ...] | None
+
+
+def check_grid(
+    grid: Grid,
+    catalogue: Catalogue,
+    corpora: Corpora,
+    work: WorkFolder,
+    part: Part = WHOLE,
+    *,
+    also: Sequence[str] = (),
+) -> None:
+    """Refuse a grid whose data are not there or cannot be read; the hub's cards are believed.
+
+    Every row of the files that the grid reads is looked at. Files without a fault are remembered
+    in the work folder, so that the next call need not read them for this.
 
     Args:
         grid: Whole.
         catalogue: Cards of its tasks.
         corpora: Where their data are.
+        work: The grid's.
         part: What is to be made now; the rest may lack data.
+        also: Faults that were found before, to be told with the others.
 
     Raises:
         MetaselectError: Every fault, each on a line.
     """
     if corpora.folder is not None and not corpora.folder.is_dir():
-        raise MetaselectError(f"There is no folder of task data {corpora.folder}.")
+        lacking = f"There is no folder of task data {corpora.folder}."
+        raise MetaselectError("\n  ".join([lacking, *also]))
+    needs = list(_needs(grid, catalogue, corpora, part))
+    faults = dict.fromkeys(also)  # each once, in order
+    files: dict[tuple[str, Split, str], TaskCard] = {}
+    for need in needs:
+        if isinstance(need, _Taught):
+            faults |= dict.fromkeys(_joint_faults(need, grid))
+            faults |= dict.fromkeys(_training_faults(need.cards, need.recipe, corpora))
+        else:
+            faults |= dict.fromkeys(_test_faults(need, corpora))
+        files |= {(card.name, split, code): card for card, split, code in _files(need, corpora)}
+    sound, wrong = _sound_and_wrong(files, corpora, work.sound_files())
+    faults |= dict.fromkeys(wrong)
+    if faults:
+        lines = list(faults)
+        head = "" if len(lines) == 1 else f"{len(lines)} faults in the grid:\n  "
+        raise MetaselectError(head + "\n  ".join(lines))
+    if sound - work.sound_files():
+        work.keep_sound_files(sound)
+
+
+def _needs(
+    grid: Grid, catalogue: Catalogue, corpora: Corpora, part: Part
+) -> Iterator[_Taught | _Tested]:
+    """What the cells of a part train on and are tested on."""
     targets_of = {
         name: [target for target in grid.targets_of(name) if part.has_cell(name, target)]
         for name in grid.intermediates
     }
     targets = [name for name in grid.targets if any(name in own for own in targets_of.values())]
-    faults: dict[str, None] = {}  # each once, in order
     for budget in grid.budgets:
         for name in grid.intermediates:
-            if not targets_of[name]:
-                continue
             task = budget.equal_steps if name == DIRECT_PLUS else name
-            if task is None or task == DIRECT:
-                continue
-            parts, recipe = catalogue.parts(task), budget.intermediates[task]
-            if task == name:
-                faults |= dict.fromkeys(_joint_faults(name, parts, grid))
-            cards = [catalogue[part] for part in parts]
-            faults |= dict.fromkeys(_training_faults(cards, recipe, corpora))
+            if targets_of[name] and task is not None and task != DIRECT:
+                cards = [catalogue[part] for part in catalogue.parts(task)]
+                yield _Taught(task, cards, budget.intermediates[task])
         for name in targets:
-            faults |= dict.fromkeys(_target_faults(catalogue[name], budget, catalogue, corpora))
-    if faults:
-        lines = list(faults)
-        head = "" if len(lines) == 1 else f"{len(lines)} faults in the grid:\n  "
-        raise MetaselectError(head + "\n  ".join(lines))
+            card = catalogue[name]
+            yield _Tested(card, budget.testing[name].languages)
+            if card.head in UNTRAINED:
+                continue
+            before = [catalogue[other] for other in budget.preliminaries.get(name, ())]
+            for trained in (*before, training_card(card, catalogue, corpora)):
+                yield _Taught(trained.name, [trained], budget.targets[name])
+
+
+def _files(need: _Taught | _Tested, corpora: Corpora) -> Iterator[tuple[TaskCard, Split, str]]:
+    """The splits that are there of those that a training or a test reads."""
+    if isinstance(need, _Tested):
+        codes = need.languages or corpora.test_languages(need.card)
+        yield from (
+            (need.card, "test", code) for code in codes if corpora.has(need.card, "test", code)
+        )
+        return
+    for card in need.cards:
+        if corpora.has(card, "train", "en"):
+            yield card, "train", "en"
+        if need.recipe.validation_rows and corpora.has(card, "validation", "en"):
+            yield card, "validation", "en"
+
+
+def _sound_and_wrong(
+    files: Mapping[tuple[str, Split, str], TaskCard], corpora: Corpora, before: AbstractSet[str]
+) -> tuple[set[str], list[str]]:
+    """Keys of the sound files, those from before included, and what is wrong in the others."""
+    sound, wrong = {*before}, []
+    for (_, split, language), card in files.items() if corpora.folder is not None else ():
+        key = rows_key(card, corpora.identity(card, split, language))
+        found = [] if key in sound else corpora.faults(card, split, language)
+        wrong += found
+        if not found:
+            sound.add(key)
+    return sound, wrong
 
 
 def grid_warnings(grid: Grid) -> list[str]:
@@ -62,9 +145,9 @@ def grid_warnings(grid: Grid) -> list[str]:
     ]
 
 
-def _joint_faults(name: str, parts: Sequence[str], grid: Grid) -> Iterator[str]:
-    if len(parts) > 1 and "lora" in grid.adaptations:
-        yield f"{name}: LoRA trains one task at a time; give it the adaptation 'finetune'."
+def _joint_faults(need: _Taught, grid: Grid) -> Iterator[str]:
+    if len(need.cards) > 1 and "lora" in grid.adaptations:
+        yield f"{need.name}: LoRA trains one task at a time; give it the adaptation 'finetune'."
 
 
 def _training_faults(cards: Sequence[TaskCard], recipe: Recipe, corpora: Corpora) -> Iterator[str]:
@@ -88,20 +171,22 @@ def _where_looked(card: TaskCard, corpora: Corpora) -> str:
     return f"its card names no training split of the hub's {card.hub.id}"
 
 
-def _target_faults(
-    card: TaskCard, budget: Budget, catalogue: Catalogue, corpora: Corpora
-) -> Iterator[str]:
+def _test_faults(need: _Tested, corpora: Corpora) -> Iterator[str]:
+    card, asked = need.card, need.languages or ()
     there = corpora.test_languages(card)
-    asked = budget.testing[card.name].languages
-    if not there and asked is None:
+    if not there and need.languages is None:
         yield f"{card.name} is no target: there are no test data of it."
-    lacking = [code for code in asked or () if not corpora.has(card, "test", code)]
+    believed = corpora.folder is None  # the hub has any code
+    lacking = [
+        code
+        for code in asked
+        if (code not in card.languages if believed else not corpora.has(card, "test", code))
+    ]
+    try:
+        resolve_languages(lacking)
+    except MetaselectError as error:
+        yield f"{card.name}: {error}"
+    lacking = [code for code in lacking if find_language(code) is not None and not believed]
     if lacking:
         has = f"there are {', '.join(there)}" if there else "there are none of it"
         yield f"{card.name} has no test data in {', '.join(lacking)} ({has})."
-    if card.head in UNTRAINED:
-        return
-    own = training_card(card, catalogue, corpora)
-    before = [catalogue[name] for name in budget.preliminaries.get(card.name, ())]
-    for trained in (*before, own):
-        yield from _training_faults([trained], budget.targets[card.name], corpora)

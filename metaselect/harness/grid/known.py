@@ -66,7 +66,7 @@ class Known:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        parts = [f"known: {self.n_known} of {self.n_cells} cells"]
+        parts = [f"known: {self.n_known} of {self.n_cells} scores"]
         if self.n_other:
             parts.append(
                 f"{_rows(self.n_other)} another identity (recipe, data, encoder or version) and "
@@ -75,7 +75,7 @@ class Known:
         if self.n_unsaid:
             parts.append(f"{_rows(self.n_unsaid)} no identity (no {STAGE!r} column, or empty)")
         if self.n_outside:
-            parts.append(f"{_rows(self.n_outside)} no cell in this grid")
+            parts.append(f"{_rows(self.n_outside)} no place in this grid")
         return "; ".join(parts)
 
 
@@ -187,7 +187,9 @@ def _trainings(path: Path, plan: GridPlan) -> Iterator[tuple[str, dict[str, Any]
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise MetaselectError(f"Cannot read {path}: {error}.") from error
     if not {*_NAMES, *_RESULT} <= set(table.columns):
-        raise MetaselectError(f"{path} is no table of trainings: remove it, or give runs alone.")
+        raise MetaselectError(
+            f"{path} is no table of trainings: remove it, or give the runs table alone."
+        )
     means = [name for name in table.columns if name not in (*_NAMES, *_RESULT)]
     for key, rows in table[table[STAGE].isin(plan.stages)].groupby(STAGE, sort=False):
         first = {name: _plain(rows[name].iloc[0]) for name in ("label", *_RESULT)}

@@ -5,6 +5,7 @@ intermediate is trained once and each target once from it and once directly; few
 share their English training data, and none for targets that are scored without training.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -16,6 +17,7 @@ from metaselect.harness.grid.stages import (
     UNTRAINED,
     ExtraSteps,
     Naming,
+    ScoreStage,
     Stage,
     Teaching,
     TrainStage,
@@ -153,6 +155,23 @@ class GridPlan:
     def runs_now(self) -> list[Run]:
         """Runs to make now."""
         return [run for run in self.runs if self.is_now(run.score_key)]
+
+    def languages_now(self) -> dict[str, list[str]]:
+        """Codes that the runs to make now are scored in, in any study, by target."""
+        found: dict[str, dict[str, None]] = {}
+        for run in self.runs_now:
+            stage = self.stages[run.score_key]
+            if isinstance(stage, ScoreStage):
+                found.setdefault(run.target, {}).update(dict.fromkeys(stage.languages))
+        return {target: list(codes) for target, codes in found.items()}
+
+    def scores_by_target(self) -> dict[str, int]:
+        """Rows of the whole plan's runs table, by target."""
+        counts: Counter[str] = Counter()
+        for run in self.runs:
+            stage = self.stages[run.score_key]
+            counts[run.target] += len(stage.languages) if isinstance(stage, ScoreStage) else 0
+        return dict(counts)
 
     @property
     def n_trainings(self) -> int:

@@ -204,7 +204,7 @@ class _Ledger:
         if started > self.write_at:
             found = write_tables(self.plan, self.shop, self.place.out, True, self.feed)
             if found.store_fault is not None:
-                self.report(f"runs wait: {found.store_fault}")
+                self.report(f"scores wait: {found.store_fault}")
             taken = time.monotonic() - started
             self.write_at = time.monotonic() + max(TABLE_EVERY_S, _RARELY * taken)
 

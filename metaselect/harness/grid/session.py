@@ -11,18 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import counted, short_time
+from metaselect.console import counted, few, short_time
 from metaselect.files import library_versions, write_json
+from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.defaults import (
+    resolve_grid,
+    resolve_machine,
+    unknown_tasks,
+    without_tasks,
+)
 from metaselect.harness.grid.checks import check_grid, grid_warnings
 from metaselect.harness.grid.known import Known, read_known
 from metaselect.harness.grid.plan import WHOLE, Grid, GridPlan, Part, plan_grid
-from metaselect.harness.grid.probe import estimate
+from metaselect.harness.grid.probe import Estimate, estimate
 from metaselect.harness.grid.runner import GridResult, Place, run_grid
 from metaselect.harness.grid.schedule import pending_stages
 from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, Stage, TrainStage
 from metaselect.harness.grid.table import check_covers
-from metaselect.harness.grid.workfolder import WorkFolder
+from metaselect.harness.grid.workfolder import PROBE, WorkFolder
 from metaselect.harness.recipe import Machine, as_json
 from metaselect.harness.train.training import Workshop
 
@@ -76,24 +83,46 @@ class OpenGrid:
     def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
         """Seconds that the rest takes by a probe, and what it is; nothing is trained for good.
 
+        A stage's name holds its encoder, data and settings, so that what a dry run timed on the
+        same machine still holds.
+
         Args:
-            report: Takes a line before each training that is probed.
+            report: Takes a line before each training that is probed, or one that none need be.
         """
         pending = self._pending
-        found = estimate(pending, self.shop, report)
-        self.shop.work.keep_probe(found.seconds)
+        found = self._estimate(pending, report)
         stages = [
             {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
             for stage in pending
         ]
         seconds = round(found.total_s(self.place.n_workers), 1)
-        return {"planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages}
+        return {
+            "planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages,
+            "targets": self.plan.languages_now(),
+        }  # fmt: skip
+
+    def _estimate(self, pending: list[Stage], report: Callable[[str], None]) -> Estimate:
+        """Times of an earlier dry run on this machine where they cover all, else a probe's."""
+        machine = {**as_json(self.shop.machine), **hardware(self.shop.machine.device)}
+        timed = self.shop.work.probed_s(on=machine)
+        if pending and all(stage.key in timed for stage in pending):
+            place = self.shop.work.root / PROBE
+            report(f"probe: times of an earlier dry run are kept; without {place} they are new")
+            return Estimate({stage.key: timed[stage.key] for stage in pending})
+        found = estimate(pending, self.shop, report)
+        self.shop.work.keep_probe({**timed, **found.seconds}, on=machine)
+        return found
 
     def describe(self, seconds: float) -> str:
         """The plan for people."""
         parts = (self.plan.n_trainings, "training"), (self.plan.n_scorings, "scoring")
         stages = " and ".join(counted(*part) for part in parts)
-        lines = [f"{counted(len(self.plan.runs_now), 'run')}: {stages}"]
+        lines = [f"{counted(len(self.plan.runs_now), 'run')}: {stages}", "targets:"]
+        languages = self.plan.languages_now()
+        width = max(map(len, languages), default=0)
+        for name, codes in languages.items():
+            lines.append(f"  {name:<{width}}  {counted(len(codes), 'language')}: {few(codes)}")
+        lines += ["stages:"] if self._pending else []
         pending = self._pending
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
@@ -124,6 +153,7 @@ class OpenGrid:
             self.place.out / "grid.json",
             {
                 "grid": settings,
+                "planned_scores": self.plan.scores_by_target(),
                 "sha256": hashlib.sha256(text.encode()).hexdigest(),
                 "stage_schema": STAGE_SCHEMA,
                 "hashes": {name: dict(found) for name, found in self.hashes.items()},
@@ -135,6 +165,36 @@ class OpenGrid:
         return run_grid(
             self.plan, self.shop, self.place, known=self.known, report=report, watch=watch
         )
+
+
+def open_config(
+    config: GridConfig,
+    catalogue: Catalogue,
+    *,
+    base: Path,
+    place: Place,
+    part: Part = WHOLE,
+) -> OpenGrid:
+    """Plan the grid of a config; tasks without a card are told with all other faults.
+
+    Args:
+        config: The settings.
+        catalogue: Cards of tasks.
+        base: The config's folder, which its paths are relative to.
+        place: Where results go.
+        part: What is to be made now.
+
+    Raises:
+        MetaselectError: As `open_grid`, or tasks without a card.
+    """
+    corpora = Corpora.at(config.data, base=base)
+    unknown = unknown_tasks(config, catalogue)
+    rest = resolve_grid(without_tasks(config, unknown), catalogue, base=base)
+    if unknown:
+        told = [str(error) for error in unknown.values()]
+        check_grid(rest, catalogue, corpora, WorkFolder(place.out / "work"), part, also=told)
+    machine = resolve_machine(config)
+    return open_grid(rest, catalogue, corpora, machine=machine, place=place, part=part)
 
 
 def open_grid(
@@ -149,13 +209,14 @@ def open_grid(
     """Plan a grid, or the part of it that is to be made now; nothing is trained yet.
 
     Raises:
-        MetaselectError: A part without runs; data that are not there, all of them; an encoder that
-            is not there; a known table that cannot be read.
+        MetaselectError: A part without runs; data that are not there or that the cards do not
+            allow, all of them; an encoder that is not there; a known table that cannot be read.
     """
-    check_grid(grid, catalogue, corpora, part)
+    work = WorkFolder(place.out / "work")
+    check_grid(grid, catalogue, corpora, work, part)
     naming = Naming(corpora, catalogue)
     plan = plan_grid(grid, naming, part)
-    shop = Workshop(corpora, WorkFolder(place.out / "work"), machine)
+    shop = Workshop(corpora, work, machine)
     known = read_known(_known_places(place), plan)
     return OpenGrid(grid, plan, shop, place, naming.hashes(), known)
 

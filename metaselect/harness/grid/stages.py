@@ -255,6 +255,11 @@ def stage_key(identity: Mapping[str, Any]) -> str:
     return hashlib.blake2b(f"{{{text}}}".encode(), digest_size=12).hexdigest()
 
 
+def rows_key(card: TaskCard, identity: str) -> str:
+    """Hex name of a file as a card reads it."""
+    return stage_key({"kind": "rows", "task": _card_identity(card), "data": identity})
+
+
 def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 

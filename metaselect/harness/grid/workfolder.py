@@ -5,7 +5,8 @@ weights/<key>.safetensors   a cache: dropped when no stage needs it, made again 
 tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
 running/<key>.json  how far a stage under way is
-probed_s.json       seconds by stage, as a dry run's probe found them
+probed_s.json       seconds by stage, as a dry run's probe found them, and on which machine
+sound_files.json    files whose every row was found to be as its task's card says
 lock                held by the process that works here
 
 Nothing is taken on trust: a manifest holds the hashes of a stage's files and weights, and what has
@@ -14,7 +15,7 @@ changed since (a bad disk, a careless hand) counts as not there, and is made aga
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from metaselect.files import (
 from metaselect.harness.grid.stages import STAGE_SCHEMA
 
 KIND = "stage"
+PROBE = "probed_s.json"
 KNOWN = "known"
 """Marks what a runs table told and no stage of this folder made."""
 _WEIGHTS_HASH = "weights_sha256"
@@ -172,17 +174,34 @@ class WorkFolder:
         """Forget a failure before another try."""
         self._failure(key).unlink(missing_ok=True)
 
-    def keep_probe(self, probed_s: Mapping[str, float]) -> None:
-        """Keep what a probe found, for the forecast of a later call."""
-        write_json(self.root / "probed_s.json", dict(probed_s))
+    def keep_probe(self, probed_s: Mapping[str, float], *, on: Mapping[str, Any]) -> None:
+        """Keep what a probe found on a machine, for later calls."""
+        write_json(self.root / PROBE, {"on": dict(on), "seconds": dict(probed_s)})
 
-    def probed_s(self) -> dict[str, float]:
-        """Seconds by stage as the last dry run's probe found them; empty where there was none."""
+    def probed_s(self, *, on: Mapping[str, Any] | None = None) -> dict[str, float]:
+        """Seconds by stage as dry runs' probes found them; empty where there was none.
+
+        Args:
+            on: The machine, for times of the same machine alone; None takes any.
+        """
         try:
-            found = json.loads((self.root / "probed_s.json").read_text(encoding="utf-8"))
-            return {str(key): float(value) for key, value in found.items()}
-        except (OSError, ValueError, AttributeError, TypeError):
+            found = json.loads((self.root / PROBE).read_text(encoding="utf-8"))
+            if on is not None and found["on"] != dict(on):
+                return {}
+            return {str(key): float(value) for key, value in found["seconds"].items()}
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return {}
+
+    def keep_sound_files(self, keys: Collection[str]) -> None:
+        """Keep which files need not be checked again, by `rows_key`."""
+        write_json(self.root / "sound_files.json", sorted(keys))
+
+    def sound_files(self) -> frozenset[str]:
+        """Files in which no fault was found before, by `rows_key`."""
+        try:
+            return frozenset(json.loads((self.root / "sound_files.json").read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return frozenset()
 
     def weights_sizes(self) -> list[int]:
         """Bytes of each file of weights."""
@@ -219,6 +238,6 @@ def exclusive(root: Path) -> Iterator[None]:
             held.enter_context(locked(root, wait=False))
         except TimeoutError as error:
             raise MetaselectError(
-                f"Another run works in {root}: wait for it or stop it."
+                f"Another process works in {root}: wait for it or stop it."
             ) from error
         yield
