@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
@@ -80,8 +81,25 @@ def block(runs: pd.DataFrame, intermediates: Sequence[str], catalogue: Catalogue
     return own[own["target"].isin(kept)].reset_index(drop=True)
 
 
+def permuted(runs: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Runs whose candidates have changed names, in each target and seed by an order of its own."""
+    draw = np.random.default_rng(seed)
+    parts = []
+    for _, rows in runs[runs["intermediate"] != DIRECT_PLUS].groupby(["target", "seed"]):
+        names = rows["intermediate"].unique()
+        given = dict(zip(names, draw.permutation(names), strict=True))
+        parts.append(rows.assign(intermediate=rows["intermediate"].map(given)))
+    return pd.concat(parts, ignore_index=True)
+
+
 def first_choices(
-    runs: pd.DataFrame, catalogue: Catalogue, *, trials: int, seed: int, workers: int
+    runs: pd.DataFrame,
+    catalogue: Catalogue,
+    *,
+    trials: int,
+    seed: int,
+    workers: int,
+    arms: Sequence[str] = ARMS,
 ) -> dict[bool, Choices]:
     """Gains of first choices in held-out clusters, on other seeds than were learnt from.
 
@@ -91,6 +109,7 @@ def first_choices(
         trials: Settings that each fold tries for the ranker; the ladder takes the defaults.
         seed: Of the halves of seeds and the search.
         workers: Processes.
+        arms: Of the ladder.
 
     Returns:
         By whether `direct` may be chosen.
@@ -109,7 +128,7 @@ def first_choices(
         raise MetaselectError("No cell has two seeds: nothing can be scored on other seeds.")
     bare = replace(search, n_trials=1, trees=False)
     named = {"ranker": config} | {
-        f"ladder: {arm}": replace(config, groups=LADDER[arm], search=bare, rules=()) for arm in ARMS
+        f"ladder: {arm}": replace(config, groups=LADDER[arm], search=bare, rules=()) for arm in arms
     }
     jobs = [(name, (fold, own)) for name, own in named.items() for fold in folds]
     names = [name for name, _ in jobs]
@@ -119,6 +138,7 @@ def first_choices(
             runs, catalogue,
             [(name, *found.tables[place]) for name, found in zip(names, results, strict=True)
              if found.tables[place] is not None],
+            unasked=("oracle",) if with_direct else ("oracle", DIRECT),
         )
         for place, with_direct in enumerate((True, False))
     }  # fmt: skip
@@ -128,6 +148,8 @@ def _choices(
     runs: pd.DataFrame,
     catalogue: Catalogue,
     tables: Sequence[tuple[str, pd.DataFrame, pd.DataFrame]],
+    *,
+    unasked: Sequence[str],
 ) -> Choices:
     """The choices in all folds, from each one's method, queries and candidates."""
     by_query = pd.concat(
@@ -135,7 +157,7 @@ def _choices(
          for name, queries, _ in tables]
     )  # fmt: skip
     targets = _targets(query_gains(runs))
-    gains = by_query[by_query["method"] != "oracle"].join(targets, on="query")
+    gains = by_query[~by_query["method"].isin(unasked)].join(targets, on="query")
     keys = ["method", "cluster", "target"]
     by_language = gains.groupby([*keys, "language"])["gain@1"].mean()
     by_target = by_language.groupby(keys).mean().rename("gain").reset_index()

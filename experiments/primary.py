@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from first_choices import ARMS, WORDS, Choices, block, first_choices  # beside this file
+from first_choices import ARMS, WORDS, Choices, block, first_choices, permuted  # beside this file
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
@@ -94,7 +94,8 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
         Keys `intermediates`, `targets`; `by_intermediate`, each against `direct` on all seeds,
         without targets that share its data; `primary` and `among` (an intermediate in any case),
         each with `clusters` and `kinds` (contrasts, the primary ones with their verdict), `gains`
-        (mean over clusters by method) and `direct` (share of clusters in which an arm takes none).
+        (mean over clusters by method), `by_target` (the same by method and target) and `direct`
+        (share of clusters in which an arm takes none).
     """
     return rounded_record(
         {
@@ -120,6 +121,18 @@ def by_intermediate(runs: pd.DataFrame, choices: Choices, *, seed: int) -> list[
     return [contrast(table, Comparison(name, DIRECT, "gain"), seed=seed) for name in names]
 
 
+def without_signal(runs: pd.DataFrame, *, draw: int, workers: int) -> dict[str, float]:
+    """The ranker's advantages where nothing can be learnt: near 0, or the protocol leaks.
+
+    In each target and seed the candidates, `direct` among them, change their names by one random
+    order for all languages; settings are the defaults.
+    """
+    dealt = permuted(runs, seed=draw)
+    found = first_choices(dealt, shipped_catalogue(), trials=1, seed=0, workers=workers, arms=())
+    contrasts = compared(found[True], by="cluster", seed=0)
+    return {item.against: item.difference for item in contrasts if item.method == "ranker"}
+
+
 def _part(choices: Choices, *, seed: int) -> dict[str, Any]:
     by_cluster = choices.gains.groupby(["method", "cluster"])["gain"].mean()
     arms = {name: choices.direct[name] for name in (f"ladder: {arm}" for arm in ARMS)}
@@ -127,6 +140,10 @@ def _part(choices: Choices, *, seed: int) -> dict[str, Any]:
     return {
         **{name: _judged(compared(choices, by=by, seed=seed), arms) for name, by in found.items()},
         "gains": by_cluster.groupby("method").mean().to_dict(),
+        "by_target": {
+            str(name): rows.set_index("target")["gain"].to_dict()
+            for name, rows in choices.gains.groupby("method")
+        },
         "direct": dict(choices.direct),
     }
 
@@ -174,7 +191,11 @@ def sentences(found: Record) -> Iterator[str]:
             (DIRECT, "no intermediate"),
         )
     ]  # fmt: skip
-    yield f"The ranker's first choice gains over {'; over '.join(told)}."
+    taken = f"{100 * found['primary']['direct']['ranker']:.0f} %"
+    yield (
+        f"The ranker's first choice gains over {'; over '.join(told)}. "
+        f"It takes no intermediate for {taken} of the queries (mean over clusters)."
+    )
     steps = [by_pair[pair] for pair in COMPARISONS[2:4]]
     changed = [f"in {item['n_changed']} of {item['n_clusters']} clusters" for item in steps]
     yield (
@@ -208,6 +229,9 @@ def main() -> None:
     options.add_argument("--out", type=Path, help="folder for the records, the runs and figures")
     options.add_argument("--trials", type=int, default=20)
     options.add_argument("--seed", type=int, default=0)
+    options.add_argument(
+        "--permuted", type=int, default=0, help="draws with intermediates dealt anew"
+    )
     options.add_argument("--workers", type=int, default=default_workers())
     chosen = options.parse_args()
     catalogue = shipped_catalogue()
@@ -215,7 +239,11 @@ def main() -> None:
     choices = first_choices(
         runs, catalogue, trials=chosen.trials, seed=chosen.seed, workers=chosen.workers
     )
+    settings = {"trials": chosen.trials, "seed": chosen.seed}
     found = record(runs, choices, seed=chosen.seed)
+    found["permuted"] = [
+        without_signal(runs, draw=draw, workers=chosen.workers) for draw in range(chosen.permuted)
+    ]
     print(f"Candidates: {', '.join(found['intermediates'])} and {DIRECT}; "
           f"{len(found['targets'])} targets: {', '.join(found['targets'])}.")  # fmt: skip
     print(*sentences(found), sep="\n")
@@ -224,7 +252,7 @@ def main() -> None:
             table = lines(found[part][units], judged=part == "primary")
             print(f"\n{title}, over {units}:\n", *table, sep="\n")
     if chosen.out is not None:
-        _keep(chosen.out, found, runs, choices[True], trials=chosen.trials, seed=chosen.seed)
+        _keep(chosen.out, found, runs, choices[True], **settings)
 
 
 def _keep(

@@ -104,11 +104,13 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     assert set(alone) == {"cola", "mnli", "sst2"}
     mnli = [found["history", name] for name in TARGETS]  # mnli is what is best on average
     assert alone["mnli"] == pytest.approx(np.mean(mnli), abs=1e-6)
+    by_target = record["primary"]["by_target"]["ranker"]
+    assert by_target == pytest.approx({name: found["ranker", name] for name in TARGETS}, abs=1e-6)
     said = list(primary.sentences(record))
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
     assert "of 4 clusters" in said[2]
     among = [(item["method"], item["against"]) for item in record["among"]["clusters"]]
-    assert among == pairs
+    assert among == [pair for pair in pairs if pair != ("ranker", "direct")]
     assert all(
         line.count("|") == 9 for line in primary.lines(record["among"]["kinds"], judged=False)
     )
@@ -163,6 +165,21 @@ def test_three_figures_are_drawn_of_the_choices(
         assert f">{shown}<" in texts["gains"], (target, name)
     assert "language and diversity" in texts["choices"]
     assert "random choice" in texts["choices"]
+
+
+def test_dealing_names_anew_keeps_scores_and_mixes_seeds(
+    first_choices: ModuleType, runs: pd.DataFrame
+) -> None:
+    dealt = first_choices.permuted(runs, seed=0)
+    cells = ["target", "language", "seed"]
+    kept = runs[runs["intermediate"] != "direct+"]
+    for table in (dealt, kept):
+        assert not table.duplicated([*cells, "intermediate"]).any()
+    scores = [table.groupby(cells)["score"].apply(sorted).to_dict() for table in (dealt, kept)]
+    assert scores[0] == scores[1]
+    best = dealt.loc[dealt.groupby(cells)["score"].idxmax()]
+    assert best.groupby(["target", "seed"])["intermediate"].nunique().max() == 1  # one order
+    assert best["intermediate"].nunique() > 1
 
 
 def test_one_seed_is_refused(first_choices: ModuleType, runs: pd.DataFrame) -> None:
