@@ -17,10 +17,10 @@ from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (
     Doubts,
     doubt_warning,
+    doubts_of,
     language_warnings,
     own_warnings,
     shared_data_warnings,
-    sharing_data,
     unclear_warning,
 )
 
@@ -65,10 +65,12 @@ def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) ->
     seen = () if training is None else training.languages
     by_cell, measured = _of_runs(selector, grid, runs)
     floors = _floors(selector, grid, runs)
-    sharing = [sharing_data(grid.candidates, name, selector.catalogue) for name in grid.targets]
     doubts = {
-        place: Doubts(runs_at_floor=floor is not None, sharing=sharing[place[1]])
-        for place, floor in floors.items()
+        (place, target): doubts_of(
+            runs, name, grid.candidates, selector.catalogue, study=study if place else None
+        )
+        for place, study in enumerate(grid.studies)
+        for target, name in enumerate(grid.targets)
     }
     told = [
         _told(selector, grid, cell, doubts[cell[:2]]) for cell in np.ndindex(grid.gains.shape[:3])

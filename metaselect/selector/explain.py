@@ -126,41 +126,45 @@ def answer(
         'Fine-tune on mnli first: +3.1 points expected, 8 in 10 that it helps.'
     """
     mark = "By SIMULATED RUNS: " if simulated else ""
-    named = _named(ranking, doubts)
+    named, kept = _named(ranking), _kept(ranking, doubts)
     if not named:
         return mark + "Fine-tune on the target alone: there is no candidate."
-    best, gain, chance = named[0], float(named[0]["gain"]), named[0]["p_positive"]
+    best = kept[0] if kept else named[0]
+    gain, chance = float(best["gain"]), best["p_positive"]
     choice = advised(ranking, doubts)
     expected = f"{round(gain * 100, 1) + 0.0:+.1f} points expected"  # + 0.0: never -0.0
     expected += " in the worst language" if objective == "worst" else ""
     if choice == DIRECT:
+        lost = not kept and gain >= _WORTH_TELLING
+        why = "every candidate lost on its own runs" if lost else "no candidate is expected to help"
         return (
-            f"{mark}Fine-tune on the target alone: no candidate is expected to help "
-            f"(best of them: {best['intermediate']}, {expected})."
+            f"{mark}Fine-tune on the target alone: {why} "
+            f"(best of them: {best['intermediate']}, {expected}{_aside(ranking, best, doubts)})."
         )
     if doubts.runs_at_floor:
         return (
             f"{mark}No intermediate can be advised: the target's runs score like a constant answer "
-            f"({best['intermediate']} comes first with {expected}{_aside(ranking, best)})."
+            f"({best['intermediate']} comes first with {expected}{_aside(ranking, best, doubts)})."
         )
     expected += "" if chance is None else f", {_in_ten(chance)} that it helps"
     if choice is None:
         return (
             f"{mark}Nothing is clearly better than the target alone: "
-            f"{best['intermediate']} comes first with {expected}{_aside(ranking, best)}."
+            f"{best['intermediate']} comes first with {expected}{_aside(ranking, best, doubts)}."
         )
-    second = [entry["intermediate"] for entry in named[1:2] if entry["gain"] >= _WORTH_TELLING]
+    second = [entry["intermediate"] for entry in kept[1:2] if entry["gain"] >= _WORTH_TELLING]
     more = f"; if you can try two, add {second[0]}" if second else ""
-    return (
-        f"{mark}Fine-tune on {best['intermediate']} first: {expected}{more}{_aside(ranking, best)}."
-    )
+    aside = _aside(ranking, best, doubts)
+    return f"{mark}Fine-tune on {best['intermediate']} first: {expected}{more}{aside}."
 
 
-def _aside(ranking: Sequence[Mapping[str, Any]], best: Mapping[str, Any]) -> str:
-    """What is said of candidates above the one that is advised: they share the target's data."""
-    above = [str(entry["intermediate"]) for entry in ranking[: ranking.index(best)]]
-    names = few([name for name in above if name != DIRECT])
-    return f"; {names} left aside: the target's own data" if names else ""
+def _aside(ranking: Sequence[Mapping[str, Any]], best: Mapping[str, Any], doubts: Doubts) -> str:
+    """Why the candidates above the one that is told are not."""
+    above = [entry["intermediate"] for entry in _named(ranking[: ranking.index(best)])]
+    lost = [name for name in above if name in doubts.against]
+    shared = [name for name in above if name not in lost]
+    told = f"; {few(shared)} left aside: the target's own data" if shared else ""
+    return told + (f"; {few(lost)} left aside: lost on the target's own runs" if lost else "")
 
 
 def advised(ranking: Sequence[Mapping[str, Any]], doubts: Doubts = NO_DOUBTS) -> str | None:
@@ -169,18 +173,23 @@ def advised(ranking: Sequence[Mapping[str, Any]], doubts: Doubts = NO_DOUBTS) ->
     Returns:
         None where a gain is expected, but not likely enough, or on no ground, to advise anything.
     """
-    named = _named(ranking, doubts)
-    if not named or named[0]["gain"] < _WORTH_TELLING:
+    kept = _kept(ranking, doubts)
+    if not kept or kept[0]["gain"] < _WORTH_TELLING:
         return DIRECT
-    chance = named[0]["p_positive"]
+    chance = kept[0]["p_positive"]
     unlikely = chance is not None and chance < _LIKELY
-    return None if unlikely or doubts.runs_at_floor else str(named[0]["intermediate"])
+    return None if unlikely or doubts.runs_at_floor else str(kept[0]["intermediate"])
 
 
-def _named(ranking: Sequence[Mapping[str, Any]], doubts: Doubts) -> list[Mapping[str, Any]]:
+def _named(ranking: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [entry for entry in ranking if entry["intermediate"] != DIRECT]
+
+
+def _kept(ranking: Sequence[Mapping[str, Any]], doubts: Doubts) -> list[Mapping[str, Any]]:
     """The intermediates that can be advised; those that share the target's data where all do."""
-    named = [entry for entry in ranking if entry["intermediate"] != DIRECT]
-    return [entry for entry in named if entry["intermediate"] not in doubts.sharing] or named
+    named = _named(ranking)
+    own = [entry for entry in named if entry["intermediate"] not in doubts.sharing] or named
+    return [entry for entry in own if entry["intermediate"] not in doubts.against]
 
 
 def _in_ten(chance: float) -> str:

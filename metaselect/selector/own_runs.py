@@ -24,8 +24,8 @@ class OwnRuns:
         constant_share: Share of the scores that are no better than a constant answer's.
         mean: Mean score, a fraction.
         constant: Mean score of the best constant answer; None where the table does not tell it.
-        against: Intermediates that the runs speak against: their mean gain, which lies below 0 by
-            more than its standard error, and in how many languages it was measured.
+        against: Intermediates that the runs speak against: their mean gain, which lies below 0, and
+            in how many languages it was measured.
     """
 
     constant_share: float
@@ -91,7 +91,7 @@ def _against(own: pd.DataFrame) -> dict[str, tuple[float, int]]:
     gains = observed_gains(own.reset_index(drop=True))
     found = {}
     for name, cells in gains.groupby("intermediate", sort=True):
-        mean, error = float(cells["gain"].mean()), float(cells["gain_se"].mean())
-        if name != DIRECT and mean < -max(0.0, error):
-            found[str(name)] = (round(mean, _PLACES), int(cells["language"].nunique()))
+        mean = round(float(cells["gain"].mean()), _PLACES)
+        if name != DIRECT and mean < 0:
+            found[str(name)] = (mean, int(cells["language"].nunique()))
     return found

@@ -7,7 +7,7 @@ import pandas as pd
 
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.console import few, points
+from metaselect.console import counted, few, points
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
 from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, own_runs
@@ -32,10 +32,12 @@ class Doubts:
         runs_at_floor: The target's own runs score like a constant answer: whatever is expected of
             a candidate, nothing that was seen says so.
         sharing: Candidates that share the target's data, whose gain is that of training longer.
+        against: Candidates that gained less than nothing in the target's own runs.
     """
 
     runs_at_floor: bool = False
     sharing: Collection[str] = ()
+    against: Collection[str] = ()
 
 
 NO_DOUBTS = Doubts()
@@ -58,9 +60,8 @@ def doubts_of(
         catalogue: Task cards.
         study: Whose runs of the target are looked at, where it has any; None looks at all.
     """
-    floor = None if runs is None else doubt_warning(runs, target, catalogue, study=study)
-    sharing = sharing_data(names, target, catalogue)
-    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+    own = None if runs is None else own_runs(_of_study(runs, target, study), target)
+    return _doubts(own, target, names, catalogue)
 
 
 def known_doubts(
@@ -73,9 +74,17 @@ def known_doubts(
 ) -> Doubts:
     """`doubts_of` by what a predictor keeps of the runs that it learnt from."""
     own = known_runs(known, target, study) or known_runs(known, target, None)
-    floor = None if own is None else _floor_words(own, target, catalogue)
+    return _doubts(own, target, names, catalogue)
+
+
+def _doubts(own: OwnRuns | None, target: str, names: Iterable[str], catalogue: Catalogue) -> Doubts:
+    """Gains at the floor speak against nothing: there only the floor is told."""
     sharing = sharing_data(names, target, catalogue)
-    return Doubts(runs_at_floor=floor is not None, sharing=sharing)
+    if own is None:
+        return Doubts(sharing=sharing)
+    if _floor_words(own, target, catalogue) is not None:
+        return Doubts(runs_at_floor=True, sharing=sharing)
+    return Doubts(sharing=sharing, against=tuple(own.against))
 
 
 def known_runs(known: OwnRunsByStudy, target: str, study: str | None) -> OwnRuns | None:
@@ -87,9 +96,14 @@ def doubt_warning(
     runs: pd.DataFrame, target: str, catalogue: Catalogue, *, study: str | None
 ) -> str | None:
     """`floor_warning` by the target's runs of a study, by all of them where it has none."""
+    return floor_warning(_of_study(runs, target, study), target, catalogue)
+
+
+def _of_study(runs: pd.DataFrame, target: str, study: str | None) -> pd.DataFrame:
+    """The target's runs of a study; all of them where it has none."""
     own = runs[runs["target"] == target]
     of_study = own[own["study"] == study]
-    return floor_warning(own if of_study.empty else of_study, target, catalogue)
+    return own if of_study.empty else of_study
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
@@ -212,7 +226,7 @@ def own_warnings(
             gain, n_languages = own.against[name]
             found.append(
                 f"{name}: the runs speak against it: it changed {target} by {points(gain)} points "
-                f"in the mean of {n_languages} language{'s' if n_languages > 1 else ''}"
+                f"in the mean of {counted(n_languages, 'language')}"
             )
     return found
 

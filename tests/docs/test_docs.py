@@ -24,6 +24,16 @@ def tutorial(tmp_path_factory):
     return folder, run_page(TUTORIAL, folder, made=None)
 
 
+def test_the_readme_shows_what_rank_prints():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    command, *shown = re.search(r"```console\n\$ (.+?)```", text, re.DOTALL)[1].splitlines()
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], capture_output=True, text=True, timeout=300,
+        env={**os.environ, "COLUMNS": "120"},
+    )  # fmt: skip
+    assert done.stdout.splitlines() == shown
+
+
 def test_the_walk_meets_the_pages_and_their_blocks():
     found = [block for page in PAGES for block in blocks_of(page)]
     assert len(PAGES) >= 18

@@ -98,6 +98,29 @@ def test_a_candidate_with_the_targets_own_data_is_left_aside():
     assert advised([ranking[0], DIRECT], doubts) == "squad"
 
 
+def test_a_candidate_that_lost_on_the_targets_own_runs_is_left_aside():
+    ranking = [_entry("squad", 0.04, 0.9), _entry("mnli", 0.03, 0.8), DIRECT]
+    ranking += [_entry("qqp", -0.01, 0.3)]
+    doubts = Doubts(against=["squad"])
+    assert advised(ranking, doubts) == "mnli"
+    assert answer(ranking, doubts, simulated=False) == (
+        "Fine-tune on mnli first: +3.0 points expected, 8 in 10 that it helps; squad left aside: "
+        "lost on the target's own runs."
+    )
+    doubts = Doubts(against=["squad", "mnli"])
+    assert advised(ranking, doubts) == "direct"
+    assert answer(ranking, doubts, simulated=False) == (
+        "Fine-tune on the target alone: no candidate is expected to help (best of them: qqp, -1.0 "
+        "points expected; squad, mnli left aside: lost on the target's own runs)."
+    )
+    doubts = Doubts(against=["squad", "mnli", "qqp"])
+    assert advised(ranking, doubts) == "direct"
+    assert answer(ranking, doubts, simulated=False) == (
+        "Fine-tune on the target alone: every candidate lost on its own runs (best of them: squad, "
+        "+4.0 points expected)."
+    )
+
+
 def test_a_gain_that_is_less_likely_than_not_is_explained_where_it_is_shown(capsys):
     def shown(gain, chance):
         entry = {**_entry("mnli", gain, chance), "low": -0.1, "high": 0.1, "reasons": []}

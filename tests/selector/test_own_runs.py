@@ -52,6 +52,7 @@ def test_what_is_kept_warns_as_the_runs_do(runs, target, study):
     doubts = known_doubts(known, target, ["mnli"], CATALOGUE, study=study)
     assert doubts == doubts_of(runs, target, ["mnli"], CATALOGUE, study=study)
     assert doubts.runs_at_floor == ((target, study) == ("xnli", "one"))
+    assert ("mnli" in doubts.against) == (target == "xquad")
     assert any("speak against" in line for line in said) == (target == "xquad")
 
 
