@@ -15,6 +15,7 @@ any case the same comparisons are exploratory.
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from metaselect.evaluation.results import contrasts_json
 from metaselect.evaluation.rounding import rounded_record
 from metaselect.files import sealed_folder, write_json
 from metaselect.runs.exchange import read_runs, write_runs
+from metaselect.runs.floors import raised_to_floor
 from metaselect.runs.gains import query_gains
 
 Record = Mapping[str, Any]
@@ -42,8 +44,14 @@ LEVEL = 0.05
 WORTH = 0.005
 """Gain below which an advantage would not pay for one more training: half a point."""
 
+MOVED = 0.02
+"""Mean gain or loss from which a cell is said to move its target."""
+
 MOSTLY = 0.75
 """Share of clusters beyond which two arms that both choose `direct` were asked nothing."""
+
+SHOWN = 5
+"""Cells that a sentence names."""
 
 COMPARISONS = (
     ("ranker", "random"),
@@ -57,17 +65,21 @@ BESIDE = (("ranker", "history_kind"), ("ranker", DIRECT))
 
 
 def compared(choices: Choices, *, by: str, seed: int) -> list[Contrast]:
-    """The comparisons over clusters, or over kinds; those without both methods are left out."""
+    """The comparisons over clusters, or over kinds; those without both methods are left out.
+
+    Holm's correction is over all five that were written down, also where one is not run yet.
+    """
     means = choices.gains.groupby([by, "method"])["gain"].mean().reset_index()
     table = means.rename(columns={by: "cluster"})
     known = set(table["method"])
-    pairs = [pair for pair in (*COMPARISONS, *BESIDE) if known.issuperset(pair)]
-    return holm(
-        [
-            contrast(table, Comparison(*pair, "gain", primary=pair in COMPARISONS), seed=seed)
-            for pair in pairs
-        ]
-    )
+    found = [
+        contrast(table, Comparison(*pair, "gain", primary=pair in COMPARISONS), seed=seed)
+        for pair in (*COMPARISONS, *BESIDE)
+        if known.issuperset(pair)
+    ]
+    n_open = len(COMPARISONS) - sum(item.primary for item in found)
+    still_open = [replace(found[0], p=1.0, primary=True)] * n_open
+    return holm([*found, *still_open])[: len(found)]
 
 
 def verdict(found: Contrast, direct: Mapping[str, float]) -> str:
@@ -92,20 +104,19 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
 
     Returns:
         Keys `intermediates`, `targets`; `by_intermediate`, each against `direct` on all seeds,
-        without targets that share its data; `primary` and `among` (an intermediate in any case),
-        each with `clusters` and `kinds` (contrasts, the primary ones with their verdict), `gains`
-        (mean over clusters by method), `by_target` (the same by method and target) and `direct`
-        (share of clusters in which an arm takes none).
+        without targets that share its data; `agreeing`, from the function of that name; `primary`
+        and `among` (an intermediate in any case), each with `clusters` and `kinds` (contrasts, the
+        primary ones with their verdict), `gains` (mean over clusters by method), `by_target` (the
+        same by method and target) and `direct` (share of clusters in which an arm takes none).
     """
-    return rounded_record(
-        {
-            "intermediates": sorted({*runs["intermediate"]} - {DIRECT, DIRECT_PLUS}),
-            "targets": sorted({*runs["target"]}),
-            "by_intermediate": contrasts_json(by_intermediate(runs, choices[True], seed=seed)),
-            "primary": _part(choices[True], seed=seed),
-            "among": _part(choices[False], seed=seed),
-        }
-    )
+    return {
+        "intermediates": sorted({*runs["intermediate"]} - {DIRECT, DIRECT_PLUS}),
+        "targets": sorted({*runs["target"]}),
+        "by_intermediate": contrasts_json(by_intermediate(runs, choices[True], seed=seed)),
+        "agreeing": agreeing(runs),
+        "primary": _part(choices[True], seed=seed),
+        "among": _part(choices[False], seed=seed),
+    }
 
 
 def by_intermediate(runs: pd.DataFrame, choices: Choices, *, seed: int) -> list[Contrast]:
@@ -119,6 +130,27 @@ def by_intermediate(runs: pd.DataFrame, choices: Choices, *, seed: int) -> list[
     table = rows.groupby(["method", "cluster"])["gain"].mean().reset_index()
     names = [name for name in table["method"].unique() if name != DIRECT]
     return [contrast(table, Comparison(name, DIRECT, "gain"), seed=seed) for name in names]
+
+
+def agreeing(runs: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Cells that move a target the same way on every seed, by two points or more in the mean.
+
+    Returns:
+        Keys `gains` and `losses`, largest first; in each the mean gain by `intermediate target`.
+    """
+    own = raised_to_floor(without_same_source(runs, shipped_catalogue()))
+    scores = own.groupby(["target", "language", "seed", "intermediate"])["score"].mean().unstack()
+    tasks = [name for name in scores if name not in (DIRECT, DIRECT_PLUS)]
+    gains = scores[tasks].sub(scores[DIRECT], axis=0)
+    by_seed = gains.groupby(["target", "seed"]).mean().stack()
+    cells = by_seed.groupby(level=[2, 0]).agg(["min", "max", "mean"])
+    moved = cells[(cells["mean"].abs() >= MOVED) & (cells["min"] * cells["max"] > 0)]["mean"]
+    named = moved.set_axis([" ".join(map(str, place)) for place in moved.index]).sort_values()
+    found = {str(name): float(gain) for name, gain in named.items()}
+    return {
+        "gains": {name: gain for name, gain in reversed(found.items()) if gain > 0},
+        "losses": {name: gain for name, gain in found.items() if gain < 0},
+    }
 
 
 def without_signal(runs: pd.DataFrame, *, draw: int, workers: int) -> dict[str, float]:
@@ -202,6 +234,31 @@ def sentences(found: Record) -> Iterator[str]:
         f"Difficulty changes a first choice {changed[0]}{_judged_as(steps[0])}; language and "
         f"diversity {changed[1]}{_judged_as(steps[1])}."
     )
+    moved = found["agreeing"]
+    yield (
+        f"Both seeds of a cell agree on {len(moved['losses'])} losses and {len(moved['gains'])} "
+        f"gains of two points or more: {_firsts(moved['losses'])}; {_firsts(moved['gains'])}."
+    )
+    if ("history", DIRECT_PLUS) not in by_pair:
+        yield "Whether it is the task or the longer training that helps has not been run yet."
+    if len(found.get("permuted", ())) > 1:
+        yield _without_signal(found["permuted"])
+
+
+def _firsts(cells: Mapping[str, float]) -> str:
+    shown = [f"{name} {_points(gain)}" for name, gain in list(cells.items())[:SHOWN]]
+    return ", ".join([*shown, *(["..."] if len(cells) > SHOWN else [])]) or "none"
+
+
+def _without_signal(draws: Sequence[Mapping[str, float]]) -> str:
+    told = []
+    for other in ("random", "history"):
+        values = pd.Series([draw[other] for draw in draws])
+        told.append(f"{_points(values.mean())} (SD {100 * values.std():.2f}) over {WORDS[other]}")
+    return (
+        "Where nothing can be learnt, since candidates change their names at random in each target "
+        f"and seed, its choice gains {' and '.join(told)}, mean of {len(draws)} draws."
+    )
 
 
 def _told(item: Record) -> str:
@@ -262,7 +319,7 @@ def _keep(
 
     made_by = {**made_from(runs), "trials": trials, "seed": seed}
     with sealed_folder(out, kind="comparisons", schema=SCHEMA, made_by=made_by) as folder:
-        write_json(folder / "primary.json", found)
+        write_json(folder / "primary.json", rounded_record(found))
         write_json(folder / "anatomy.json", anatomy_record(runs, shipped_catalogue(), seed=seed))
         write_runs(runs, folder / "runs.csv.gz")
         write_figures(folder, runs, choices.gains, choices.candidates, seed=seed)

@@ -1,6 +1,7 @@
 """The primary comparisons of the second study: its measure by hand, and its verdicts."""
 
 import importlib.util
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,13 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     said = list(primary.sentences(record))
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
     assert "of 4 clusters" in said[2]
+    assert set(record["agreeing"]["gains"]) == {f"mnli {name}" for name in TARGETS}
+    assert record["agreeing"]["losses"] == {}
+    assert said[3].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
+    assert len(said) == 4
+    draws = [{"random": 0.01, "history": 0.02}, {"random": 0.03, "history": 0.0}]
+    (*_, last) = primary.sentences({**record, "permuted": draws})
+    assert "+2.00 (SD 1.41) over random choice and +1.00 (SD 1.41) over best on average" in last
     among = [(item["method"], item["against"]) for item in record["among"]["clusters"]]
     assert among == [pair for pair in pairs if pair != ("ranker", "direct")]
     assert all(
@@ -122,13 +130,16 @@ def test_the_record_the_runs_and_the_figures_are_kept(
     table, out = tmp_path / "runs.csv", tmp_path / "out"
     runs.to_csv(table, index=False)
     asked = ["primary.py", str(table), "--intermediates", "mnli,sst2", "--out", str(out)]
-    monkeypatch.setattr(sys, "argv", [*asked, "--trials", "1", "--workers", "1"])
+    asked += ["--trials", "1", "--workers", "1", "--permuted", "1"]
+    monkeypatch.setattr(sys, "argv", asked)
     monkeypatch.syspath_prepend(str(FOLDER))
     primary.main()
     manifest = read_manifest(out, kind="comparisons", schema=1)
     assert set(manifest.hashes) == {
         "primary.json", "anatomy.json", "runs.csv.gz", "gains.svg", "choices.svg", "expected.svg"
     }  # fmt: skip
+    (draw,) = json.loads((out / "primary.json").read_text(encoding="utf-8"))["permuted"]
+    assert set(draw) == {"random", "history", "history_kind", "direct"}
     kept = read_runs(out / "runs.csv.gz")
     assert set(kept["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
 
@@ -199,6 +210,7 @@ def test_without_the_control_its_comparison_is_left_out(
     (only,) = primary.compared(first_choices.Choices(gains, {}), by="cluster", seed=0)
     assert (only.method, only.against) == ("ranker", "random")
     assert only.difference == pytest.approx(0.01)
+    assert only.p_holm == pytest.approx(min(1.0, 5 * only.p))  # of five, four not run yet
 
 
 @pytest.mark.parametrize(
