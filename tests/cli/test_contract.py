@@ -116,7 +116,11 @@ def test_studies_of_a_store_and_of_a_table_are_told_alike(call, runs_file, place
         for source in (store, ("--runs", runs_file))
     )
     assert stored == table
-    assert stored[0]["n_runs"] == 90
+    assert (stored[0]["n_runs"], stored[0]["n_intermediates"]) == (90, 4)  # and direct
+    title, heads, *_ = call("ls", "studies", *store).out.splitlines()
+    assert title == "1 study"
+    told = ["study", "encoder", "adaptation", "scores", "intermediates"]
+    assert heads.split() == [*told, "targets", "languages", "seeds"]
 
 
 def test_percent_tables_can_be_listed(call, runs, place):
