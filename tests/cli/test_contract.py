@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from metaselect.cli.evaluate import headline
 from metaselect.files import read_manifest
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import check_runs
@@ -249,6 +250,13 @@ def test_other_protocols_are_judged_too(call, runs_file, protocol):
     assert done.code == 0
     assert done.json["protocol"] == protocol
     assert set(done.json["methods"]) >= {"random", "ranker", "oracle"}
+
+
+def test_one_query_and_one_cluster_are_told_in_the_singular():
+    record = {"simulated": False, "protocol": "target", "n_queries": 1, "n_clusters": 1}
+    assert headline(record) == (
+        "target left out: 1 query, 1 cluster of targets (points; means over clusters)"
+    )
 
 
 def test_people_get_tables_of_an_evaluation(call, runs_file, place):
