@@ -39,9 +39,9 @@ class MissingExtra(MetaselectError):
         super().__init__(f"{feature} needs more packages; in a clone: {install_command(extra)}")
 
 
-def install_command(extra: str) -> str:
-    """What to type in a clone to install an extra."""
-    return f"pip install -c constraints.txt -e '.[{extra}]'"
+def install_command(extra: str | None = None) -> str:
+    """What to type in a clone to install an extra, or what every command needs."""
+    return "pip install -c constraints.txt -e " + ("." if extra is None else f"'.[{extra}]'")
 
 
 class UnknownChoice(MetaselectError):

@@ -7,7 +7,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import points, print_table, share
+from metaselect.console import counted, points, print_table, share
 from metaselect.errors import MetaselectError
 
 _VIEW_WORDS = {
@@ -61,7 +61,7 @@ def show_anatomy(record: dict[str, Any]) -> None:
     for study in record["studies"]:
         title = (
             f"{study['study']}, {study['encoder']}, {study['adaptation']}{mark}: "
-            f"{study['n_runs']:,} runs, {study['n_seeds']} seed{'s' * (study['n_seeds'] > 1)}"
+            f"{counted(study['n_runs'], 'score')}, {counted(study['n_seeds'], 'seed')}"
         )
         _show_shares(title, study)
         _show_sensitivity(study["by_view"])
@@ -153,8 +153,8 @@ def show_definitions(record: dict[str, Any]) -> None:
     ]
     heads = ["hardest first", ">regret@1", ">gain@1", ">against random", ">against size"]
     mark = " (SIMULATED RUNS)" if record["simulated"] else ""
-    print_table(f"Definitions of difficulty{mark}: points, {record['n_clusters']} clusters", heads,
-                rows)  # fmt: skip
+    clusters = counted(record["n_clusters"], "cluster")
+    print_table(f"Definitions of difficulty{mark}: points, {clusters}", heads, rows)
 
 
 def _change(item: dict[str, Any] | None) -> str:
@@ -177,7 +177,7 @@ def _lines(study: dict[str, Any]) -> list[str]:
             f"looks {_side(gap['in_sample'])} on the seeds chosen by"
             + (
                 f" and is {_side(gap['cross_fitted'])} on others ({points(gap['low'])} to "
-                f"{points(gap['high'])}, {gap['n_clusters']} clusters)"
+                f"{points(gap['high'])}, {counted(gap['n_clusters'], 'cluster')})"
                 if gap["cross_fitted"] is not None
                 else ""
             )

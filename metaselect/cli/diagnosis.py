@@ -24,6 +24,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from metaselect.catalogue.cache import cache_folder
+from metaselect.console import counted
 from metaselect.errors import MetaselectError, MissingExtra, install_command
 
 State = Literal["ok", "missing", "broken"]
@@ -62,6 +63,11 @@ class Check:
     state: State
     found: str
     advice: str = ""
+
+    @property
+    def is_command(self) -> bool:
+        """Whether the advice is a command to type in a clone."""
+        return self.advice.startswith("pip ")
 
 
 def healthy(checks: Sequence[Check]) -> bool:
@@ -122,7 +128,7 @@ def _applies(requirement: Requirement, extra: str) -> bool:
 
 
 def _library(requirement: Requirement, extras: list[str]) -> Check:
-    install = install_command(extras[0]) if extras else f"pip install -U {_PACKAGE}"
+    install = install_command(extras[0] if extras else None)
     try:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
@@ -202,7 +208,9 @@ def _cache(name: str, folder: Path, variable: str) -> Check:
         return Check("caches", name, "ok", f"{folder}, made on first use")
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     size = sum(path.stat().st_size for path in files)
-    return Check("caches", name, "ok", f"{folder}, {size / 1e6:,.1f} MB in {len(files):,} files")
+    return Check(
+        "caches", name, "ok", f"{folder}, {size / 1e6:,.1f} MB in {counted(len(files), 'file')}"
+    )
 
 
 def _existing(folder: Path) -> Path:
@@ -212,7 +220,7 @@ def _existing(folder: Path) -> Path:
 
 
 def check_store(url: str) -> Check:
-    """Whether the store can be read, its schema, and how many runs it holds."""
+    """Whether the store can be read, its schema, and how many scores it holds."""
     try:
         from metaselect.runs.store import RunsStore
     except MissingExtra:
@@ -221,14 +229,14 @@ def check_store(url: str) -> Check:
 
     try:
         store = RunsStore(url, make=False)
-        n_runs = int(store.studies()["n_runs"].sum())
+        n_scores = int(store.studies()["n_runs"].sum())
     except NoStore as error:
         advice = "metaselect runs import makes one; METASELECT_STORE or --store names another"
         return Check("store", "runs", "missing", str(error).split(": metaselect")[0], advice)
     except MetaselectError as error:
         advice = "check the URL and the server: METASELECT_STORE or --store names another"
         return Check("store", "runs", "broken", str(error), advice)
-    return Check("store", "runs", "ok", f"{store}, schema {SCHEMA}, {n_runs:,} runs")
+    return Check("store", "runs", "ok", f"{store}, schema {SCHEMA}, {counted(n_scores, 'score')}")
 
 
 def check_predictor() -> Check:
@@ -243,9 +251,9 @@ def check_predictor() -> Check:
         advice = "install metaselect again, or name your own with --predictor"
         return Check("predictor", "shipped", "broken", str(error), advice)
     training = selector.training_
-    n_runs = 0 if training is None else training.n_runs
-    mark = "simulated runs" if selector.simulated else "runs"
-    return Check("predictor", "shipped", "ok", f"{folder}, of {n_runs:,} {mark}, hashes true")
+    n_scores = 0 if training is None else training.n_runs
+    told = counted(n_scores, "simulated score" if selector.simulated else "score")
+    return Check("predictor", "shipped", "ok", f"{folder}, of {told}, hashes true")
 
 
 def check_hub() -> Check:

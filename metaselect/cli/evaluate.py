@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import points, print_table, say, share
+from metaselect.console import counted, points, print_table, say, share
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DIRECTIONS,
@@ -138,8 +138,8 @@ def headline(record: dict[str, Any]) -> str:
     """What a record's table shows, and whether its runs were simulated."""
     return (
         f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out"
-        f"{restriction_words(record)}: {record['n_queries']} queries, "
-        f"{record['n_clusters']} clusters of targets (points; means over clusters)"
+        f"{restriction_words(record)}: {counted(record['n_queries'], 'query', 'queries')}, "
+        f"{counted(record['n_clusters'], 'cluster')} of targets (points; means over clusters)"
     )
 
 

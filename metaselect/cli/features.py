@@ -7,7 +7,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import chosen_from, listed
-from metaselect.console import print_json, say
+from metaselect.console import counted, print_json, say
 from metaselect.errors import MetaselectError, MissingExtra
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
         if as_json:
             print_json(found)
         else:
-            print(f"{len(jobs)} jobs, about {seconds / 60:.0f} minutes on one CPU core")
+            print(f"{counted(len(jobs), 'job')}, about {seconds / 60:.0f} min on one CPU core")
         return
     recorded = [] if trainings is None else from_trainings(trainings, catalogue)
     recorded += [] if responses is None else from_responses(responses, catalogue)
@@ -120,7 +120,8 @@ def compute_command(  # noqa: PLR0913 - a parameter an option
     if as_json:
         print_json(summary)
     else:
-        print(f"{out}: {len(result.values):,} values from {result.n_jobs:,} jobs, "
+        values, n_jobs = counted(len(result.values), "value"), counted(result.n_jobs, "job")
+        print(f"{out}: {values} from {n_jobs}, "
               f"{result.n_known:,} known before, {len(result.failures)} failed")  # fmt: skip
     if result.failures:
         raise typer.Exit(1)

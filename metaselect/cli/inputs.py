@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaselect.console import few, warn
+from metaselect.console import counted, few, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import folder_kind
 from metaselect.selector.shipped import shipped_measured, shipped_runs
@@ -62,11 +62,7 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     names = {*table["intermediate"], *table["target"]} - {DIRECT, DIRECT_PLUS}
     without = sorted(name for name in names if name not in catalogue)
     if without:
-        tasks = (
-            "1 task has no card and is"
-            if len(without) == 1
-            else (f"{len(without)} tasks have no card and are")
-        )
+        tasks = counted(len(without), "task has no card and is", "tasks have no card and are")
         told = few([with_nearest(name, catalogue) for name in without])
         found.append(f"{tasks} ranked on runs alone: {told}. Add cards with --tasks.")
     found += twin_notes(table, catalogue)

@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.console import print_json, print_table
+from metaselect.console import counted, print_json, print_table
 
 What = Annotated[
     Literal["tasks", "languages", "features", "studies"], typer.Argument(help="What to list.")
 ]
+
+_ONE = {"tasks": "task", "languages": "language", "features": "feature", "studies": "study"}
 
 
 def ls_command(  # noqa: PLR0913 - a parameter an option
@@ -45,7 +47,12 @@ def ls_command(  # noqa: PLR0913 - a parameter an option
         print_json({"items": items})
         return
     rows = [["" if item[name] is None else _cell(item[name]) for name in columns] for item in items]
-    print_table(f"{len(items):,} {what}", columns, rows)
+    print_table(counted(len(items), _ONE[what], what), [_head(name) for name in columns], rows)
+
+
+def _head(name: str) -> str:
+    """A column's name as people read it: a row of a table of runs is a score."""
+    return "scores" if name == "n_runs" else name.removeprefix("n_")
 
 
 def _text(value: Any) -> str:
@@ -95,6 +102,7 @@ def _studies(
     store: str | None, runs: Path | None, tasks: Path | None, percent: bool
 ) -> tuple[list[str], list[dict[str, Any]]]:
     from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
     from metaselect.cli.inputs import runs_from
 
     if store is not None:
@@ -106,7 +114,7 @@ def _studies(
         grouped = rows.groupby(["study", "encoder", "adaptation"], as_index=False)
         table = grouped.agg(
             n_runs=("score", "size"),
-            n_intermediates=("intermediate", "nunique"),
+            n_intermediates=("intermediate", lambda names: len(set(names) - {DIRECT, DIRECT_PLUS})),
             n_targets=("target", "nunique"),
             n_languages=("language", "nunique"),
             n_seeds=("seed", "nunique"),

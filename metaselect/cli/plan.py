@@ -258,12 +258,12 @@ def _show(record: dict[str, Any], out: Path | None) -> None:
     ]
     heads = [">", "intermediate", "target", ">hours", ">regret less (points)", ">gain (points)"]
     amount = f"{counted(len(rows), 'run')} for {counted(record['n_open'], 'open cell')}"
+    targets = counted(len(record["targets"]), "target")
     print_table(
         f"{record['study']}: {amount}, {record['hours']:.2f} of {record['budget']:g} hours",
         heads,
         rows,
-        note=f"Expected regret of the choice, mean over {len(record['targets'])} targets: "
-        f"{now} points now, {then} after",
+        note=f"Expected regret of the choice, mean over {targets}: {now} points now, {then} after",
     )
     if out is not None:
         say(f"{out}: for metaselect run")

@@ -7,7 +7,7 @@ from itertools import product
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
-from metaselect.console import few
+from metaselect.console import counted, few
 from metaselect.errors import MetaselectError, UnknownName
 from metaselect.planning.landscape import SETTING
 
@@ -141,5 +141,6 @@ def _checked(
 
 
 def _without_direct(names: list[str]) -> str:
-    counted = "1 target has" if len(names) == 1 else f"{len(names)} targets have"
-    return f"{counted} no {DIRECT} runs to take gains against and is left out: {few(names)}"
+    targets = counted(len(names), "target has", "targets have")
+    left = "is" if len(names) == 1 else "are"
+    return f"{targets} no {DIRECT} runs to take gains against and {left} left out: {few(names)}"

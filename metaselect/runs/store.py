@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MissingExtra
 
 try:
@@ -115,10 +116,20 @@ class RunsStore:
         return pd.concat(parts, ignore_index=True) if parts else _frame([])
 
     def studies(self) -> pd.DataFrame:
-        """Each study, encoder and adaptation, with counts of what it holds."""
+        """Each study, encoder and adaptation, with counts of what it holds.
+
+        `n_runs` counts scores, and `n_intermediates` leaves out `direct` and `direct+`.
+        """
         group = [RUNS.c[name] for name in ("study", "encoder", "adaptation")]
-        counted = ("intermediate", "target", "language", "seed")
-        counts = [sa.func.count(sa.distinct(RUNS.c[name])).label(f"n_{name}s") for name in counted]
+        tried = RUNS.c["intermediate"].not_in((DIRECT, DIRECT_PLUS))
+        counted = {
+            "intermediate": sa.case((tried, RUNS.c["intermediate"])),  # else null: not counted
+            **{name: RUNS.c[name] for name in ("target", "language", "seed")},
+        }
+        counts = [
+            sa.func.count(sa.distinct(values)).label(f"n_{name}s")
+            for name, values in counted.items()
+        ]
         query = sa.select(*group, sa.func.count().label("n_runs"), *counts)
         with transaction(self._engine, writes=False) as connection:
             found = connection.execute(query.group_by(*group).order_by(*group))

@@ -145,7 +145,7 @@ def candidate_warnings(
             f"{_candidates_have(new)} no training run: {few(new)} (judged by card alone; intervals "
             "are calibrated on candidates that were tried)"
         )
-    without = [name for name in names if name not in catalogue]
+    without = [name for name in names if set(catalogue.parts(name)) - catalogue.keys()]
     if without:
         found.append(f"{_candidates_have(without)} no task card: {few(without)}")
     return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from metaselect.cli.evaluate import headline
 from metaselect.files import read_manifest
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import check_runs
@@ -116,7 +117,11 @@ def test_studies_of_a_store_and_of_a_table_are_told_alike(call, runs_file, place
         for source in (store, ("--runs", runs_file))
     )
     assert stored == table
-    assert stored[0]["n_runs"] == 90
+    assert (stored[0]["n_runs"], stored[0]["n_intermediates"]) == (90, 4)  # and direct
+    title, heads, *_ = call("ls", "studies", *store).out.splitlines()
+    assert title == "1 study"
+    told = ["study", "encoder", "adaptation", "scores", "intermediates"]
+    assert heads.split() == [*told, "targets", "languages", "seeds"]
 
 
 def test_percent_tables_can_be_listed(call, runs, place):
@@ -245,6 +250,13 @@ def test_other_protocols_are_judged_too(call, runs_file, protocol):
     assert done.code == 0
     assert done.json["protocol"] == protocol
     assert set(done.json["methods"]) >= {"random", "ranker", "oracle"}
+
+
+def test_one_query_and_one_cluster_are_told_in_the_singular():
+    record = {"simulated": False, "protocol": "target", "n_queries": 1, "n_clusters": 1}
+    assert headline(record) == (
+        "target left out: 1 query, 1 cluster of targets (points; means over clusters)"
+    )
 
 
 def test_people_get_tables_of_an_evaluation(call, runs_file, place):

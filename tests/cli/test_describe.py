@@ -18,6 +18,7 @@ def test_describe_shows_shares_of_every_view_and_what_could_have_been_seen(call,
     assert {"all", "all_scaled"} <= set(views)
     assert views["all"]["shares"] == record["studies"][0]["shares"]
     text = call("runs", "describe", "--runs", runs_file).out
+    assert ": 90 scores, 2 seeds" in text.splitlines()[0]
     assert "scaled: gains over their SD within the target" in text
     assert "scoring on the fixed test rows" in text
     assert "smallest SD recovered" in text

@@ -1,6 +1,7 @@
 """What `metaselect doctor` says of a sound place, and of each thing that can be wrong."""
 
 import socket
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from metaselect.cli.diagnosis import (
     check_store,
     healthy,
 )
+from metaselect.cli.doctor import show_checks
 from metaselect.selector.shipped import shipped_runs
 from tests.harness.hub_server import serving
 
@@ -85,6 +87,34 @@ def test_a_missing_library_is_brought_by_the_smallest_extra(monkeypatch):
     )
 
 
+def test_a_library_that_every_command_needs_is_installed_from_the_clone(monkeypatch):
+    real = metadata.version
+
+    def version(name):
+        return "0.1" if name == "numpy" else real(name)
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = {item.name: item for item in check_libraries()}["numpy"]
+    assert (found.state, found.advice) == ("broken", "pip install -c constraints.txt -e .")
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_a_command_stands_on_a_line_of_its_own_under_the_table(monkeypatch, capsys, is_terminal):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+    command = "pip install -c constraints.txt -e '.[harness]'"
+    show_checks([
+        Check("libraries", "torch", "missing", "not installed; comes with harness", command),
+        Check("gpu", "cuda", "missing", "PyTorch is not installed", command),
+        Check("hub", "reach", "missing", "offline", "use local folders"),
+    ])  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "3 things looked at, 0 broken"
+    assert lines[-2:] == ["For torch, cuda, in a clone:", f"  {command}"]
+    assert not any("constraints" in line for line in lines[:-2])
+    assert any("use" in line for line in lines[1:-2])
+
+
 def test_a_missing_gpu_or_framework_is_no_fault():
     found = check_gpu()
     assert found.state in ("ok", "missing"), found
@@ -105,7 +135,7 @@ def test_a_store_is_missing_then_there_with_its_rows(call, runs_file, place, mon
     assert call("runs", "import", runs_file).code == 0  # the variable names the store
     findings = call("doctor", "--json").json["findings"]
     found = next(item for item in findings if item["name"] == "runs")
-    assert (found["state"], found["found"]) == ("ok", f"{url}, schema 1, 90 runs")
+    assert (found["state"], found["found"]) == ("ok", f"{url}, schema 1, 90 scores")
 
 
 def test_a_stores_password_is_never_shown(place):
@@ -124,7 +154,7 @@ def test_caches_tell_their_place_and_size(tmp_path):
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "vectors.npz").write_bytes(b"0" * 2_500_000)
     own, hub = check_caches()
-    assert (own.state, own.found) == ("ok", f"{tmp_path / 'cache'}, 2.5 MB in 1 files")
+    assert (own.state, own.found) == ("ok", f"{tmp_path / 'cache'}, 2.5 MB in 1 file")
     assert (hub.state, hub.found) == ("ok", f"{tmp_path / 'home' / 'hub'}, made on first use")
     assert [item.state for item in check_disk()] == ["ok", "ok"]
 
@@ -140,7 +170,7 @@ def test_a_cache_that_cannot_be_written_is_broken(tmp_path, monkeypatch):
 def test_the_shipped_predictor_is_read_and_its_hashes_checked():
     found = check_predictor()
     assert found.state == "ok"
-    assert found.found.endswith(f"{len(shipped_runs()):,} runs, hashes true")
+    assert found.found.endswith(f"{len(shipped_runs()):,} scores, hashes true")
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", "on"])

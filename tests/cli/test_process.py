@@ -10,6 +10,17 @@ from pathlib import Path
 import pytest
 
 COMMAND = [sys.executable, "-m", "metaselect"]
+_OTHER_SYSTEM = """
+import os, sys
+os.__dict__.pop("sched_getaffinity", None)
+def refuse(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir") and str(arguments[0]).startswith("/proc"):
+        raise PermissionError(13, "Permission denied", str(arguments[0]))
+sys.addaudithook(refuse)
+import metaselect
+from metaselect.cli import main
+main()
+"""
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and pipes of POSIX")
 
 
@@ -33,6 +44,25 @@ def test_the_module_runs_as_the_command_does(place, runs_file):
     bad = _run("runs", "validate", "none.csv")
     assert (bad.returncode, bad.stdout) == (2, "")
     assert bad.stderr == "metaselect: There is no file none.csv.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "there"),
+    [
+        ("rank --target xnli --language sw --json", "ranking"),
+        ("evaluate --runs RUNS --protocol target --trials 1 --json", "methods"),
+    ],
+)
+def test_a_system_without_proc_and_affinity_is_enough(place, runs_file, command, there):
+    arguments = command.replace("RUNS", str(runs_file)).split()
+    done = subprocess.run(
+        [sys.executable, "-c", _OTHER_SYSTEM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[there]
 
 
 def test_a_reader_that_leaves_early_is_no_error(place):

@@ -8,6 +8,8 @@ A comment on the line before a block says what it is:
 """
 
 import ast
+import contextlib
+import io
 import os
 import re
 import shlex
@@ -82,7 +84,10 @@ def run_page(page: str, folder: Path, *, made: Path | None) -> str:
                 shown += [_run_line(line, patch) for line in _lines(block.text)]
             elif block.language == "python":
                 _give(block, folder, made)
-                exec(compile(block.text, page, "exec"), names)
+                printed = io.StringIO()
+                with contextlib.redirect_stdout(printed):
+                    exec(compile(block.text, page, "exec"), names)
+                shown.append(printed.getvalue())
     return "\n".join(shown)
 
 

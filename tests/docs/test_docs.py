@@ -49,6 +49,9 @@ def test_the_tutorial_makes_what_it_says(tutorial):
     assert (folder / "report" / "index.html").is_file()
     assert "ranker - random" in shown
     assert "xnli in sw, ta, qu (worst over languages)" in shown
+    assert re.search(r"^ *intermediate +gain +true_gain$", shown, re.MULTILINE)
+    # MNLI: 0.010 * (log10(393,000) - 4) + 0.008 * -0.1 * (0.5 + 0.7) + 0.020
+    assert re.search(r"^ *mnli +-?0\.\d+ +0\.035$", shown, re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != TUTORIAL])

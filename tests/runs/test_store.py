@@ -116,12 +116,13 @@ def test_filters_are_names_or_lists_of_them(store_url: str) -> None:
 def test_studies_are_counted(store_url: str, make_runs: MakeRuns) -> None:
     store = RunsStore(store_url)
     assert len(store.studies()) == 0
-    store.add(make_runs(("direct", 0, 0.5), ("mnli", 0, 0.5), ("mnli", 1, 0.5), study="a"))
+    runs = [("direct", 0, 0.5), ("direct+", 0, 0.5), ("mnli", 0, 0.5), ("mnli", 1, 0.5)]
+    store.add(make_runs(*runs, study="a"))
     store.add(make_runs(("direct", 0, 0.5), study="b"))
     columns = ["study", "n_runs", "n_intermediates", "n_targets", "n_languages", "n_seeds"]
     assert store.studies()[columns].to_numpy().tolist() == [
-        ["a", 3, 2, 1, 1, 2],
-        ["b", 1, 1, 1, 1, 1],
+        ["a", 4, 1, 1, 1, 2],  # direct and direct+ are no intermediates
+        ["b", 1, 0, 1, 1, 1],
     ]
 
 

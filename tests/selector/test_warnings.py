@@ -78,6 +78,13 @@ def test_candidates_that_nobody_tried_or_described_are_counted():
     ]
 
 
+def test_a_mixture_has_a_card_where_its_parts_have():
+    names = ["mnli+squad", "mnli+ours"]
+    assert candidate_warnings(names, names, CATALOGUE) == [
+        "1 candidate has no task card: mnli+ours"
+    ]
+
+
 def test_an_own_card_ends_the_note():
     text = '[ours]\ntitle = "Ours"\nkind = "nli"\nhead = "classification"\nmetric = "f1"\n'
     catalogue = type(CATALOGUE)([*CATALOGUE.values(), *parse_cards(text, where="own.toml")])
