@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.heap import keep_freed_memory
 from metaselect.harness.grid.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.train import encoders
 from metaselect.harness.train.finetune import Hooks, Leg, finetune, step_count
@@ -59,6 +60,8 @@ def estimate(stages: list[Stage], shop: Workshop, report: Callable[[str], None])
         report: Takes a line before each probe.
     """
     torch.set_num_threads(shop.machine.threads)
+    if not shop.machine.device.startswith("cuda"):
+        keep_freed_memory()
     rates = _rates(stages, shop, report)
     by_stage: dict[str, _Rate] = {}
     seconds: dict[str, float] = {}
