@@ -34,7 +34,8 @@ from transformers import Trainer, TrainingArguments
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.data.tokens import Encoded
-from metaselect.harness.defaults import cpu_multiplies_bfloat16
+from metaselect.harness.defaults import bfloat16_unit
+from metaselect.harness.grid.heap import keep_freed_memory
 from metaselect.harness.recipe import Limits, Machine, Recipe
 from metaselect.harness.train import bodies, encoders
 from metaselect.harness.train.encoders import Encoder
@@ -50,6 +51,8 @@ LENGTHS = {"classification": 128, "tagging": 128, "qa": 384}
 def main() -> None:
     arguments = read_arguments()
     torch.set_num_threads(arguments.threads)
+    if arguments.device == "cpu":
+        keep_freed_memory()  # for all arms alike
     transformers.utils.logging.set_verbosity_error()
     warnings.filterwarnings("ignore", module="torch|transformers|accelerate")
     results = [measure(task, arguments) for task in arguments.tasks]
@@ -76,7 +79,7 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--freeze-layers", type=int, default=0)
     arguments = parser.parse_args()
     if arguments.precision is None:
-        fast = arguments.device != "cpu" or cpu_multiplies_bfloat16()
+        fast = arguments.device != "cpu" or bfloat16_unit() is not None
         arguments.precision = "bfloat16" if fast else "float32"
     return arguments
 

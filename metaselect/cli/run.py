@@ -104,6 +104,7 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     warn(grid.warnings)
     if grid.has_tables:
         say(str(grid.known))
+    say(f"precision: {grid.precision}")
     if dry_run:
         cost = grid.preview(say)
         _print(

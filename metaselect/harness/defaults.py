@@ -113,7 +113,7 @@ def resolve_machine(config: GridConfig) -> Machine:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     precision: Precision = "float32"
-    fast = device != "cpu" or cpu_multiplies_bfloat16()
+    fast = device != "cpu" or bfloat16_unit() is not None
     if config.precision == "bfloat16" or (config.precision == "auto" and fast):
         precision = "bfloat16"
     return Machine(
@@ -122,12 +122,29 @@ def resolve_machine(config: GridConfig) -> Machine:
     )  # fmt: skip
 
 
-def cpu_multiplies_bfloat16() -> bool:
-    """Whether this CPU has instructions for products of bfloat16 matrices."""
+def bfloat16_unit() -> str | None:
+    """The CPU's instructions for products of bfloat16 matrices: AMX, AVX-512 or none."""
     import torch
 
     found = torch.cpu.get_capabilities()
-    return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
+    names = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512"}
+    return next((name for flag, name in names.items() if found.get(flag)), None)
+
+
+def told_precision(machine: Machine, unit: str | None) -> str:
+    """The precision of a machine and why, for people.
+
+    Args:
+        machine: As resolved.
+        unit: The CPU's, of `bfloat16_unit`.
+    """
+    if machine.device != "cpu":
+        return f"{machine.precision} (GPU)"
+    if machine.precision == "bfloat16":
+        return f"bfloat16 ({unit or 'slow: the processor has no bfloat16 unit'})"
+    if unit is None:
+        return "float32: the processor has no bfloat16 unit"
+    return f'float32, as asked; precision = "auto" takes bfloat16 ({unit}) here'
 
 
 def _budgets(config: GridConfig, catalogue: Catalogue) -> list[Budget]:

@@ -58,7 +58,9 @@ def test_a_repeated_dry_run_keeps_its_times_until_something_or_the_machine_chang
         done = CliRunner().invoke(
             APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run", "--json"]
         )
-        return json.loads(done.stdout)["seconds"], done.stderr.splitlines()
+        first, *lines = done.stderr.splitlines()
+        assert first.startswith("precision: float32")
+        return json.loads(done.stdout)["seconds"], lines
 
     first, lines = dry(targets=["tatoeba", "udpos"])
     assert [line.split(": ")[0] for line in lines] == ["probe 1/2", "probe 2/2"]
@@ -95,8 +97,14 @@ def test_results_go_to_stdout_and_progress_to_stderr(
     assert {key: value[key] for key in ("planned", "done", "failed", "pending")} == {
         "planned": 2, "done": 2, "failed": 0, "pending": 0,
     }  # fmt: skip
-    assert len(done.stderr.splitlines()) == 5
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 + 5
+    assert lines[0].startswith("precision: float32")
     settings = json.loads((tmp_path / "out" / "grid.json").read_text())
+    flags = Path("/proc/cpuinfo")
+    if flags.is_file():
+        has_amx = "amx_bf16" in flags.read_text()
+        assert ("AMX" in settings["hardware"]["processor"]) == has_amx
     assert settings["grid"]["targets"] == ["udpos"]
     assert {"torch", "transformers", "metaselect"} <= set(settings["versions"])
 

@@ -7,7 +7,8 @@ import pytest
 from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.harness.config import check_config, override, read_config
-from metaselect.harness.defaults import resolve_grid, resolve_machine
+from metaselect.harness.defaults import resolve_grid, resolve_machine, told_precision
+from metaselect.harness.recipe import Machine, Precision
 
 CATALOGUE = load_catalogue(None)
 GRID = """
@@ -216,3 +217,24 @@ def test_the_second_study_has_thirty_one_clusters_and_scores_no_english() -> Non
         assert 4 <= len(codes) <= 10
         assert set(codes) <= set(CATALOGUE[name].languages) - {"en"}
     assert len({code for codes in languages.values() for code in codes}) == 74
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "unit", "told"),
+    [
+        ("cpu", "bfloat16", "AMX", "bfloat16 (AMX)"),
+        ("cpu", "bfloat16", "AVX-512", "bfloat16 (AVX-512)"),
+        ("cpu", "bfloat16", None, "bfloat16 (slow: the processor has no bfloat16 unit)"),
+        ("cpu", "float32", None, "float32: the processor has no bfloat16 unit"),
+        ("cpu", "float32", "AMX",
+         'float32, as asked; precision = "auto" takes bfloat16 (AMX) here'),
+        ("cuda", "bfloat16", "AMX", "bfloat16 (GPU)"),
+    ],
+)  # fmt: skip
+def test_a_grid_says_which_precision_it_takes_and_why(
+    device: str, precision: Precision, unit: str | None, told: str
+) -> None:
+    machine = Machine(
+        device=device, threads=1, inference_tokens=64, compile=False, precision=precision
+    )
+    assert told_precision(machine, unit) == told

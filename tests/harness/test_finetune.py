@@ -183,6 +183,21 @@ def test_several_tasks_take_turns_by_their_size() -> None:
     assert len(small.seen) + len(large.seen) == 200
 
 
+@pytest.mark.parametrize("batch", [{"batch_examples": 4}, {"batch_tokens": 24}])
+def test_several_tasks_of_very_different_size_get_the_epochs_asked_each(
+    batch: dict[str, int],
+) -> None:
+    recipe = replace(RECIPE, steps=None, epochs=3.0, batch_examples=None, batch_tokens=None)
+    sizes = (100, 3000)
+    training = finetune(
+        [Leg(Counter(99), HEAD, texts(size)) for size in sizes], replace(recipe, **batch),
+        tokenizer=TOKENIZER, machine=MACHINE, seed=0, hooks=QUIET,
+    )  # fmt: skip
+    for size, log in zip(sizes, training.logs, strict=True):
+        epochs = log.summary(np.arange(size)).n_seen.sum() / size
+        assert epochs == pytest.approx(3.0, rel=0.02)
+
+
 def test_a_batch_is_padded_to_its_longest_or_to_a_multiple() -> None:
     encoded = texts(5)  # lengths 2, 3, 4, 5, 6
     tight = collate(encoded, np.array([0, 2]), pad_id=7, multiple=1)

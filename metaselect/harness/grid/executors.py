@@ -11,6 +11,7 @@ from typing import Protocol
 
 import torch
 
+from metaselect.harness.grid.heap import keep_freed_memory
 from metaselect.harness.grid.heartbeat import Heartbeat
 from metaselect.harness.grid.stages import Stage, TrainStage
 from metaselect.harness.score.scoring import failure_record, run_scoring
@@ -86,6 +87,8 @@ def run_stage(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
     on_gpu = shop.machine.device.startswith("cuda")
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(shop.machine.device)
+    else:
+        keep_freed_memory()
 
     def on_step(done: int, n_steps: int) -> None:
         if should_stop():

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from metaselect.harness.data.corpora import Corpora
+from metaselect.harness.grid.heap import keep_freed_memory
 from metaselect.harness.grid.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.train import encoders
-from metaselect.harness.train.finetune import Hooks, Leg, finetune, step_count
-from metaselect.harness.train.heads.base import label_count
-from metaselect.harness.train.training import Workshop, head_of, lengthened, training_rows
+from metaselect.harness.train.finetune import Hooks, finetune, step_count
+from metaselect.harness.train.training import Workshop, lengthened, stage_legs
 
 N_STEPS = 4
 """Steps of a probe; the first, which warms caches up, is not counted."""
@@ -59,6 +59,8 @@ def estimate(stages: list[Stage], shop: Workshop, report: Callable[[str], None])
         report: Takes a line before each probe.
     """
     torch.set_num_threads(shop.machine.threads)
+    if not shop.machine.device.startswith("cuda"):
+        keep_freed_memory()
     rates = _rates(stages, shop, report)
     by_stage: dict[str, _Rate] = {}
     seconds: dict[str, float] = {}
@@ -93,20 +95,17 @@ def _kind(stage: TrainStage) -> str:
 
 
 def _probe(stage: TrainStage, shop: Workshop) -> _Rate:
-    """Time a few steps of the stage's first task on the bare encoder."""
-    card = stage.cards[0]
-    head = head_of(card, pair_questions=stage.teaching.pair_questions)
+    """Time a few steps of the stage as it will train, but on the bare encoder."""
+    shop = replace(shop, machine=replace(shop.machine, compile=False))
     tokenizer = encoders.load_tokenizer(stage.encoder)
-    encoded = [training_rows(stage, item, shop, tokenizer) for item in stage.cards]
-    model = encoders.load_model(
-        stage.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
-    ).to(shop.machine.device)
+    legs = stage_legs(replace(stage, parent=None), shop, tokenizer)
+    encoded = [leg.encoded for leg in legs]
     times: list[float] = []
     finetune(
-        [Leg(model, head, encoded[0])],
+        legs,
         replace(stage.recipe, steps=N_STEPS, epochs=None, checkpoint="last"),
         tokenizer=tokenizer,
-        machine=replace(shop.machine, compile=False),
+        machine=shop.machine,
         seed=0,
         hooks=Hooks(lambda done, n_steps: times.append(time.perf_counter()), None),
     )

@@ -16,8 +16,10 @@ from metaselect.files import library_versions, write_json
 from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
 from metaselect.harness.defaults import (
+    bfloat16_unit,
     resolve_grid,
     resolve_machine,
+    told_precision,
     unknown_tasks,
     without_tasks,
 )
@@ -61,6 +63,11 @@ class OpenGrid:
     def warnings(self) -> list[str]:
         """What the grid lacks without being wrong."""
         return grid_warnings(self.grid)
+
+    @property
+    def precision(self) -> str:
+        """What it computes in and why, for people."""
+        return told_precision(self.shop.machine, bfloat16_unit())
 
     @property
     def has_tables(self) -> bool:
@@ -231,8 +238,11 @@ def hardware(device: str) -> dict[str, str | int]:
     """What carries a grid out: processor, cores at hand, and the GPU if it runs on one."""
     import torch
 
+    words = [platform.machine(), torch.backends.cpu.get_cpu_capability()]
+    if bfloat16_unit() == "AMX":
+        words.append("AMX")
     found: dict[str, str | int] = {
-        "processor": f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}",
+        "processor": ", ".join(words),
         "cores": os.cpu_count() or 1,
     }
     if device.startswith("cuda"):

@@ -5,7 +5,6 @@ several small runs share the device. A worker that dies takes its stage with it,
 """
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -22,8 +21,6 @@ from metaselect.harness.grid.stages import Stage
 from metaselect.harness.train.training import Workshop
 
 STAGES_A_PROCESS = 50
-
-_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4  # names of mallopt(3)
 
 
 @dataclass(slots=True)
@@ -141,8 +138,6 @@ def _work(pipe: Connection, shop: Workshop, stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     follow_parent()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    if shop.machine.device == "cpu":
-        keep_freed_memory()
     with contextlib.suppress(OSError):  # nobody listens any more: the pipe ends below
         pipe.send(None)  # it has started
     while True:
@@ -151,18 +146,6 @@ def _work(pipe: Connection, shop: Workshop, stop: Event) -> None:
         except (EOFError, ConnectionResetError):  # reset: its first word was never read
             return
         pipe.send(run_stage(stage, shop, stop.is_set))
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what a step frees for the next one; elsewhere nothing changes.
-
-    A step's tensors are large, so that glibc maps each of them anew and the kernel fills their
-    pages with zeros, which takes a tenth of a step and more. See mallopt(3).
-    """
-    with contextlib.suppress(OSError, TypeError, AttributeError):  # no glibc
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_TOP_PAD, 2**26)):
-            mallopt(option, value)
 
 
 def follow_parent() -> None:

@@ -57,7 +57,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
     shop.work.unseal(stage.key)
     torch.set_num_threads(shop.machine.threads)
     tokenizer = encoders.load_tokenizer(stage.encoder)
-    legs = _legs(stage, shop, tokenizer)
+    legs = stage_legs(stage, shop, tokenizer)
     training = finetune(
         legs,
         lengthened(stage, [leg.encoded for leg in legs], shop, tokenizer),
@@ -103,12 +103,17 @@ def head_of(card: TaskCard, *, pair_questions: bool) -> Head:
     return DUAL if pair_questions else HEADS[card.head]
 
 
-def _names(stage: TrainStage) -> list[str]:
-    return [card.name for card in stage.cards]
+def stage_legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
+    """Models with one shared body, each with its head and rows, as the stage trains them.
 
+    Args:
+        stage: A dry run gives it without its parent, which has no weights yet.
+        shop: Data, work folder, machine.
+        tokenizer: The encoder's.
 
-def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
-    """Models with one shared body, each with its head and rows."""
+    Raises:
+        MetaselectError: Nothing is left to train, LoRA on several tasks, or no weights of a parent.
+    """
     legs: list[Leg] = []
     for card in stage.cards:
         head = head_of(card, pair_questions=stage.teaching.pair_questions)
@@ -140,6 +145,10 @@ def _legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
         for leg in legs:
             leg.model.compile(dynamic=True)
     return legs
+
+
+def _names(stage: TrainStage) -> list[str]:
+    return [card.name for card in stage.cards]
 
 
 def _n_pretrained(stage: TrainStage, shop: Workshop, n_frozen: int) -> int:
