@@ -51,10 +51,10 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
         for measure in ("regret@1", "regret@3")
         for rival in rivals
     ]
-    crossed = (
-        [] if result.crossed else [Comparison("ranker", name, "gain_crossed") for name in rivals]
-    )
+    crossed = []
     if len(result.halves):
+        own = [] if result.crossed else rivals
+        crossed = [Comparison("ranker", name, "gain_crossed") for name in own]
         crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
     head = _head(result, config)
     rule = best_rule(head["methods"])
@@ -80,7 +80,7 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
     steps = [
         Comparison(arm, before, measure, primary and measure == "regret@1")
         for arm, before, primary in _STEPS
-        for measure in ("regret@1", "regret@3", *([] if result.crossed else ["gain_crossed"]))
+        for measure in ("regret@1", "regret@3")
         if {arm, before} <= known
     ]
     primary = {(item.method, item.against) for item in steps}
