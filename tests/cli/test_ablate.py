@@ -53,6 +53,32 @@ def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
     assert "sentence-retrieval" not in text
 
 
+def test_what_stands_without_one_cluster_is_shown_and_marked_where_one_decides(capsys):
+    mark = "* one cluster decides the sign: without it the difference is 0 or turns round"
+    for show, name in ((show_evaluation, "evaluation-target"), (show_ablation, "ablation-target")):
+        record = read(name)
+        first = next(item for item in record["contrasts"] if item["measure"] == "regret@1")
+        ends = {"low_without_one": -0.0123, "high_without_one": 0.0045, "n_changed": 5}
+        show(record | {"contrasts": [first | ends]})
+        lines = capsys.readouterr().out.splitlines()
+        (row,) = [line for line in lines if line.startswith(f"{first['method']} - ")]
+        assert "  * -1.23 to +0.45  " in row
+        assert mark in lines
+        show(record | {"contrasts": [first | ends | {"high_without_one": -0.0045}]})
+        text = capsys.readouterr().out
+        assert " -1.23 to -0.45 " in text
+        assert mark not in text
+        assert "without one cluster" in text
+
+
+def test_a_contrast_that_no_cluster_informs_is_not_shown(capsys):
+    record = read("evaluation-target")
+    unknown = {"difference": None, "low": None, "high": None, "n_clusters": 0}
+    empty = record["contrasts"][0] | unknown | {"measure": "regret@3"}
+    show_evaluation(record | {"contrasts": [record["contrasts"][0], empty]})
+    assert "regret@3 ↓, paired" not in capsys.readouterr().out
+
+
 def test_columns_say_which_way_is_better_and_ceiling_is_explained(capsys):
     show_evaluation(read("evaluation-target"))
     lines = capsys.readouterr().out.splitlines()
