@@ -120,11 +120,7 @@ def show_evaluation(record: dict[str, Any]) -> None:
     for measure in ("regret@1", "regret@3", _WITH_CEILING):
         _show_contrasts(record, measure)
     print(_SEEDS[record["learnt_and_scored_on"]])
-    covered = record["intervals"]
-    print(
-        f"\nIntervals of gains: asked {share(covered['level'])}, covered "
-        f"{share(covered['coverage'])}, half-width {points(covered['half_width'])} points"
-    )
+    print(f"\n{calibration_line(record)}")
 
 
 def _show_contrasts(record: dict[str, Any], measure: str) -> None:
@@ -162,6 +158,26 @@ def contrasts_title(measure: str) -> str:
 def decided_note(items: Iterable[Mapping[str, Any]]) -> str:
     """What the mark means, where a contrast has it."""
     return DECIDED_LINE if any(map(one_decides, items)) else ""
+
+
+def calibration_line(record: Mapping[str, Any]) -> str:
+    """How far a record's intervals and probabilities of gains can be believed, in one line."""
+    covered, said = record["intervals"], record.get("calibration") or {}
+    by_cluster = covered.get("coverage_by_cluster")
+    least = ""
+    if by_cluster:
+        name = min(by_cluster, key=lambda cluster: by_cluster[cluster])
+        least = f" (least: {share(by_cluster[name])}, in {cluster_words(record, name)})"
+    told = (
+        f"Intervals of gains: asked {share(covered['level'])}, covered "
+        f"{share(covered['coverage'])}{least}, half-width "
+        f"{points(covered['half_width']).lstrip('+')} points"
+    )
+    if said.get("brier") is None:
+        return told
+    brier, constant = said["brier"], said["brier_of_share"]
+    worse = "" if brier < constant else ": no better than a constant"
+    return f"{told}; P(gain>0): Brier score {brier:.3f}, of a constant share {constant:.3f}{worse}"
 
 
 def headline(record: dict[str, Any]) -> str:

@@ -79,6 +79,29 @@ def test_a_contrast_that_no_cluster_informs_is_not_shown(capsys):
     assert "regret@3 ↓, paired" not in capsys.readouterr().out
 
 
+def test_a_line_says_how_far_intervals_and_probabilities_can_be_believed(capsys):
+    new = {
+        "intervals": {
+            "level": 0.8, "coverage": 0.91, "half_width": 0.141,
+            "coverage_by_cluster": {"copa": 1.0, "squad": 0.3},
+        },
+        "calibration": {"brier": 0.248, "brier_of_share": 0.241, "bins": []},
+        "clusters": {"copa": ["xcopa"], "squad": ["mlqa", "xquad"]},
+    }  # fmt: skip
+    covered = (
+        "Intervals of gains: asked 80%, covered 91% (least: 30%, in mlqa, xquad), half-width 14.10 "
+        "points"
+    )
+    said = "; P(gain>0): Brier score 0.248, of a constant share "
+    record = read("evaluation-target") | new
+    show_evaluation(record)
+    assert f"{covered}{said}0.241: no better than a constant" in capsys.readouterr().out.split("\n")
+    show_evaluation(record | {"calibration": new["calibration"] | {"brier_of_share": 0.25}})
+    assert f"{covered}{said}0.250" in capsys.readouterr().out.split("\n")
+    show_evaluation(record | {"calibration": {"brier": None, "brier_of_share": None, "bins": []}})
+    assert covered in capsys.readouterr().out.split("\n")
+
+
 def test_columns_say_which_way_is_better_and_ceiling_is_explained(capsys):
     show_evaluation(read("evaluation-target"))
     lines = capsys.readouterr().out.splitlines()
