@@ -72,10 +72,17 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
 def show_ablation(record: dict[str, Any]) -> None:
     """An ablation as tables for people, and at the end what each group of features adds."""
+    from metaselect.evaluation.ablation import ARM_PARTITIONS
     from metaselect.evaluation.answer import ablation_verdict
+    from metaselect.evaluation.folds import PARTITIONS
 
     show_measures(headline(record), record["arms"], {}, head="arm")
     print(_ARMS)
+    if record["protocol"] == "intermediate":
+        print(
+            f"Means over {ARM_PARTITIONS} partitions of the intermediates, which all arms share; "
+            f"`evaluate` takes {PARTITIONS}."
+        )
     show_alike(record)
     items = [item for item in record["contrasts"] if item["measure"] == _MEASURE]
     rows = [

@@ -25,6 +25,15 @@ def test_a_record_that_ships_is_printed_and_ends_with_its_verdict(capsys):
         assert both.startswith("Difficulty, language and diversity features together ")
 
 
+def test_an_ablation_that_leaves_out_intermediates_says_how_many_partitions_it_averages(capsys):
+    told = (
+        "Means over 3 partitions of the intermediates, which all arms share; `evaluate` takes 10."
+    )
+    for protocol, times in (("intermediate", 1), ("target", 0)):
+        show_ablation(read(f"ablation-{protocol}"))
+        assert capsys.readouterr().out.splitlines().count(told) == times
+
+
 def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(capsys):
     record = read("ablation-target")
     show_ablation(record)
