@@ -52,7 +52,7 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
         for measure in ("regret@1", "regret@3")
         for rival in rivals
     ]
-    crossed = []
+    crossed: list[Comparison] = []
     if len(result.halves):
         own = [] if result.crossed else rivals
         crossed = [Comparison("ranker", name, "gain_crossed") for name in own]

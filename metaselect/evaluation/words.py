@@ -72,7 +72,7 @@ def one_decides(item: Mapping[str, Any]) -> bool:
         True
     """
     low, high = item.get("low_without_one"), item.get("high_without_one")
-    return low is not None and bool(item["n_changed"]) and low * high <= 0
+    return bool(low is not None and item["n_changed"] and low * high <= 0)
 
 
 def without_one(item: Mapping[str, Any]) -> str:
