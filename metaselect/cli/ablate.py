@@ -6,8 +6,11 @@ from typing import Any
 from metaselect.cli import options
 from metaselect.cli.evaluate import (
     CHANGED_HEADS,
+    DIFFERENCE_HEADS,
     Protocol,
     changed_cells,
+    contrasts_title,
+    decided_note,
     difference_cells,
     evaluation_config,
     headline,
@@ -22,6 +25,7 @@ _ARMS = (
     "the arms with a +: size and history too). The simple rules size and history of `evaluate` are "
     "others."
 )
+_MEASURE = "regret@1"
 _LEFT_OUT = "all - without GROUP is what a group adds to all the others."
 
 
@@ -68,23 +72,30 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
 def show_ablation(record: dict[str, Any]) -> None:
     """An ablation as tables for people, and at the end what each group of features adds."""
+    from metaselect.evaluation.ablation import ARM_PARTITIONS
     from metaselect.evaluation.answer import ablation_verdict
+    from metaselect.evaluation.folds import PARTITIONS
 
     show_measures(headline(record), record["arms"], {}, head="arm")
     print(_ARMS)
+    if record["protocol"] == "intermediate":
+        print(
+            f"Means over {ARM_PARTITIONS} partitions of the intermediates, which all arms share; "
+            f"`evaluate` takes {PARTITIONS}."
+        )
     show_alike(record)
+    items = [item for item in record["contrasts"] if item["measure"] == _MEASURE]
     rows = [
         [
             f"{item['method']} - {item['against']}",
             *difference_cells(item),
             *changed_cells(record, item),
         ]
-        for item in record["contrasts"]
-        if item["measure"] == "regret@1"
+        for item in items
     ]
     print()
-    heads = ["contrast", ">difference in regret@1 (points)", ">95% interval", ">p (sign flip)"]
-    heads += CHANGED_HEADS
-    note = _LEFT_OUT if any("all - without" in row[0] for row in rows) else ""
-    print_table("Paired over clusters; negative is better", heads, rows, note=note)
+    heads = ["contrast", *DIFFERENCE_HEADS, *CHANGED_HEADS]
+    left_out = _LEFT_OUT if any("all - without" in row[0] for row in rows) else ""
+    note = "\n".join(filter(None, (decided_note(items), left_out)))
+    print_table(contrasts_title(_MEASURE), heads, rows, note=note)
     print("", *ablation_verdict(record), sep="\n")

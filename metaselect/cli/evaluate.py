@@ -1,6 +1,6 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -11,11 +11,15 @@ from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_f
 from metaselect.console import counted, points, print_table, say, share
 from metaselect.evaluation.words import (
     CEILING_LINE,
+    DECIDED_LINE,
     DIRECTIONS,
+    LOWER_IS_BETTER,
     METHOD_WORDS,
     cluster_words,
     directed,
+    one_decides,
     restriction_words,
+    without_one,
 )
 from metaselect.parallel import ExecutorName
 
@@ -25,7 +29,9 @@ _SEEDS = {
     "on other seeds is not. It is empty where no candidate has two seeds.",
 }
 
+DIFFERENCE_HEADS = [">points", ">95% interval", ">without one cluster", ">p"]
 CHANGED_HEADS = [">differ in", "most of it"]
+_WITH_CEILING = "gain_crossed"  # compared with the ceiling in a table of its own
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
 Protocol = Annotated[
@@ -111,27 +117,67 @@ def show_evaluation(record: dict[str, Any]) -> None:
     )
     for name, reason in record["not_applicable"].items():
         print(f"{name}: {reason}")
+    for measure in ("regret@1", "regret@3", _WITH_CEILING):
+        _show_contrasts(record, measure)
+    print(_SEEDS[record["learnt_and_scored_on"]])
+    print(f"\n{calibration_line(record)}")
+
+
+def _show_contrasts(record: dict[str, Any], measure: str) -> None:
+    """The contrasts of one measure; on other seeds, those of the ceiling."""
+    items = [
+        item
+        for item in record["contrasts"]
+        if item["measure"] == measure
+        and item["difference"] is not None
+        and (measure != _WITH_CEILING or item["method"] == "ceiling")
+    ]
+    corrected = any(item["p_holm"] is not None for item in items)
     rows = [
         [
             f"{item['method']} - {item['against']}",
-            directed(item["measure"]),
             *difference_cells(item),
-            "" if item["p_holm"] is None else f"{item['p_holm']:.4f}",
+            *(["" if item["p_holm"] is None else f"{item['p_holm']:.4f}"] if corrected else []),
             *changed_cells(record, item),
         ]
-        for item in record["contrasts"]
-        if item["measure"] in ("regret@1", "regret@3") or item["method"] == "ceiling"
+        for item in items
     ]
-    print()
-    heads = ["contrast (points)", "measure", ">difference", ">95% interval", ">p (sign flip)"]
-    heads += [">Holm", *CHANGED_HEADS]
-    print_table("Paired over clusters; negative regret is better", heads, rows)
-    print(_SEEDS[record["learnt_and_scored_on"]])
-    covered = record["intervals"]
-    print(
-        f"\nIntervals of gains: asked {share(covered['level'])}, covered "
-        f"{share(covered['coverage'])}, half-width {points(covered['half_width'])} points"
+    if rows:
+        print()
+        heads = ["contrast", *DIFFERENCE_HEADS, *([">Holm"] if corrected else []), *CHANGED_HEADS]
+        print_table(contrasts_title(measure), heads, rows, note=decided_note(items))
+
+
+def contrasts_title(measure: str) -> str:
+    """What a table of contrasts in one measure shows."""
+    name = "gain on other seeds ↑" if measure == _WITH_CEILING else directed(measure)
+    better = "negative" if measure in LOWER_IS_BETTER else "positive"
+    return f"{name}, paired over clusters; {better} is better, p by sign flips"
+
+
+def decided_note(items: Iterable[Mapping[str, Any]]) -> str:
+    """What the mark means, where a contrast has it."""
+    return DECIDED_LINE if any(map(one_decides, items)) else ""
+
+
+def calibration_line(record: Mapping[str, Any]) -> str:
+    """How far a record's intervals and probabilities of gains can be believed, in one line."""
+    covered, said = record["intervals"], record.get("calibration") or {}
+    by_cluster = covered.get("coverage_by_cluster")
+    least = ""
+    if by_cluster:
+        name = min(by_cluster, key=lambda cluster: by_cluster[cluster])
+        least = f" (least: {share(by_cluster[name])}, in {cluster_words(record, name)})"
+    told = (
+        f"Intervals of gains: asked {share(covered['level'])}, covered "
+        f"{share(covered['coverage'])}{least}, half-width "
+        f"{points(covered['half_width']).lstrip('+')} points"
     )
+    if said.get("brier") is None:
+        return told
+    brier, constant = said["brier"], said["brier_of_share"]
+    worse = "" if brier < constant else ": no better than a constant"
+    return f"{told}; P(gain>0): Brier score {brier:.3f}, of a constant share {constant:.3f}{worse}"
 
 
 def headline(record: dict[str, Any]) -> str:
@@ -184,9 +230,9 @@ def changed_cells(record: dict[str, Any], item: dict[str, Any]) -> list[str]:
 
 
 def difference_cells(item: dict[str, Any]) -> list[str]:
-    """A contrast's difference in points, its interval and its p."""
+    """A contrast's difference in points, its interval, its range without one cluster, its p."""
     interval = f"{points(item['low'])} to {points(item['high'])}"
-    return [points(item["difference"]), interval, f"{item['p']:.4f}"]
+    return [points(item["difference"]), interval, without_one(item), f"{item['p']:.4f}"]
 
 
 def _regret(fraction: float | None) -> str:

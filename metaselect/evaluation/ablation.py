@@ -23,7 +23,8 @@ from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.runs.simulated import is_simulated
 from metaselect.seeding import derive_seed
 
-_PARTITIONS = 3  # of the intermediates: arms share partitions, so that fewer tell them apart
+ARM_PARTITIONS = 3
+"""Of the intermediates: arms share partitions, so that fewer tell them apart."""
 
 LADDER: Mapping[str, tuple[Group, ...]] = {
     "size": ("size",),
@@ -107,7 +108,7 @@ def plan_ablation(
         catalogue,
         protocol=config.protocol,
         seed=config.search.seed,
-        n_partitions=_PARTITIONS,
+        n_partitions=ARM_PARTITIONS,
     )
     plan = replace(plan, crossed=plan.main if plan.main is plan.crossed else ())
     other = shuffled_languages(runs["language"], seed=config.search.seed)

@@ -6,7 +6,7 @@ from typing import Any
 from metaselect.console import counted, points
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import best_rule, contrast_in
-from metaselect.evaluation.words import METHOD_WORDS, cluster_words
+from metaselect.evaluation.words import METHOD_WORDS, cluster_words, one_decides
 
 Record = Mapping[str, Any]
 
@@ -167,6 +167,8 @@ def _visible(both: Record | None) -> str:
     )
     if both["n_changed"] == 0:
         return f"{added} changes no first choice, and "
+    if one_decides(both):
+        return f"one cluster decides the sign of {added}, and "
     if both["detectable"] is None:
         return f"{added} changes too few choices to say what would show, and "
     return f"{added} shows only from {_plain(both['detectable'])} points of regret@1 on, and "
@@ -215,17 +217,21 @@ def _free_of_luck(evaluation: Record) -> str:
 
 
 def _change(both: Record, ablation: Record) -> str:
-    """What the features change, in how many clusters, and the power to see it."""
+    """What the features change, in how many clusters, and the power to see it.
+
+    Where one cluster decides the sign, the power to see a change is that cluster's: it is not told.
+    """
     if both["n_changed"] == 0:
         return (
             "change no first choice beyond size and history, in any of "
             f"{both['n_clusters']} clusters: nothing can be said of what they could add."
         )
-    power = (
-        "too few to say what could have been seen"
-        if both["detectable"] is None
-        else f"a change of {_plain(both['detectable'])} points could have been seen"
-    )
+    if one_decides(both):
+        power = "and one cluster decides the sign"
+    elif both["detectable"] is None:
+        power = "too few to say what could have been seen"
+    else:
+        power = f"a change of {_plain(both['detectable'])} points could have been seen"
     return (
         f"change it by {_told(both)} beyond size and history, most of it in "
         f"{cluster_words(ablation, both['leading'])} (without one cluster "

@@ -19,7 +19,7 @@ _CHANGED_FOR_POWER = 3  # clusters that must differ before their spread says any
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A comparison: a method against another in one measure, primary where named beforehand."""
+    """A method against another in one measure, primary where it is a question of the study."""
 
     method: str
     against: str
@@ -37,7 +37,7 @@ class Contrast:
         low, high: 95 % interval over clusters, and over the other units left out where there are
             such; NaN with one cluster.
         p: Two-sided sign-flip probability, exact up to 14 clusters.
-        primary: Whether it was named as a question beforehand; the others are descriptions.
+        primary: Whether it is a question of the study; the others are descriptions.
         p_holm: For primary contrasts, p after Holm's correction over these alone; else NaN.
         n_clusters: Clusters with both values.
         n_changed: Clusters in which the two differ at all.

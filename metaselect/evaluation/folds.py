@@ -35,7 +35,7 @@ _NUMBER = {2: "two", 3: "three"}
 _INTERMEDIATE_FOLDS = 3  # enough candidates in each to choose among, enough left to learn from
 
 PARTITIONS = 10
-"""Of the intermediates: results of one partition hold for that one alone."""
+"""Of the intermediates in an evaluation: results of one partition hold for that one alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +174,7 @@ def plan_folds(
 ) -> FoldPlan:
     """The folds of a protocol on a runs table.
 
-    `intermediate` averages ten partitions of the intermediates, each with halves of its own.
+    `intermediate` averages several partitions of the intermediates, each with halves of its own.
 
     Args:
         runs: A table from `runs.schema.check_runs`.

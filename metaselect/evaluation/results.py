@@ -24,8 +24,9 @@ _NOT_RIVALS = ("ranker", *_BOUNDS)
 _NOT_RULES = (*_NOT_RIVALS, "random")
 _N_BINS = 5
 _PRIMARY_RIVALS = ("random", "history", "history_kind", "direct")
-"""Named before any evaluation was made: does the ranker beat chance, what is best on average, what
-is best on the kind, and never using an intermediate?"""
+"""The questions of the study: does the ranker beat chance, what is best on average, what is best on
+the kind, and never using an intermediate? Holm's correction is over these alone. They were named
+after the first records of the study that ships were made."""
 
 _STEPS = (
     ("+difficulty", "history", True),
@@ -37,7 +38,7 @@ _STEPS = (
     ("all", "+both", False),
     ("+measured", "all", False),
 )
-"""Comparisons of arms, and whether they are primary ones, named before as well."""
+"""Comparisons of arms, and whether they are questions of the study too."""
 
 WITHOUT = "without "
 """Before a group's name: the arm with all groups but this one."""
@@ -51,10 +52,10 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
         for measure in ("regret@1", "regret@3")
         for rival in rivals
     ]
-    crossed = (
-        [] if result.crossed else [Comparison("ranker", name, "gain_crossed") for name in rivals]
-    )
+    crossed: list[Comparison] = []
     if len(result.halves):
+        own = [] if result.crossed else rivals
+        crossed = [Comparison("ranker", name, "gain_crossed") for name in own]
         crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
     head = _head(result, config)
     rule = best_rule(head["methods"])
@@ -80,7 +81,7 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
     steps = [
         Comparison(arm, before, measure, primary and measure == "regret@1")
         for arm, before, primary in _STEPS
-        for measure in ("regret@1", "regret@3", *([] if result.crossed else ["gain_crossed"]))
+        for measure in ("regret@1", "regret@3")
         if {arm, before} <= known
     ]
     primary = {(item.method, item.against) for item in steps}

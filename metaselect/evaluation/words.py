@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metaselect.console import few
+from metaselect.console import few, points
 
 METHOD_WORDS: Mapping[str, str] = {
     "random": "any, exact expectation",
@@ -28,6 +28,12 @@ DIRECTIONS: Final = "↓ lower is better, ↑ higher is better"
 CEILING_LINE: Final = (
     "ceiling: the runs' own choice, by half of the seeds and scored on the other half. It shows "
     "what noise lets a choice reach, and is no method to use."
+)
+
+DECIDED: Final = "*"
+
+DECIDED_LINE: Final = (
+    f"{DECIDED} one cluster decides the sign: without it the difference is 0 or turns round"
 )
 
 _RESTRICTIONS: Final = {  # by the key that is false then; a missing key means no restriction
@@ -56,6 +62,29 @@ def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:
     if cluster is None:
         return "–"
     return few(record.get("clusters", {}).get(cluster, [cluster]))
+
+
+def one_decides(item: Mapping[str, Any]) -> bool:
+    """Whether a contrast keeps its sign only with some one cluster.
+
+    Example:
+        >>> one_decides({"n_changed": 5, "low_without_one": -0.008, "high_without_one": 0.002})
+        True
+    """
+    low, high = item.get("low_without_one"), item.get("high_without_one")
+    return bool(low is not None and item["n_changed"] and low * high <= 0)
+
+
+def without_one(item: Mapping[str, Any]) -> str:
+    """A contrast's lowest and highest difference without one cluster, marked where one decides.
+
+    Example:
+        >>> without_one({"n_changed": 5, "low_without_one": -0.008, "high_without_one": 0.002})
+        '* -0.80 to +0.20'
+    """
+    low, high = item.get("low_without_one"), item.get("high_without_one")
+    mark = f"{DECIDED} " if one_decides(item) else ""
+    return "–" if low is None else f"{mark}{points(low)} to {points(high)}"
 
 
 def restriction_words(record: Mapping[str, Any]) -> str:

@@ -18,7 +18,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaselect.console import points, share
-from metaselect.evaluation.words import CEILING_LINE, DIRECTIONS, directed
+from metaselect.evaluation.words import (
+    CEILING_LINE,
+    DECIDED_LINE,
+    DIRECTIONS,
+    directed,
+    without_one,
+)
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.evaluations import (
     MEASURES,
@@ -128,6 +134,7 @@ def _evaluation_context(content: ReportContent) -> dict[str, Any]:
         "measures": MEASURES,
         "directions": DIRECTIONS,
         "ceiling_line": CEILING_LINE,
+        "decided_line": DECIDED_LINE,
         "answers": answers(evaluations, ablations),
         "evaluations": [
             shown(record, "evaluation", ceiling_sentence(record), direct_sentence(record))
@@ -157,6 +164,7 @@ def _environment() -> Environment:
         "share": share,
         "p_value": lambda value: "–" if value is None else f"{value:.3f}",
         "directed": directed,
+        "without_one": without_one,
         "range_words": range_words,
         "place": lambda value, domain: f"{(value - domain[0]) / (domain[1] - domain[0]):.1%}",
     }

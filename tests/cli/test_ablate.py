@@ -25,6 +25,15 @@ def test_a_record_that_ships_is_printed_and_ends_with_its_verdict(capsys):
         assert both.startswith("Difficulty, language and diversity features together ")
 
 
+def test_an_ablation_that_leaves_out_intermediates_says_how_many_partitions_it_averages(capsys):
+    told = (
+        "Means over 3 partitions of the intermediates, which all arms share; `evaluate` takes 10."
+    )
+    for protocol, times in (("intermediate", 1), ("target", 0)):
+        show_ablation(read(f"ablation-{protocol}"))
+        assert capsys.readouterr().out.splitlines().count(told) == times
+
+
 def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(capsys):
     record = read("ablation-target")
     show_ablation(record)
@@ -51,6 +60,55 @@ def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
     assert "\nthe same choices in every query: history, history_kind; size, mnli\n" in text
     assert "bucc, tatoeba" in text
     assert "sentence-retrieval" not in text
+
+
+def test_what_stands_without_one_cluster_is_shown_and_marked_where_one_decides(capsys):
+    mark = "* one cluster decides the sign: without it the difference is 0 or turns round"
+    for show, name in ((show_evaluation, "evaluation-target"), (show_ablation, "ablation-target")):
+        record = read(name)
+        first = next(item for item in record["contrasts"] if item["measure"] == "regret@1")
+        ends = {"low_without_one": -0.0123, "high_without_one": 0.0045, "n_changed": 5}
+        show(record | {"contrasts": [first | ends]})
+        lines = capsys.readouterr().out.splitlines()
+        (row,) = [line for line in lines if line.startswith(f"{first['method']} - ")]
+        assert "  * -1.23 to +0.45  " in row
+        assert mark in lines
+        show(record | {"contrasts": [first | ends | {"high_without_one": -0.0045}]})
+        text = capsys.readouterr().out
+        assert " -1.23 to -0.45 " in text
+        assert mark not in text
+        assert "without one cluster" in text
+
+
+def test_a_contrast_that_no_cluster_informs_is_not_shown(capsys):
+    record = read("evaluation-target")
+    unknown = {"difference": None, "low": None, "high": None, "n_clusters": 0}
+    empty = record["contrasts"][0] | unknown | {"measure": "regret@3"}
+    show_evaluation(record | {"contrasts": [record["contrasts"][0], empty]})
+    assert "regret@3 ↓, paired" not in capsys.readouterr().out
+
+
+def test_a_line_says_how_far_intervals_and_probabilities_can_be_believed(capsys):
+    new = {
+        "intervals": {
+            "level": 0.8, "coverage": 0.91, "half_width": 0.141,
+            "coverage_by_cluster": {"copa": 1.0, "squad": 0.3},
+        },
+        "calibration": {"brier": 0.248, "brier_of_share": 0.241, "bins": []},
+        "clusters": {"copa": ["xcopa"], "squad": ["mlqa", "xquad"]},
+    }  # fmt: skip
+    covered = (
+        "Intervals of gains: asked 80%, covered 91% (least: 30%, in mlqa, xquad), half-width 14.10 "
+        "points"
+    )
+    said = "; P(gain>0): Brier score 0.248, of a constant share "
+    record = read("evaluation-target") | new
+    show_evaluation(record)
+    assert f"{covered}{said}0.241: no better than a constant" in capsys.readouterr().out.split("\n")
+    show_evaluation(record | {"calibration": new["calibration"] | {"brier_of_share": 0.25}})
+    assert f"{covered}{said}0.250" in capsys.readouterr().out.split("\n")
+    show_evaluation(record | {"calibration": {"brier": None, "brier_of_share": None, "bins": []}})
+    assert covered in capsys.readouterr().out.split("\n")
 
 
 def test_columns_say_which_way_is_better_and_ceiling_is_explained(capsys):

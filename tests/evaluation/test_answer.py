@@ -46,6 +46,9 @@ def test_three_sentences_give_differences_intervals_and_the_power() -> None:
     assert "the best simple rule (size) by -0.50" in second
     assert "change it by -0.30 points" in third
     assert "most of it in squad (without one cluster -0.40 to +0.10)" in third
+    assert third.endswith("choices change in 9 clusters, and one cluster decides the sign.")
+    assert "could have been seen" not in third
+    third = answer_sentences(findings(both=(-0.003, -0.008, -0.002)))[2]
     assert "choices change in 9 clusters, a change of 1.20 points could have been seen" in third
 
 
@@ -176,10 +179,13 @@ def test_runs_whose_comparisons_are_all_open_are_said_not_to_answer_and_why() ->
         "what difficulty, language and diversity add to size and history (+both against history)"
     )
     # ranker - random excludes 0, but Holm's p is .05: not sure
-    assert conclusion(primary(findings(both=(-0.003, -0.008, 0.002)), 0.05)) == (
+    assert conclusion(primary(findings(both=(-0.003, -0.008, -0.002)), 0.05)) == (
         f"These runs do not answer the question: with 9 clusters of targets, {added} shows only "
         f"from 1.20 points of regret@1 on, and none of 4 primary comparisons is sure {rule}."
     )
+    one = conclusion(primary(findings(both=(-0.003, -0.008, 0.002)), 0.05))  # -0.4 to 0.1 without
+    assert f"of targets, one cluster decides the sign of {added}, and none of 4" in one
+    assert "shows only" not in one
     none = conclusion(primary(findings(both=(0.0, 0.0, 0.0), simulated=True), 0.05))
     assert none.startswith("These simulated runs do not answer the question")
     assert f"{added} changes no first choice, and none of" in none

@@ -133,6 +133,14 @@ def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
     assert places == sorted(places)
 
 
+def test_every_contrast_says_what_stands_without_one_cluster(parsed):
+    words = " ".join("".join(parsed.words).split())
+    assert "without one cluster" in words
+    assert "* -1.20 to +0.80" in words  # +both - history
+    assert "-2.60 to -0.60" in words  # ranker - random
+    assert "* one cluster decides the sign" in words
+
+
 def test_long_tables_are_closed_and_each_can_be_scrolled_by_keys(parsed):
     assert len(parsed.named("details")) > 8
     assert not any("open" in item for item in parsed.named("details"))
