@@ -123,7 +123,7 @@ def _against(record: Record, item: Record, other: str) -> str:
 
 
 def conclusion(findings: Findings) -> str:
-    """Whether the runs answer the question, in one sentence, with what is sure or why nothing is.
+    """Whether the runs answer the question, in a sentence or two: what is sure, or why nothing is.
 
     A primary contrast is sure where its interval does not hold 0 and Holm's p is below .05. Those
     of the first protocol's evaluation and ablation count.
@@ -152,9 +152,8 @@ def conclusion(findings: Findings) -> str:
         )
     clusters = counted(evaluation["n_clusters"], "cluster")
     return (
-        f"{runs} do not answer the question: with {clusters} of targets, "
-        f"{_visible(_by_rival(ablation['contrasts']).get(('+both', 'history')))}"
-        f"none of {number} is sure ({rule})."
+        f"{runs} do not answer the question: none of {number} is sure with {clusters} of targets "
+        f"({rule}).{_visible(_by_rival(ablation['contrasts']).get(('+both', 'history')))}"
     )
 
 
@@ -162,16 +161,14 @@ def _visible(both: Record | None) -> str:
     """The smallest effect of all the features that such runs would show; empty where unknown."""
     if both is None:
         return ""
-    added = (
-        "what difficulty, language and diversity add to size and history (+both against history)"
-    )
+    added = "what difficulty, language and diversity add to size and history"
     if both["n_changed"] == 0:
-        return f"{added} changes no first choice, and "
+        return f" W{added[1:]} changes no first choice."
     if one_decides(both):
-        return f"one cluster decides the sign of {added}, and "
+        return f" One cluster decides the sign of {added}."
     if both["detectable"] is None:
-        return f"{added} changes too few choices to say what would show, and "
-    return f"{added} shows only from {_plain(both['detectable'])} points of regret@1 on, and "
+        return f" W{added[1:]} changes too few choices to say what would show."
+    return f" W{added[1:]} shows only from {_plain(both['detectable'])} points of regret@1 on."
 
 
 def _is_sure(item: Record) -> bool:

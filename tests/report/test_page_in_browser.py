@@ -9,6 +9,7 @@ import pytest
 
 from metaselect.cli.rank_shown import record_of
 from metaselect.report.page import write_report
+from metaselect.selector.warnings import doubts_of
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next(
@@ -141,7 +142,10 @@ def test_a_choice_shows_the_ranking_that_rank_gives(strict, several):
         gains = [float(row[3]) / 100 for row in shown]
         assert gains == pytest.approx(by_name[names].tolist(), abs=1e-4)
         own = several.runs if study is None else several.runs[several.runs["study"] == study]
-        record = record_of(ranked, "xquad", "mean", own, simulated=True)
+        doubts = doubts_of(
+            several.runs, "xquad", ranked["intermediate"], selector.catalogue, study=study
+        )
+        record = record_of(ranked, "xquad", "mean", own, doubts=doubts, simulated=True)
         status = strict.page.text_content("#ranking-status")
         assert status.startswith("xquad in Hindi (hi)")
         assert status.endswith(record["answer"])
