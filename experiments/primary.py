@@ -136,7 +136,7 @@ def agreeing(runs: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Cells that move a target the same way on every seed, by two points or more in the mean.
 
     Returns:
-        Keys `gains` and `losses`, largest first; in each the mean gain by `intermediate target`.
+        Keys `gains` and `losses`, largest first; in each the mean gain by `target after task`.
     """
     own = raised_to_floor(without_same_source(runs, shipped_catalogue()))
     scores = own.groupby(["target", "language", "seed", "intermediate"])["score"].mean().unstack()
@@ -145,7 +145,7 @@ def agreeing(runs: pd.DataFrame) -> dict[str, dict[str, float]]:
     by_seed = gains.groupby(["target", "seed"]).mean().stack()
     cells = by_seed.groupby(level=[2, 0]).agg(["min", "max", "mean"])
     moved = cells[(cells["mean"].abs() >= MOVED) & (cells["min"] * cells["max"] > 0)]["mean"]
-    named = moved.set_axis([" ".join(map(str, place)) for place in moved.index]).sort_values()
+    named = moved.set_axis([f"{target} after {name}" for name, target in moved.index]).sort_values()
     found = {str(name): float(gain) for name, gain in named.items()}
     return {
         "gains": {name: gain for name, gain in reversed(found.items()) if gain > 0},

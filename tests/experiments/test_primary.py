@@ -110,7 +110,7 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     said = list(primary.sentences(record))
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
     assert "of 4 clusters" in said[2]
-    assert set(record["agreeing"]["gains"]) == {f"mnli {name}" for name in TARGETS}
+    assert set(record["agreeing"]["gains"]) == {f"{name} after mnli" for name in TARGETS}
     assert record["agreeing"]["losses"] == {}
     assert said[3].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
     assert len(said) == 4
