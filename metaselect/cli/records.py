@@ -13,7 +13,7 @@ from metaselect.cli.inputs import check_out
 from metaselect.console import counted, print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import PROTOCOLS
-from metaselect.evaluation.question import Findings, Part
+from metaselect.evaluation.question import Findings, RecordPart
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import folder_kind, read_manifest, sealed_folder, write_json
 from metaselect.runs.schema import table_hash
@@ -116,7 +116,7 @@ def read_findings(folder: Path, *, key: str) -> Findings:
 
 
 def known_findings(
-    parts: Iterable[Part], sources: Mapping[str, Iterable[Path]], *, key: str
+    parts: Iterable[RecordPart], sources: Mapping[str, Iterable[Path]], *, key: str
 ) -> Findings:
     """The records of parts that folders hold under a key; says how many each source gave.
 
@@ -155,7 +155,9 @@ class Unfinished:
         MetaselectError: Something else is in a part's place.
     """
 
-    def __init__(self, folder: Path, parts: Iterable[Part], made_by: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, parts: Iterable[RecordPart], made_by: Mapping[str, Any]
+    ) -> None:
         self._folder, self._made_by = folder, made_by
         self.places = {part.names[0]: folder / part.names[0] for part in parts}
         for place in self.places.values():
@@ -171,7 +173,7 @@ class Unfinished:
             say(f"stopped: {self._kept()}")
             raise typer.Exit(130)
 
-    def keep(self, part: Part, findings: Findings) -> None:
+    def keep(self, part: RecordPart, findings: Findings) -> None:
         """Write a part whole."""
         save_findings(self.places[part.names[0]], findings, self._made_by)
 

@@ -78,10 +78,10 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
 
 def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> str:
     """Trainings of a trial with the rows of each; a start that two share is trained once."""
-    from metaselect.planning.costs import training_rows
+    from metaselect.planning.costs import card_rows
 
     def told(name: str) -> str:
-        size = training_rows(name, catalogue)
+        size = card_rows(name, catalogue)
         return f"{name} ({'rows unknown' if size is None else counted(size, 'row')})"
 
     before = ", ".join(map(told, tried))

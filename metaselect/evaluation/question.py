@@ -88,7 +88,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RecordPart:
     """Records that are made together, because they share fits.
 
     Attributes:
@@ -112,7 +112,7 @@ def question_parts(
     config: EvaluationConfig,
     *,
     protocols: Sequence[Unit] = PROTOCOLS,
-) -> list[Part]:
+) -> list[RecordPart]:
     """Every part of the question on a runs table; nothing is computed yet.
 
     Args:
@@ -125,7 +125,9 @@ def question_parts(
     """
     shares_data = len(without_same_source(runs, catalogue)) < len(runs)
     found = [
-        Part((name,), partial(_plan_alone, name, make, cost, runs, catalogue, config.search.seed))
+        RecordPart(
+            (name,), partial(_plan_alone, name, make, cost, runs, catalogue, config.search.seed)
+        )
         for name, make, cost in (
             ("anatomy", anatomy_record, _ANATOMY_COST),
             ("definitions", definitions_record, _DEFINITIONS_COST),
@@ -145,7 +147,7 @@ def question_parts(
             apart = replace(whole, with_same_source=False)
             ways.append(("evaluation", apart, {f"{protocol}-apart": True}))
         found += [
-            Part(
+            RecordPart(
                 tuple(f"{kind}-{name}" for name in names),
                 partial(_plan_fits, kind, runs, catalogue, own, names),
             )
@@ -155,10 +157,10 @@ def question_parts(
 
 
 def make_findings(
-    parts: Sequence[Part],
+    parts: Sequence[RecordPart],
     *,
     known: Findings,
-    keep: Callable[[Part, Findings], None],
+    keep: Callable[[RecordPart, Findings], None],
     progress: Progress,
 ) -> Findings:
     """Make the parts that are not known.
@@ -281,7 +283,7 @@ def _make_fits(
     )
 
 
-def _skipped(part: Part, reason: str) -> Findings:
+def _skipped(part: RecordPart, reason: str) -> Findings:
     return Findings({}, {_plain_name(name): reason for name in part.names})
 
 
@@ -289,7 +291,7 @@ def _plain_name(record: str) -> str:
     return record.partition("-")[2]
 
 
-def _of_parts(parts: Sequence[Part], found: Findings) -> Findings:
+def _of_parts(parts: Sequence[RecordPart], found: Findings) -> Findings:
     """What belongs to parts, in their order."""
     names = [name for part in parts for name in part.names]
     records = {name: found.records[name] for name in names if name in found.records}

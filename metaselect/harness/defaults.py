@@ -213,17 +213,18 @@ def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _limits(values: dict[str, Any]) -> Limits:
-    return Limits(**{name: values.pop(name) for name in Limits.__slots__})
+def _recipe(values: Mapping[str, Any]) -> Recipe:
+    limits, others = _limits_and_others(values)
+    return Recipe(limits=limits, **others)
 
 
-def _recipe(values: dict[str, Any]) -> Recipe:
-    return Recipe(limits=_limits(values), **values)
+def _testing(values: Mapping[str, Any]) -> Testing:
+    limits, others = _limits_and_others(values)
+    languages = others["languages"]
+    named = None if languages is None else tuple(languages)
+    return Testing(limits=limits, **{**others, "languages": named})
 
 
-def _testing(values: dict[str, Any]) -> Testing:
-    limits = _limits(values)
-    languages = values.pop("languages")
-    return Testing(
-        limits=limits, languages=None if languages is None else tuple(languages), **values
-    )
+def _limits_and_others(values: Mapping[str, Any]) -> tuple[Limits, dict[str, Any]]:
+    limits = Limits(**{name: values[name] for name in Limits.__slots__})
+    return limits, {name: value for name, value in values.items() if name not in Limits.__slots__}

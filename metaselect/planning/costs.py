@@ -80,7 +80,7 @@ def estimated_costs(
             scoring does. A task of unknown size counts as usual.
     """
     names = [name for name in intermediates if name != DIRECT]
-    sizes = {name: training_rows(name, catalogue) for name in dict.fromkeys([*names, *targets])}
+    sizes = {name: card_rows(name, catalogue) for name in dict.fromkeys([*names, *targets])}
     known = [size for size in sizes.values() if size]
     usual = float(np.median(known)) if known else 1.0
 
@@ -129,7 +129,7 @@ def measured_costs(
     by_run = times.groupby(run_keys).agg(train_s=("train_s", "first"), score_s=("score_s", "sum"))
     by_target = (by_run.groupby("target").mean() / _HOUR_S).fillna(0.0)
     trained = _trained(folder, encoder, adaptation)
-    untrained = {name for name in targets if training_rows(name, catalogue) == 0}
+    untrained = {name for name in targets if card_rows(name, catalogue) == 0}
     usual = by_target[~by_target.index.isin(untrained)]["train_s"]
     usual_target = float(usual.median()) if len(usual) else float(by_target["score_s"].median())
     usual_before = float(np.median(list(trained.values()))) if trained else usual_target
@@ -190,7 +190,7 @@ def _read(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def training_rows(name: str, catalogue: Catalogue) -> int | None:
+def card_rows(name: str, catalogue: Catalogue) -> int | None:
     """Training rows of a task, or of several joined by `+`; None where a card does not tell."""
     cards = map(catalogue.find, catalogue.parts(name))
     sizes = [None if card is None else card.train_size for card in cards]

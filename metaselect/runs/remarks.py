@@ -14,6 +14,7 @@ from metaselect.console import counted, few
 from metaselect.runs.floors import COLLAPSED, MAJORITY, at_floor, is_unjudged
 from metaselect.runs.gains import QUERY, query_gains
 from metaselect.runs.keys import centred
+from metaselect.runs.simulated import is_simulated
 
 _SETTING = ["study", "encoder", "adaptation"]
 _TWIN = 0.95  # concordance; the highest of two distinct targets of TaskWeb is 0.903
@@ -132,7 +133,7 @@ def cautions(runs: pd.DataFrame) -> list[str]:
 def _unjudged(runs: pd.DataFrame) -> list[str]:
     """A line on targets whose runs could score like a constant answer without anyone knowing."""
     targets = sorted(runs.loc[is_unjudged(runs), "target"].unique())
-    if not targets:
+    if not targets or is_simulated(runs):
         return []
     return [
         f"{counted(len(targets), 'target')} ({few(targets)}) with runs in one or two languages and "

@@ -19,7 +19,7 @@ from metaselect.cli.reproduce import record_sources
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.question import (
     Findings,
-    Part,
+    RecordPart,
     make_findings,
     question_key,
     question_parts,
@@ -167,8 +167,8 @@ def test_a_second_call_reads_the_records_of_the_first(call, few_runs, gone_on, p
 @pytest.fixture
 def parts():
     return [
-        Part(("a",), lambda: pytest.fail("made")),
-        Part(("b", "c"), lambda: pytest.fail("made")),
+        RecordPart(("a",), lambda: pytest.fail("made")),
+        RecordPart(("b", "c"), lambda: pytest.fail("made")),
     ]
 
 

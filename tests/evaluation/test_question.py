@@ -11,7 +11,7 @@ from metaselect.errors import MetaselectError
 from metaselect.evaluation.fold_evaluation import EvaluationConfig
 from metaselect.evaluation.question import (
     Findings,
-    Part,
+    RecordPart,
     Work,
     make_findings,
     question_key,
@@ -53,7 +53,7 @@ class Maker:
             self.planned += names
             return Work(1, 1.0, make)
 
-        return Part(names, plan)
+        return RecordPart(names, plan)
 
     def run(self, parts, known=NOTHING):
         self.lines = []

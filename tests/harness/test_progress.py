@@ -98,10 +98,10 @@ def test_stages_under_way_are_told_with_their_speed_and_the_grid_with_its_time_l
 def test_a_failed_stage_takes_those_that_need_it_off_the_count_and_teaches_no_speed(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:
-    (data_folder / "mnli" / "train.jsonl").write_text("{")
     lines: list[str] = []
-    config = tiny_config(encoder_folder, data_folder)
-    tiny_grid(config, tmp_path / "out").run(lines.append)
+    grid = tiny_grid(tiny_config(encoder_folder, data_folder), tmp_path / "out")
+    (data_folder / "mnli" / "train.jsonl").write_text("{")  # it breaks after the check
+    grid.run(lines.append)
     # Of 8 stages all but UD-POS trained directly and its scoring rest on the broken file: mnli, the
     # scoring of XNLI on it, mnli and udpos after it with theirs.
     assert len(lines) == 3

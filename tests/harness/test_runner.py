@@ -360,7 +360,6 @@ def test_failures_stay_on_record_while_a_grid_goes_on(
 ) -> None:
     monkeypatch.setattr(runner, "TABLE_EVERY_S", 0.0)
     monkeypatch.setattr(runner, "_RARELY", 0)
-    (data_folder / "udpos" / "train.jsonl").write_text("{")
     out = tmp_path / "out"
     seen: list[dict[str, str]] = []
 
@@ -371,7 +370,9 @@ def test_failures_stay_on_record_while_a_grid_goes_on(
     config = tiny_config(
         encoder_folder, data_folder, intermediates=["direct"], targets=["udpos", "xnli"]
     )
-    result = tiny_grid(config, out).run(report)
+    grid = tiny_grid(config, out)
+    (data_folder / "udpos" / "train.jsonl").write_text("{")  # it breaks after the check
+    result = grid.run(report)
     # The training of udpos fails first, and its scoring with it. The record is looked at before
     # each later stage ends: xnli's training and its scoring.
     assert [len(found) for found in seen] == [2, 2]

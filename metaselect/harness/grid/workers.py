@@ -92,7 +92,7 @@ class Workers:
         self._stop.set()
 
     def close(self) -> None:
-        """Send everyone home."""
+        """Tell every worker to end."""
         self._stop.set()
         for worker in self._workers:
             worker.pipe.close()
