@@ -81,3 +81,39 @@ def test_whoever_trains_on_a_cpu_keeps_what_a_step_frees(tmp_path: Path) -> None
     mapped = json.loads(done.stdout.splitlines()[-1])
     # of a tensor of 100 MB: 1 map of its own where nobody asks for anything else
     assert dict(zip(NAMES, mapped, strict=True)) == {**dict.fromkeys(NAMES, 0), "nobody": 1}
+
+
+RELEASE = """
+import json
+from pathlib import Path
+import torch
+from metaselect.harness.grid.heap import keep_freed_memory, release_freed_memory
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+keep_freed_memory()
+before = resident()
+kept, freed = [], []
+for _ in range(100):  # what lives on lies between what is freed
+    freed.append(torch.ones(10**6, dtype=torch.uint8))
+    kept.append(torch.ones(10**4, dtype=torch.uint8))
+full = resident() - before
+freed.clear()
+held = resident() - before
+release_freed_memory()
+print(json.dumps([held / full, (resident() - before) / full]))
+"""
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or not Path("/proc/self/statm").exists(),
+    reason="needs glibc and /proc",
+)
+def test_between_stages_memory_goes_back_although_something_lives_on_in_between() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", RELEASE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    held, after = json.loads(done.stdout)
+    assert held > 0.9
+    assert after < 0.1

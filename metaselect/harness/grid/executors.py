@@ -11,7 +11,7 @@ from typing import Protocol
 
 import torch
 
-from metaselect.harness.grid.heap import keep_freed_memory
+from metaselect.harness.grid.heap import keep_freed_memory, release_freed_memory
 from metaselect.harness.grid.heartbeat import Heartbeat
 from metaselect.harness.grid.stages import Stage, TrainStage
 from metaselect.harness.score.scoring import failure_record, run_scoring
@@ -105,6 +105,8 @@ def run_stage(stage: Stage, shop: Workshop, should_stop: Callable[[], bool]) -> 
     except Exception as error:
         failure = failure_record(stage.label, error)
     heart.end()
+    if not on_gpu:
+        release_freed_memory()
     wall_s = time.perf_counter() - started
     gpu = _gpu_memory(shop.machine.device) if on_gpu else None
     return Finished(stage.key, failure, languages, interrupted, wall_s, gpu)
