@@ -24,6 +24,16 @@ MARGIN = 0.05
 
 RULES = ("random", "direct", "size", "history", "history_kind")
 ARMS = ("history", "+difficulty", "+both")
+COMPARISONS = (
+    ("ranker", "random"),
+    ("ranker", "history"),
+    ("ladder: +difficulty", "ladder: history"),
+    ("ladder: +both", "ladder: +difficulty"),
+    ("history", DIRECT_PLUS),
+)
+BESIDE = (("ranker", "history_kind"), ("ranker", DIRECT))
+"""Asked as well, but no primary comparisons: Holm is not over these."""
+
 WORDS = {
     "random": "random choice", DIRECT: "no intermediate", "history": "best on average",
     "ceiling": "best by the target's other seed", "history_kind": "best on its kind",

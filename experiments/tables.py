@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from primary import lines, sentences  # beside this file
+from primary_words import lines, sentences  # beside this file
 
 from metaselect.evaluation.answer import answer_sentences
 from metaselect.evaluation.question import Findings

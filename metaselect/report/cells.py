@@ -64,21 +64,25 @@ def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) ->
     training = selector.training_
     seen = () if training is None else training.languages
     by_cell, measured = _of_runs(selector, grid, runs)
-    floors = _floors(selector, grid, runs)
-    doubts = {
-        (place, target): doubts_of(
-            runs, name, grid.candidates, selector.catalogue, study=study if place else None
+    doubts = _doubts(selector, grid, runs)
+    floors = [
+        doubt_warning(
+            runs,
+            grid.targets[target],
+            selector.catalogue,
+            study=grid.studies[place] if place else None,
         )
-        for place, study in enumerate(grid.studies)
-        for target, name in enumerate(grid.targets)
-    }
+        if found.runs_at_floor
+        else None
+        for (place, target), found in doubts.items()
+    ]
     told = [
         _told(selector, grid, cell, doubts[cell[:2]]) for cell in np.ndindex(grid.gains.shape[:3])
     ]
     return Cells(
         answers=[sentence for sentence, _ in told],
         choices=[choice for _, choice in told],
-        floors=[placed([floor])[0] if floor else -1 for floor in floors.values()],
+        floors=[placed([floor])[0] if floor else -1 for floor in floors],
         by_target=[placed(_target_notes(selector, grid, name)) for name in grid.targets],
         by_language=[placed(language_warnings([code], seen=seen)) for code in grid.languages],
         by_cell=[placed(found) for found in by_cell],
@@ -87,13 +91,13 @@ def cells_of(selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame) ->
     )
 
 
-def _floors(
+def _doubts(
     selector: TaskSelector, grid: ExpectedGains, runs: pd.DataFrame
-) -> dict[tuple[int, int], str | None]:
-    """Why nothing can be advised, by study and target; None where something can."""
+) -> dict[tuple[int, int], Doubts]:
+    """What forbids to advise the first, by study and target."""
     return {
-        (place, target): doubt_warning(
-            runs, name, selector.catalogue, study=study if place else None
+        (place, target): doubts_of(
+            runs, name, grid.candidates, selector.catalogue, study=study if place else None
         )
         for place, study in enumerate(grid.studies)
         for target, name in enumerate(grid.targets)

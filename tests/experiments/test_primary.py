@@ -41,6 +41,7 @@ def first_choices() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def primary(first_choices: ModuleType) -> ModuleType:
+    loaded("primary_words")
     return loaded("primary")
 
 

@@ -1,0 +1,106 @@
+"""What the record of `primary.py` says, as Markdown tables and as sentences."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from first_choices import COMPARISONS, WORDS  # beside this file
+
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.console import points
+
+Record = Mapping[str, Any]
+
+SHOWN = 5
+"""Cells that a sentence names."""
+
+
+def lines(found: Sequence[Record], *, judged: bool = True) -> Iterator[str]:
+    """Contrasts of a record as a Markdown table, in points; their verdicts where they are asked."""
+    heads = [
+        "first", "against", "difference (95 % interval)", "p", "p (Holm)", "choices differ in",
+        "without any one cluster", "smallest visible", *(["verdict"] if judged else []),
+    ]  # fmt: skip
+    yield _row(heads)
+    yield _row(["---"] * len(heads))
+    for item in found:
+        holm_p = item["p_holm"]
+        cells = [
+            *(WORDS.get(item[name], item[name]) for name in ("method", "against")),
+            f"{_points(item['difference'])} ({_points(item['low'])} to {_points(item['high'])})",
+            f"{item['p']:.3f}",
+            "–" if holm_p is None or not judged else f"{holm_p:.3f}",
+            f"{item['n_changed']} of {item['n_clusters']}",
+            f"{_points(item['low_without_one'])} to {_points(item['high_without_one'])}",
+            "–" if item["detectable"] is None else _points(item["detectable"]).lstrip("+"),
+            *([item["verdict"]] if judged else []),
+        ]
+        yield _row(cells)
+
+
+def sentences(found: Record) -> Iterator[str]:
+    """What a record says, in plain sentences."""
+    clusters = found["primary"]["clusters"]
+    by_pair = {(item["method"], item["against"]): item for item in clusters}
+    alone = "; ".join(f"{item['method']} {_told(item)}" for item in found["by_intermediate"])
+    yield f"On average an intermediate gains over training directly: {alone}."
+    told = [
+        f"{words} {_told(by_pair['ranker', other])}{_judged_as(by_pair['ranker', other])}"
+        for other, words in (
+            ("random", "random choice"), ("history", "best on average"),
+            (DIRECT, "no intermediate"),
+        )
+    ]  # fmt: skip
+    taken = f"{100 * found['primary']['direct']['ranker']:.0f} %"
+    yield (
+        f"The ranker's first choice gains over {'; over '.join(told)}. "
+        f"It takes no intermediate for {taken} of the queries (mean over clusters)."
+    )
+    steps = [by_pair[pair] for pair in COMPARISONS[2:4]]
+    changed = [f"in {item['n_changed']} of {item['n_clusters']} clusters" for item in steps]
+    yield (
+        f"Difficulty changes a first choice {changed[0]}{_judged_as(steps[0])}; language and "
+        f"diversity {changed[1]}{_judged_as(steps[1])}."
+    )
+    moved = found["agreeing"]
+    yield (
+        f"Both seeds of a cell agree on {len(moved['losses'])} losses and {len(moved['gains'])} "
+        f"gains of two points or more: {_firsts(moved['losses'])}; {_firsts(moved['gains'])}."
+    )
+    if ("history", DIRECT_PLUS) not in by_pair:
+        yield "Whether it is the task or the longer training that helps has not been run yet."
+    if len(found.get("permuted", ())) > 1:
+        yield _without_signal(found["permuted"])
+
+
+def _firsts(cells: Mapping[str, float]) -> str:
+    shown = [f"{name} {_points(gain)}" for name, gain in list(cells.items())[:SHOWN]]
+    return ", ".join([*shown, *(["..."] if len(cells) > SHOWN else [])]) or "none"
+
+
+def _without_signal(draws: Sequence[Mapping[str, float]]) -> str:
+    told = []
+    for other in ("random", "history"):
+        values = pd.Series([draw[other] for draw in draws])
+        told.append(f"{_points(values.mean())} (SD {100 * values.std():.2f}) over {WORDS[other]}")
+    return (
+        "Where nothing can be learnt, since candidates change their names at random in each target "
+        f"and seed, its choice gains {' and '.join(told)}, mean of {len(draws)} draws."
+    )
+
+
+def _told(item: Record) -> str:
+    low, high = _points(item["low"]), _points(item["high"])
+    return f"{_points(item['difference'])} points ({low} to {high})"
+
+
+def _judged_as(item: Record) -> str:
+    return f", {item['verdict']}" if item["primary"] else ""
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _points(fraction: float) -> str:
+    return points(fraction).replace("-", "−")
