@@ -3,8 +3,9 @@
 python experiments/bench/throughput.py --data DATA --encoder ENCODER
 
 For classification, tagging and QA, the same model, rows, lengths, precision, optimiser (fused
-AdamW, clipped at 1) and mean tokens a step go through three arms, in turns: our loop; the Trainer
-as it comes (random batches, padded to the batch's longest); the Trainer grouping by length. A round
+AdamW, clipped at 1) and mean tokens a step go through four arms, in turns: our loop; our loop with
+all rows of the embeddings and the library's dropout; the Trainer as it comes (random batches,
+padded to the batch's longest); the Trainer grouping by length. A round
 trains each arm on the same examples; the first round warms up and is not counted. On a CPU the
 rates are of the process's CPU time, with one thread, since that does not change when others use the
 machine; wall times stand beside. Beside each rate stand the floating-point operations a second
@@ -22,9 +23,11 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -38,6 +41,7 @@ from metaselect.harness.defaults import bfloat16_unit
 from metaselect.harness.grid.heap import keep_freed_memory
 from metaselect.harness.recipe import Limits, Machine, Recipe
 from metaselect.harness.train import bodies, encoders
+from metaselect.harness.train import finetune as loop
 from metaselect.harness.train.encoders import Encoder
 from metaselect.harness.train.finetune import Hooks, Leg, finetune
 from metaselect.harness.train.frozen import remember_frozen
@@ -150,11 +154,19 @@ def make_arms(
         )  # fmt: skip
         return since(steps[0], arguments.device)
 
+    def ours_plain() -> tuple[float, float]:
+        with (
+            mock.patch.object(loop, "used_rows_only", return_value=nullcontext()),
+            mock.patch.object(loop, "CheapDropout", return_value=nullcontext()),
+        ):
+            return ours()
+
     def library(strategy: str) -> Callable[[], tuple[float, float]]:
         return lambda: train_with_library(head, encoded, tokenizer, model(), strategy, arguments)
 
     return {
         "ours": ours,
+        "ours_plain": ours_plain,
         "trainer": library("random"),
         "trainer_grouped": library("group_by_length"),
     }
@@ -267,7 +279,8 @@ def summary(
     length = float(encoded.lengths.mean())
     bare = matmul_rate(config, int(arguments.examples * length), arguments)
     made = {
-        name: value * operations(config, length, arguments.freeze_layers if name == "ours" else 0)
+        name: value
+        * operations(config, length, arguments.freeze_layers if name.startswith("ours") else 0)
         for name, value in rate.items()
     }
     out["tflop_per_s"] = {name: round(value / 1e12, 3) for name, value in made.items()}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,12 @@ import torch
 from metaselect.errors import MetaselectError
 from metaselect.harness.data.tokens import Encoded, epoch_batches, training_batches
 from metaselect.harness.recipe import Machine, Recipe
+from metaselect.harness.train.dropout import CheapDropout
 from metaselect.harness.train.dynamics import DynamicsLog
 from metaselect.harness.train.heads.base import BatchResult, Head
 from metaselect.harness.train.inference import autocast, padded_batch, to_tensors
 from metaselect.harness.train.snapshots import Snapshots
+from metaselect.harness.train.usedrows import used_rows_only
 
 CHECK_EVERY = 25
 """Steps between looks at the loss on a GPU, where each look waits for the device."""
@@ -110,6 +113,9 @@ def finetune(
 ) -> TrainingResult:
     """Train the legs' models in place for the recipe's steps.
 
+    Word embeddings that train move in the rows of the legs' own tokens; the others keep their
+    values.
+
     Args:
         legs: One leg, or several that share a body; a step takes one leg's batch.
         recipe: Steps, batch size, optimiser, checkpoint.
@@ -121,30 +127,32 @@ def finetune(
     Raises:
         TrainingFailed: A loss that is not finite, or no memory for a single example.
     """
-    steps = leg_steps([leg.encoded for leg in legs], recipe)
-    n_steps = sum(steps)
-    parameters = _trainable([leg.model for leg in legs])
-    optimizer, schedule = _make_optimizer(parameters, recipe, n_steps)
-    snapshots = Snapshots(
-        parameters, recipe.checkpoint, n_steps, recipe.n_snapshots, english=hooks.english
-    )
-    stepper = _Stepper(legs, recipe, tokenizer, machine)
-    torch.manual_seed(seed)
-    batches = _batches(legs, steps, recipe, np.random.default_rng(seed))
-    for leg in legs:
-        leg.model.train()
-    for step, (which, index) in enumerate(batches):
-        optimizer.zero_grad(set_to_none=True)
-        stepper.backward(which, index)
-        torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
-        optimizer.step()
-        schedule.step()
-        if machine.device == "cpu" or (step + 1) % CHECK_EVERY == 0 or step + 1 == n_steps:
-            stepper.check(step)
-        snapshots.after(step + 1)
-        hooks.on_step(step + 1, n_steps)
-    snapshots.finish()
-    return stepper.training()
+    token_ids = [np.array([tokenizer.pad_token_id]), *(leg.encoded.ids for leg in legs)]
+    with used_rows_only([leg.model for leg in legs], token_ids):
+        steps = leg_steps([leg.encoded for leg in legs], recipe)
+        n_steps = sum(steps)
+        parameters = _trainable([leg.model for leg in legs])
+        optimizer, schedule = _make_optimizer(parameters, recipe, n_steps)
+        snapshots = Snapshots(
+            parameters, recipe.checkpoint, n_steps, recipe.n_snapshots, english=hooks.english
+        )
+        stepper = _Stepper(legs, recipe, tokenizer, machine, seed)
+        torch.manual_seed(seed)
+        batches = _batches(legs, steps, recipe, np.random.default_rng(seed))
+        for leg in legs:
+            leg.model.train()
+        for step, (which, index) in enumerate(batches):
+            optimizer.zero_grad(set_to_none=True)
+            stepper.backward(which, index)
+            torch.nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
+            optimizer.step()
+            schedule.step()
+            if machine.device == "cpu" or (step + 1) % CHECK_EVERY == 0 or step + 1 == n_steps:
+                stepper.check(step)
+            snapshots.after(step + 1)
+            hooks.on_step(step + 1, n_steps)
+        snapshots.finish()
+        return stepper.training()
 
 
 def _trainable(models: Sequence[torch.nn.Module]) -> list[torch.nn.Parameter]:
@@ -177,9 +185,11 @@ class _Stepper:
     """Forward and backward of one step, in as many parts as memory asks for."""
 
     def __init__(
-        self, legs: Sequence[Leg], recipe: Recipe, tokenizer: Any, machine: Machine
+        self, legs: Sequence[Leg], recipe: Recipe, tokenizer: Any, machine: Machine, seed: int
     ) -> None:
         self._legs, self._recipe = legs, recipe
+        cheap = machine.device == "cpu" and not machine.compile
+        self._dropout: AbstractContextManager[Any] = CheapDropout(seed) if cheap else nullcontext()
         self._tokenizer, self._machine = tokenizer, machine
         self._logs = [DynamicsLog(len(leg.encoded)) for leg in legs]
         self._pending: list[tuple[int, np.ndarray, BatchResult]] = []
@@ -230,7 +240,7 @@ class _Stepper:
     ) -> tuple[int, np.ndarray, BatchResult]:
         leg = self._legs[which]
         batch = padded_batch(leg.encoded, part, tokenizer=self._tokenizer, machine=self._machine)
-        with autocast(self._machine):
+        with autocast(self._machine), self._dropout:
             tensors = to_tensors(batch, leg.model, self._machine.device)
             out = leg.head.train(leg.model, tensors, temperature=self._recipe.temperature)
         (out.loss_sum / self._weight(which, whole)).backward()  # type: ignore[no-untyped-call]
