@@ -1,5 +1,6 @@
 """Frozen layers: run once a text, left out of weights, and nothing changes by that."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from metaselect.harness.recipe import Machine
-from metaselect.harness.train import bodies, encoders, frozen
+from metaselect.harness.train import encoders, frozen, weights
 from metaselect.harness.train.encoders import Encoder
 from metaselect.harness.train.frozen import remember_frozen
 from metaselect.harness.train.inference import autocast
@@ -127,11 +128,35 @@ def test_weights_hold_what_a_grid_has_trained_and_no_more(
         table_of(encoder_folder, data_folder, tmp_path / "words", freeze_embeddings=True)
     for path in (tmp_path / "frozen" / "work" / "weights").glob("*.safetensors"):
         kept.append(path)
-        assert bodies.n_left_out(path) == 1
+        assert weights.n_left_out(path) == 1
     assert len(kept) >= 4  # mnli, xnli and udpos directly and after mnli
     for path in (tmp_path / "words" / "work" / "weights").glob("*.safetensors"):
-        assert not any("word_embeddings" in name for name in bodies.names_in(path))
-        assert any("position_embeddings" in name for name in bodies.names_in(path))
+        assert not any("word_embeddings" in name for name in weights.names_in(path))
+        assert any("position_embeddings" in name for name in weights.names_in(path))
+
+
+def test_a_grid_scores_alike_whether_weights_keep_moved_rows_or_all_embeddings(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    def made(name: str) -> tuple[pd.DataFrame, dict[str, np.ndarray | None]]:
+        table = table_of(encoder_folder, data_folder, tmp_path / name)
+        files = (tmp_path / name / "work" / "weights").glob("*.safetensors")
+        return table, {path.name: weights.rows_in(path) for path in files}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "metaselect.harness.grid.workfolder.WorkFolder.drop_weights", lambda self, key: None
+        )
+        moved, rows = made("moved")
+        patch.setattr("metaselect.harness.train.training._moved_rows", lambda *_: None)
+        whole, no_rows = made("whole")
+    pd.testing.assert_frame_equal(moved, whole)
+    assert rows.keys() == no_rows.keys()
+    assert set(no_rows.values()) == {None}
+    sizes = {len(found) for found in rows.values() if found is not None}
+    assert len(sizes) > 1  # a target's after an intermediate are those of both
+    n_tokens = json.loads((encoder_folder / "config.json").read_text())["vocab_size"]
+    assert max(sizes) < n_tokens
 
 
 def test_freezing_every_layer_says_that_nothing_is_left_to_train(

@@ -13,7 +13,7 @@ from metaselect.harness.data.rows import Row
 from metaselect.harness.grid.stages import Naming, Teaching, TrainStage
 from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Limits, Machine, Recipe
-from metaselect.harness.train import bodies, encoders
+from metaselect.harness.train import encoders, weights
 from metaselect.harness.train.encoders import Encoder
 from metaselect.harness.train.heads.base import label_count
 from metaselect.harness.train.heads.registry import HEADS
@@ -127,7 +127,7 @@ class Bench:
         model = encoders.load_model(
             self.encoder, auto_class=head.auto_class, n_labels=label_count(head, card), seed=0
         )
-        bodies.load_all(model, self.work.checked_weights(self.tune(card).key))
+        weights.load_all(model, self.work.checked_weights(self.tune(card).key))
         return model
 
     def body(self, card: TaskCard | None) -> torch.nn.Module:
@@ -137,12 +137,12 @@ class Bench:
 
 
 @lru_cache(maxsize=2)
-def _body(encoder: Encoder, weights: str | None) -> torch.nn.Module:
+def _body(encoder: Encoder, trained: str | None) -> torch.nn.Module:
     from pathlib import Path
 
     model = encoders.load_model(encoder, auto_class="AutoModel", n_labels=None, seed=0)
-    if weights is not None:
-        bodies.load_body(model, Path(weights))
+    if trained is not None:
+        weights.load_body(model, Path(trained))
     return model
 
 

@@ -15,7 +15,7 @@ from metaselect.harness.grid.stages import ScoreStage
 from metaselect.harness.score.majority import majority_score
 from metaselect.harness.score.metrics import COMMONEST_SHARE, primary
 from metaselect.harness.score.retrieval import Pool, score_sentences
-from metaselect.harness.train import bodies, encoders
+from metaselect.harness.train import encoders, weights
 from metaselect.harness.train.frozen import remember_frozen
 from metaselect.harness.train.heads.base import label_count
 from metaselect.harness.train.heads.registry import HEADS
@@ -99,11 +99,11 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> Scorer:
         attention=encoders.attention_for(shop.machine),
     )
     if stage.parent is not None:
-        load = bodies.load_all if head.score is not None else bodies.load_body
-        weights = shop.work.checked_weights(stage.parent)
-        load(model, weights)
+        load = weights.load_all if head.score is not None else weights.load_body
+        trained = shop.work.checked_weights(stage.parent)
+        load(model, trained)
         if head.score is not None:
-            remember_frozen(model, stage.encoder, bodies.n_left_out(weights), shop.machine)
+            remember_frozen(model, stage.encoder, weights.n_left_out(trained), shop.machine)
     predictor = InferenceModel(
         model.to(shop.machine.device),
         encoders.load_tokenizer(stage.encoder),

@@ -1,18 +1,10 @@
-"""A model's weights: its body and heads, on disk and back, frozen, shared or with LoRA."""
+"""A model's body: frozen in part, shared between heads, or with LoRA."""
 
-import re
-from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 from metaselect.errors import MetaselectError, MissingExtra
-from metaselect.files import replacing
-
-_LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
 
 
 def body_of(model: torch.nn.Module) -> torch.nn.Module:
@@ -59,62 +51,9 @@ def share_body(first: torch.nn.Module, other: torch.nn.Module) -> None:
         setattr(theirs, name, module)
 
 
-def save_weights(
-    model: torch.nn.Module, path: Path, *, left_out: Collection[str], matrices: torch.dtype
-) -> None:
-    """Write a model's weights as safetensors.
-
-    Args:
-        model: Body and head.
-        path: Where to.
-        left_out: Names of weights that are the pretrained encoder's own.
-        matrices: Type that matrices are kept in; vectors stay as they are.
-    """
-    state = {
-        name: value.detach().cpu().to(matrices if value.ndim > 1 else value.dtype).contiguous()
-        for name, value in model.state_dict().items()
-        if name not in left_out
-    }
-    with replacing(path) as temp:
-        save_file(state, str(temp))
-
-
 def frozen_names(model: torch.nn.Module) -> frozenset[str]:
     """Names of the weights that do not train."""
     return frozenset(name for name, value in model.named_parameters() if not value.requires_grad)
-
-
-def names_in(path: Path) -> frozenset[str]:
-    """Names of the weights that a file holds."""
-    with safe_open(str(path), framework="pt") as file:
-        return frozenset(file.keys())
-
-
-def n_left_out(path: Path) -> int:
-    """Leading layers that a file of weights leaves to the pretrained encoder, embeddings too."""
-    names = names_in(path)
-    layers = [int(found[1]) for name in names if (found := _LAYER.search(name))]
-    has_embeddings = any("embeddings." in name for name in names)
-    return 0 if has_embeddings or not layers else min(layers)
-
-
-def load_body(model: torch.nn.Module, path: Path) -> None:
-    """Take over the body of a stage's weights; head and what the file lacks stay as they are."""
-    prefix = f"{getattr(model, 'base_model_prefix', '')}."
-    body = body_of(model)
-    state = {name.removeprefix(prefix): value for name, value in load_file(str(path)).items()}
-    own = body.state_dict()
-    shared = {name: value for name, value in state.items() if name in own}
-    if not shared or any(value.shape != own[name].shape for name, value in shared.items()):
-        raise MetaselectError(f"{path} holds weights of another encoder.")
-    body.load_state_dict(shared, strict=False)
-
-
-def load_all(model: torch.nn.Module, path: Path) -> None:
-    """Take over every weight of a stage's file: the body and its head."""
-    found = model.load_state_dict(load_file(str(path)), strict=False)
-    if found.unexpected_keys:
-        raise MetaselectError(f"{path} holds weights of another model.")
 
 
 def with_lora(model: torch.nn.Module, *, rank: int, alpha: int) -> Any:

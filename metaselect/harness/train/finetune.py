@@ -17,7 +17,7 @@ from metaselect.harness.train.dynamics import DynamicsLog
 from metaselect.harness.train.heads.base import BatchResult, Head
 from metaselect.harness.train.inference import autocast, padded_batch, to_tensors
 from metaselect.harness.train.snapshots import Snapshots
-from metaselect.harness.train.usedrows import used_rows_only
+from metaselect.harness.train.usedrows import used_rows_only, used_tokens
 
 CHECK_EVERY = 25
 """Steps between looks at the loss on a GPU, where each look waits for the device."""
@@ -127,8 +127,8 @@ def finetune(
     Raises:
         TrainingFailed: A loss that is not finite, or no memory for a single example.
     """
-    token_ids = [np.array([tokenizer.pad_token_id]), *(leg.encoded.ids for leg in legs)]
-    with used_rows_only([leg.model for leg in legs], token_ids):
+    used = used_tokens([leg.encoded for leg in legs], tokenizer)
+    with used_rows_only([leg.model for leg in legs], used):
         steps = leg_steps([leg.encoded for leg in legs], recipe)
         n_steps = sum(steps)
         parameters = _trainable([leg.model for leg in legs])

@@ -18,7 +18,7 @@ from metaselect.harness.grid.stages import TrainStage, stage_key
 from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Machine, Recipe, as_json
 from metaselect.harness.score.metrics import primary
-from metaselect.harness.train import bodies, encoders
+from metaselect.harness.train import bodies, encoders, weights
 from metaselect.harness.train.dynamics import dynamics_means, save_dynamics
 from metaselect.harness.train.finetune import Hooks, Leg, TrainingResult, finetune, step_count
 from metaselect.harness.train.frozen import remember_frozen
@@ -26,6 +26,7 @@ from metaselect.harness.train.heads.base import Head, label_count
 from metaselect.harness.train.heads.pairs import DUAL
 from metaselect.harness.train.heads.registry import HEADS
 from metaselect.harness.train.inference import InferenceModel
+from metaselect.harness.train.usedrows import used_tokens
 from metaselect.seeding import derive_seed
 
 
@@ -68,7 +69,7 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
     )
     plain = [replace(leg, model=bodies.merged(leg.model)) for leg in legs]
     english = _english(stage, shop, plain, tokenizer)
-    seen = _save(stage, shop, plain, training)
+    seen = _save(stage, shop, plain, training, tokenizer)
     result = {
         "label": stage.label,
         "english_dev": english,
@@ -126,7 +127,7 @@ def stage_legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
             dropout=stage.recipe.dropout,
         )
         if stage.parent is not None:
-            load = bodies.load_all if stage.teaching.keep_head else bodies.load_body
+            load = weights.load_all if stage.teaching.keep_head else weights.load_body
             load(model, shop.work.checked_weights(stage.parent))
         if stage.recipe.freeze_embeddings:
             bodies.freeze_embeddings(model)
@@ -155,7 +156,7 @@ def _n_pretrained(stage: TrainStage, shop: Workshop, n_frozen: int) -> int:
     """Frozen layers that a worker can remember: none where a stage before has trained one."""
     if stage.parent is None:
         return n_frozen
-    n_kept = bodies.n_left_out(shop.work.weights(stage.parent))
+    n_kept = weights.n_left_out(shop.work.weights(stage.parent))
     return n_frozen if n_kept >= n_frozen else 0
 
 
@@ -245,21 +246,33 @@ def _pretrained(stage: TrainStage, shop: Workshop, model: torch.nn.Module) -> fr
     frozen = bodies.frozen_names(model)
     if stage.parent is None:
         return frozen
-    return frozen - bodies.names_in(shop.work.weights(stage.parent))
+    return frozen - weights.names_in(shop.work.weights(stage.parent))
+
+
+def _moved_rows(stage: TrainStage, shop: Workshop, used: np.ndarray) -> np.ndarray | None:
+    """Rows of the word embeddings that this stage or one before it has trained; None for all."""
+    if stage.encoder.random_weights or stage.teaching.adaptation == "lora":
+        return None
+    before = (
+        np.array([], np.int64) if stage.parent is None
+        else weights.rows_in(shop.work.weights(stage.parent))
+    )  # fmt: skip
+    return before if before is None else np.union1d(before, used)
 
 
 def _save(
-    stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: TrainingResult
+    stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: TrainingResult, tokenizer: Any
 ) -> dict[str, dict[str, float]]:
     """Weights of the first leg (its body is everyone's), and each leg's dynamics.
 
     Returns:
         Means of the dynamics by task.
     """
-    bodies.save_weights(
+    weights.save_weights(
         legs[0].model,
         shop.work.weights(stage.key),
         left_out=_pretrained(stage, shop, legs[0].model),
+        rows=_moved_rows(stage, shop, used_tokens([leg.encoded for leg in legs], tokenizer)),
         matrices=torch.bfloat16 if shop.machine.precision == "bfloat16" else torch.float32,
     )
     means: dict[str, dict[str, float]] = {}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from metaselect.harness.data.tokens import Encoded
 from metaselect.harness.train.bodies import body_of
 
 
@@ -27,7 +28,7 @@ class _UsedRows(torch.nn.Module):
         super().__init__()
         self.full = full.requires_grad_(False)
         device = full.weight.device
-        self._used = torch.from_numpy(used).to(device)
+        self._used = torch.from_numpy(used.astype(np.int64)).to(device)
         self._place = torch.full((full.num_embeddings,), -1, device=device)
         self._place[self._used] = torch.arange(len(used), device=device)
         self.rows = torch.nn.Parameter(full.weight.detach()[self._used])
@@ -47,17 +48,19 @@ class _UsedRows(torch.nn.Module):
             self.full.weight[self._used] = self.rows
 
 
+def used_tokens(encoded: Sequence[Encoded], tokenizer: Any) -> np.ndarray:
+    """Ids of the tokens in some texts, padding among them; sorted."""
+    return np.unique(np.concatenate([[tokenizer.pad_token_id], *(item.ids for item in encoded)]))
+
+
 @contextmanager
-def used_rows_only(
-    models: Sequence[torch.nn.Module], token_ids: Sequence[np.ndarray]
-) -> Iterator[None]:
-    """Train, while it is open, the rows of the word embeddings that some tokens use.
+def used_rows_only(models: Sequence[torch.nn.Module], used: np.ndarray) -> Iterator[None]:
+    """Train, while it is open, some rows of the word embeddings in place of all.
 
     Args:
         models: Models that may share their body; frozen embeddings stay as they are.
-        token_ids: All ids that a training step can see, padding too, in arrays of any shape.
+        used: Ids of all tokens that a training step can see, padding too; sorted.
     """
-    used = np.unique(np.concatenate([np.ravel(ids) for ids in token_ids])).astype(np.int64)
     replaced: list[tuple[Any, torch.nn.Embedding, _UsedRows]] = []
     for model in models:
         body: Any = body_of(model)
