@@ -143,7 +143,9 @@ def _notes(record: dict[str, Any], told: bool) -> list[str]:
     longer = [
         f"{code} {_measured_words(gain)}" for code, gain in record.get("equal_steps", {}).items()
     ]
-    found = ["measured: mean ± standard error over seeds, without that of the test rows"]
+    found = [
+        "measured: in this language, mean ± standard error over seeds, without that of test rows"
+    ]
     found += [f"direct+, as many steps on the target alone: {', '.join(longer)}"] if longer else []
     found = found if told or longer else []
     return [*found, UNLIKELY_GAIN] if any(map(_is_unlikely, record["ranking"])) else found

@@ -136,7 +136,9 @@ def answer(
     expected += " in the worst language" if objective == "worst" else ""
     if choice == DIRECT:
         lost = not kept and gain >= _WORTH_TELLING
-        why = "every candidate lost on its own runs" if lost else "no candidate is expected to help"
+        why = "no candidate is expected to help"
+        if lost:
+            why = "every candidate lost, averaged over the languages of the target's runs"
         return (
             f"{mark}Fine-tune on the target alone: {why} "
             f"(best of them: {best['intermediate']}, {expected}{_aside(ranking, best, doubts)})."
@@ -164,7 +166,11 @@ def _aside(ranking: Sequence[Mapping[str, Any]], best: Mapping[str, Any], doubts
     lost = [name for name in above if name in doubts.against]
     shared = [name for name in above if name not in lost]
     told = f"; {few(shared)} left aside: the target's own data" if shared else ""
-    return told + (f"; {few(lost)} left aside: lost on the target's own runs" if lost else "")
+    return told + (
+        f"; {few(lost)} left aside: lost, averaged over the languages of the target's runs"
+        if lost
+        else ""
+    )
 
 
 def advised(ranking: Sequence[Mapping[str, Any]], doubts: Doubts = NO_DOUBTS) -> str | None:

@@ -17,13 +17,16 @@ class MeasuredGain:
     Attributes:
         gain: Score with it minus score `direct`, a fraction; the mean over studies where several
             have it.
-        se: Its standard error; None where nothing repeats.
+        se: Its standard error over seeds, and over studies where they differ by more; None where
+            nothing repeats.
         n_seeds: Seeds behind it, over all those studies.
+        n_studies: Studies behind it.
     """
 
     gain: float
     se: float | None
     n_seeds: int
+    n_studies: int = 1
 
 
 def measured_gains(
@@ -60,6 +63,7 @@ def _pooled(gains: pd.DataFrame) -> dict[str, dict[str, MeasuredGain]]:
     cells = gains.assign(variance=gains["gain_se"] ** 2).groupby(["language", "intermediate"])
     table = cells.agg(
         gain=("gain", "mean"),
+        between=("gain", "var"),
         variance=("variance", "sum"),
         known=("variance", "count"),
         n=("gain", "size"),
@@ -67,8 +71,11 @@ def _pooled(gains: pd.DataFrame) -> dict[str, dict[str, MeasuredGain]]:
     )
     found: dict[str, dict[str, MeasuredGain]] = {}
     for row in table.reset_index().to_dict("records"):
-        se = float(np.sqrt(row["variance"]) / row["n"]) if row["known"] == row["n"] else None
-        gain = MeasuredGain(float(row["gain"]), se, int(row["n_seeds"]))
+        n_studies = int(row["n"])
+        over_seeds = row["variance"] / n_studies**2 if row["known"] == n_studies else np.nan
+        variance = np.fmax(over_seeds, row["between"] / n_studies)
+        se = None if np.isnan(variance) else float(np.sqrt(variance))
+        gain = MeasuredGain(float(row["gain"]), se, int(row["n_seeds"]), n_studies)
         found.setdefault(str(row["language"]), {})[str(row["intermediate"])] = gain
     return found
 

@@ -16,8 +16,8 @@ SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
 )
 UNLIKELY_GAIN = (
-    "P(gain>0) below 50% beside a gain above 0: the gain is a mean, and more than half of the "
-    "gains that training left out came out lower than expected by that much for their spread"
+    "P(gain>0) below 50% beside a gain above 0: the gain is a mean, which a few large gains lift; "
+    "P counts how often it is above 0"
 )
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores

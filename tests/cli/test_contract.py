@@ -333,10 +333,14 @@ def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, pre
     assert {entry["intermediate"]: entry["measured"] is None for entry in one} == {
         entry["intermediate"]: entry["intermediate"] == "direct" for entry in one
     }
-    assert all(set(entry["measured"]) == {"gain", "se", "n_seeds"} for entry in one[:1])
+    assert all(
+        set(entry["measured"]) == {"gain", "se", "n_seeds", "n_studies"} for entry in one[:1]
+    )
     shown = call(*asked, "--language", "sw")
     assert shown.out.splitlines()[2].endswith("  measured")
-    assert shown.out.splitlines()[-1].startswith("measured: mean ± standard error over seeds")
+    assert shown.out.splitlines()[-1].startswith(
+        "measured: in this language, mean ± standard error"
+    )
     wrong = call(*asked[:-1], "nothing.csv", "--language", "sw")
     assert (wrong.code, wrong.err) == (2, "metaselect: There is no file nothing.csv.\n")
     several = call(*asked, "--language", "sw,cy", "--json").json

@@ -105,19 +105,20 @@ def test_a_candidate_that_lost_on_the_targets_own_runs_is_left_aside():
     assert advised(ranking, doubts) == "mnli"
     assert answer(ranking, doubts, simulated=False) == (
         "Fine-tune on mnli first: +3.0 points expected, 8 in 10 that it helps; squad left aside: "
-        "lost on the target's own runs."
+        "lost, averaged over the languages of the target's runs."
     )
     doubts = Doubts(against=["squad", "mnli"])
     assert advised(ranking, doubts) == "direct"
     assert answer(ranking, doubts, simulated=False) == (
         "Fine-tune on the target alone: no candidate is expected to help (best of them: qqp, -1.0 "
-        "points expected; squad, mnli left aside: lost on the target's own runs)."
+        "points expected; squad, mnli left aside: lost, averaged over the languages of the "
+        "target's runs)."
     )
     doubts = Doubts(against=["squad", "mnli", "qqp"])
     assert advised(ranking, doubts) == "direct"
     assert answer(ranking, doubts, simulated=False) == (
-        "Fine-tune on the target alone: every candidate lost on its own runs (best of them: squad, "
-        "+4.0 points expected)."
+        "Fine-tune on the target alone: every candidate lost, averaged over the languages of the "
+        "target's runs (best of them: squad, +4.0 points expected)."
     )
 
 

@@ -43,8 +43,20 @@ def test_studies_weigh_alike_and_codes_of_one_language_are_one():
     assert set(found) == {("sw", "mnli"), ("ta", "mnli")}
     assert found["sw", "mnli"].gain == pytest.approx((0.04 + 0.10) / 2)
     assert found["sw", "mnli"].n_seeds == 3
-    assert found["sw", "mnli"].se is None  # nothing repeats in study b
+    assert found["sw", "mnli"].n_studies == 2
+    assert found["sw", "mnli"].se == pytest.approx(0.03)  # +0.04 and +0.10
     assert found["ta", "mnli"].gain == pytest.approx(-0.10)
+
+
+def test_seeds_that_scatter_more_than_their_studies_give_the_error():
+    wide = (("direct", 0, 0.50), ("direct", 1, 0.50), ("mnli", 0, 0.40), ("mnli", 1, 0.70))
+    runs = table(
+        *(("a", name, "xnli", "sw", seed, score) for name, seed, score in wide),
+        *(("b", name, "xnli", "sw", seed, score) for name, seed, score in wide),
+    )
+    found = measured_gains(runs, target="xnli", languages=["sw"], study=None)["sw", "mnli"]
+    assert found.gain == pytest.approx(0.05)
+    assert found.se == pytest.approx(0.15 / 2**0.5)  # 0.15 in each, the same mean in both
 
 
 def test_what_was_not_run_or_has_no_direct_is_not_there():
