@@ -143,11 +143,11 @@ def _notes(record: dict[str, Any], told: bool) -> list[str]:
     longer = [
         f"{code} {_measured_words(gain)}" for code, gain in record.get("equal_steps", {}).items()
     ]
-    found = [
-        "measured: in this language, mean ± standard error over seeds, without that of test rows"
-    ]
+    found = ["measured: in this language, ± standard error over seeds; test rows add more"]
     found += [f"direct+, as many steps on the target alone: {', '.join(longer)}"] if longer else []
     found = found if told or longer else []
+    if any(entry.get("measured") for own in record["by_language"].values() for entry in own):
+        found = found or ["gains were measured too: ask for one language, or --json, to see them"]
     return [*found, UNLIKELY_GAIN] if any(map(_is_unlikely, record["ranking"])) else found
 
 

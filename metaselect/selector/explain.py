@@ -129,7 +129,8 @@ def answer(
     named, kept = _named(ranking), _kept(ranking, doubts)
     if not named:
         return mark + "Fine-tune on the target alone: there is no candidate."
-    best = kept[0] if kept else named[0]
+    others = [entry for entry in named if entry["intermediate"] not in doubts.sharing]
+    best = (kept or others or named)[0]
     gain, chance = float(best["gain"]), best["p_positive"]
     choice = advised(ranking, doubts)
     expected = f"{round(gain * 100, 1) + 0.0:+.1f} points expected"  # + 0.0: never -0.0

@@ -213,8 +213,8 @@ class TaskSelector:
             found += difficulty_warnings(names, self.catalogue)
         if study is None and len(training.encoder_by_study) > 1:
             found.append(
-                f"no encoder is named: gains measured in the {len(training.encoder_by_study)} training "
-                "studies are pooled; --study ranks for the encoder of one (metaselect ls studies)"
+                f"no encoder is named: {len(training.encoder_by_study)} training studies are "
+                "pooled; --study ranks for the encoder of one (metaselect ls studies)"
             )
         residuals = self.predictor_for(target).residuals
         return found if residuals.radius is not None else [*found, residuals.describe()]

@@ -338,15 +338,15 @@ def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, pre
     )
     shown = call(*asked, "--language", "sw")
     assert shown.out.splitlines()[2].endswith("  measured")
-    assert shown.out.splitlines()[-1].startswith(
-        "measured: in this language, mean ± standard error"
-    )
+    assert shown.out.splitlines()[-1].startswith("measured: in this language, ± standard error")
     wrong = call(*asked[:-1], "nothing.csv", "--language", "sw")
     assert (wrong.code, wrong.err) == (2, "metaselect: There is no file nothing.csv.\n")
     several = call(*asked, "--language", "sw,cy", "--json").json
     assert all("measured" not in entry for entry in several["ranking"])
     assert all(entry["measured"] is None for entry in several["by_language"]["cy"])
     assert "measured" not in call(*asked, "--language", "cy").out
+    note = "gains were measured too: ask for one language, or --json, to see them"
+    assert note in call(*asked, "--language", "sw,cy").out
 
 
 def test_rank_warns_without_the_runs_as_it_does_with_them(call, runs, place):

@@ -122,6 +122,16 @@ def test_a_candidate_that_lost_on_the_targets_own_runs_is_left_aside():
     )
 
 
+def test_the_targets_own_data_is_not_said_to_have_lost():
+    ranking = [_entry("mnli", 0.03, 0.9), _entry("sst2", 0.01, 0.6), DIRECT]
+    told = answer(ranking, Doubts(sharing=["mnli"], against=["sst2"]), simulated=False)
+    assert told == (
+        "Fine-tune on the target alone: every candidate lost, averaged over the languages of the "
+        "target's runs (best of them: sst2, +1.0 points expected; mnli left aside: the target's "
+        "own data)."
+    )
+
+
 def test_a_gain_that_is_less_likely_than_not_is_explained_where_it_is_shown(capsys):
     def shown(gain, chance):
         entry = {**_entry("mnli", gain, chance), "low": -0.1, "high": 0.1, "reasons": []}
