@@ -257,7 +257,8 @@ def _evaluate_fold(
 def _evaluate_methods(
     predictor: Predictor, fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    expected = predictor.expected(fold.test).round(PLACES)
+    found = predictor.predict(fold.test)
+    expected = found.gain.round(PLACES)
     scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in config.rules}
     scores["ranker"] = expected
     scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
@@ -272,8 +273,8 @@ def _evaluate_methods(
     candidates = fold.test[columns].assign(
         gain=fold.test["gain"].round(PLACES),
         expected=expected,
-        half_width=predictor.half_widths(fold.test).round(PLACES),
-        p_positive=predictor.p_positive(fold.test).round(PLACES),
+        half_width=found.half_width.round(PLACES),
+        p_positive=found.p_positive.round(PLACES),
         by_examples=sized_by_examples(fold.test),
         fold=fold.name,
     )
