@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import counted, few, points, print_table, share
+from metaselect.console import print_table
+from metaselect.wording import counted, few, points, share
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,9 @@ import typer
 
 from metaselect.cli.inputs import chosen_from
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.console import counted, say, warn
+from metaselect.console import say, warn
 from metaselect.errors import MissingExtra
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     from metaselect.harness.grid.runner import GridResult

@@ -14,7 +14,6 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import counted
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ablation import all_arms, ladder_arms, plan_ablation
 from metaselect.evaluation.anatomy import anatomy_record
@@ -25,6 +24,7 @@ from metaselect.evaluation.nested import Fits, plan_evaluation, run_fits
 from metaselect.evaluation.progress import Progress, ProgressMeter
 from metaselect.evaluation.results import METHOD, SCHEMA, ablation_record, evaluation_record
 from metaselect.features.table import Unit
+from metaselect.wording import counted
 
 Record = dict[str, Any]
 Kind = Literal["evaluation", "ablation"]

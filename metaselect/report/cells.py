@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-from metaselect.console import points
 from metaselect.report.expected import ExpectedGains
 from metaselect.selector.explain import advised, answer
 from metaselect.selector.measured_gains import measured_gains
@@ -23,6 +22,7 @@ from metaselect.selector.warnings import (
     shared_data_warnings,
     unclear_warning,
 )
+from metaselect.wording import points
 
 _DIGITS = 7  # of a measured gain, so that it is shown rounded as `rank` rounds it
 

@@ -8,10 +8,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import few
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.registry import FEATURES
 from metaselect.selector.warnings import NO_DOUBTS, Doubts
+from metaselect.wording import few
 
 Floats = npt.NDArray[np.float64]
 
