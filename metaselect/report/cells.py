@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.report.expected import ExpectedGains
-from metaselect.selector.explain import advised, answer
+from metaselect.selector.explain import Ranked, advised, answer
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.own_runs import own_runs
 from metaselect.selector.selector import TaskSelector
@@ -109,7 +108,7 @@ def _told(
 ) -> tuple[str, int]:
     """The answer, and the position of the candidate that it advises."""
     gains, chances = grid.gains[cell], grid.p_positive[cell]
-    ranking: list[dict[str, Any]] = [
+    ranking: list[Ranked] = [
         {
             "intermediate": grid.candidates[at],
             "gain": gains[at],
