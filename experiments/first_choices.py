@@ -146,11 +146,11 @@ def first_choices(
     return {
         with_direct: _choices(
             runs, catalogue,
-            [(name, *found.tables[place]) for name, found in zip(names, results, strict=True)
-             if found.tables[place] is not None],
+            [(name, *found.tables[with_direct]) for name, found in zip(names, results, strict=True)
+             if with_direct in found.tables],
             unasked=("oracle",) if with_direct else ("oracle", DIRECT),
         )
-        for place, with_direct in enumerate((True, False))
+        for with_direct in (True, False)
     }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from first_choices import COMPARISONS, WORDS  # beside this file
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-from metaselect.console import points
+from metaselect.wording import points
 
 Record = Mapping[str, Any]
 

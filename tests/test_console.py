@@ -5,15 +5,7 @@ import sys
 
 import pytest
 
-from metaselect.console import (
-    points,
-    print_json,
-    print_table,
-    ready_streams,
-    say,
-    share,
-    warn,
-)
+from metaselect.console import print_json, print_table, ready_streams, say, warn
 
 
 def _stdout(monkeypatch, encoding):
@@ -107,18 +99,3 @@ def test_streams_take_any_text_once_made_ready(monkeypatch):
     say("into nothing")
     assert buffer.getvalue() == b"\\u2013 and \\udcff\n"
     sys.stderr.close()
-
-
-@pytest.mark.parametrize(
-    ("fraction", "shown"),
-    [(0.0123, "+1.23"), (-0.5, "-50.00"), (0.0, "+0.00"), (None, "–"), (float("nan"), "–")],
-)
-def test_fractions_are_points_for_people(fraction, shown):
-    assert points(fraction) == shown
-
-
-@pytest.mark.parametrize(
-    ("fraction", "shown"), [(0.8, "80%"), (1.0, "100%"), (None, "–"), (float("nan"), "–")]
-)
-def test_shares_are_percent_for_people(fraction, shown):
-    assert share(fraction) == shown

@@ -54,7 +54,7 @@ def main() -> None:
     names = [*catalogue, *(f"mine{number}" for number in range(N_CANDIDATES))][:N_CANDIDATES]
 
     def ranked() -> np.ndarray:
-        return predictor.expected(candidate_rows(queries, names, catalogue))
+        return predictor.predict(candidate_rows(queries, names, catalogue)).gain
 
     table = candidate_rows(queries, names, catalogue)
     ready = [model.table(table).to_numpy() for model in predictor.models]

@@ -7,8 +7,9 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import counted, points, print_table, share
+from metaselect.console import print_table
 from metaselect.errors import MetaselectError
+from metaselect.wording import counted, points, share
 
 _VIEW_WORDS = {
     "all": "as they are", "trained": "without untrained targets", "all_scaled": "scaled",

@@ -24,8 +24,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from metaselect.catalogue.cache import cache_folder
-from metaselect.console import counted
 from metaselect.errors import MetaselectError, MissingExtra, install_command
+from metaselect.wording import counted
 
 State = Literal["ok", "missing", "broken"]
 

@@ -8,7 +8,8 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.runs import DEFAULT_STORE, Store
-from metaselect.console import counted, print_json, print_table
+from metaselect.console import print_json, print_table
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     from metaselect.cli.diagnosis import Check

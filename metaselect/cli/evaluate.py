@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import counted, points, print_table, say, share
+from metaselect.console import print_table, say
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -22,6 +22,7 @@ from metaselect.evaluation.words import (
     without_one,
 )
 from metaselect.parallel import ExecutorName
+from metaselect.wording import counted, points, share
 
 _SEEDS = {
     "other seeds": "\nMethods learn from one half of the seeds and are scored on the other.",

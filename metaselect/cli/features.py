@@ -7,8 +7,9 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import chosen_from, listed
-from metaselect.console import counted, print_json, say
+from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError, MissingExtra
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue

@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaselect.console import counted, few, warn
+from metaselect.console import warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import folder_kind
 from metaselect.selector.shipped import shipped_measured, shipped_runs
+from metaselect.wording import counted, few
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.console import counted, print_json, print_table
+from metaselect.console import print_json, print_table
+from metaselect.wording import counted
 
 What = Annotated[
     Literal["tasks", "languages", "features", "studies"], typer.Argument(help="What to list.")

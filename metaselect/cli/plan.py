@@ -11,9 +11,10 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
 from metaselect.cli.grids import check_grid_file, planned_grid
 from metaselect.cli.inputs import listed, runs_from
-from metaselect.console import counted, points, print_json, print_table, say, warn
+from metaselect.console import print_json, print_table, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
+from metaselect.wording import counted, points
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,9 +10,10 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import check_out
-from metaselect.console import counted, print_json
+from metaselect.console import print_json
 from metaselect.errors import MetaselectError
 from metaselect.selector.shipped import RUNS_KIND, RUNS_TABLE
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd

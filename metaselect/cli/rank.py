@@ -12,8 +12,9 @@ from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
 from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
 from metaselect.cli.trial import check_trial_files
-from metaselect.console import few, print_json, say, warn
+from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
+from metaselect.wording import few
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,14 +138,9 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         every = runs_from(runs, percent=percent, catalogue=selector.catalogue)
         own = every if study is None else every[every["study"] == study]
     name = new.card.name if new is not None else str(target)
-    asked: dict[str, Any] = {
-        "target": name,
-        "languages": codes,
-        "candidates": names,
-        "study": study,
-    }
-    table = selector.rank(**asked)
-    notes = [*([] if new is None else task_notes(new)), *selector.warnings(**asked)]
+    table = selector.rank(target=name, languages=codes, candidates=names, study=study)
+    notes = [] if new is None else task_notes(new)
+    notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
     notes += _ranking_notes(selector, table, name, own, study)
     who = name, table["intermediate"], selector.catalogue
     training = selector.training_

@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import counted, few, points, print_table, share
+from metaselect.console import print_table
+from metaselect.wording import counted, few, points, share
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.catalogue.newtask import NewTask
     from metaselect.selector.combine import Objective
+    from metaselect.selector.explain import Ranked
     from metaselect.selector.measured_gains import MeasuredGain
     from metaselect.selector.warnings import Doubts
 
@@ -55,7 +57,10 @@ def record_of(
         else by_language[codes[0]]
     )
     told = answer(
-        ranking, doubts or NO_DOUBTS, objective=objective if several else None, simulated=simulated
+        cast("list[Ranked]", ranking),
+        doubts or NO_DOUBTS,
+        objective=objective if several else None,
+        simulated=simulated,
     )
     seen: Measured | None = None
     if own is not None:

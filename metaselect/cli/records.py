@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import typer
 
 from metaselect.cli.inputs import check_out
-from metaselect.console import counted, print_json, say, warn
+from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.question import Findings, RecordPart
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import folder_kind, read_manifest, sealed_folder, write_json
 from metaselect.runs.schema import table_hash
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,9 @@ from metaselect.cli.ablate import show_ablation
 from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import evaluation_config, show_evaluation
 from metaselect.cli.inputs import catalogue_from, check_out, chosen_from, runs_from
-from metaselect.console import points, print_json, print_table, say
+from metaselect.console import print_json, print_table, say
 from metaselect.errors import MetaselectError
+from metaselect.wording import points
 
 if TYPE_CHECKING:
     import pandas as pd

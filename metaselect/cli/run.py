@@ -10,11 +10,12 @@ import typer
 
 from metaselect.cli.inputs import chosen_from
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.console import counted, say, warn
+from metaselect.console import say, warn
 from metaselect.errors import MissingExtra
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
-    from metaselect.harness.config import GridConfig
+    from metaselect.harness.grid.runner import GridResult
     from metaselect.harness.grid.session import OpenGrid
 
 Value = TypeVar("Value", str, int)
@@ -93,14 +94,28 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
         check_url(store)
     read = override(read_config(config), data=data, encoders=encoder or [])
-    part = {
-        "intermediates": _some("--intermediates", intermediates, read.intermediates),
-        "targets": _some("--targets", targets, read.targets),
-        "seeds": _some("--seeds", seeds, read.seeds),
-    }
-    where = {"out": out or Path("results") / read.study, "executor": executor, "store": store,
-             "known": tuple(known or ())}  # fmt: skip
-    grid = _open(read, config.resolve().parent, tasks, where, part)
+    some_intermediates = _some("--intermediates", intermediates, read.intermediates)
+    some_targets = _some("--targets", targets, read.targets)
+    some_seeds = _some("--seeds", seeds, read.seeds)
+    try:
+        from metaselect.catalogue.cardfiles import load_catalogue
+        from metaselect.harness.grid.plan import Part
+        from metaselect.harness.grid.runner import Place
+        from metaselect.harness.grid.session import open_config
+    except ImportError as error:
+        raise MissingExtra("Running a grid", "harness") from error
+    place = Place(
+        out=out or Path("results") / read.study,
+        n_workers=read.workers,
+        disk_bytes=None if read.disk_gb is None else int(read.disk_gb * 1e9),
+        log_to=tuple(read.log_to),
+        executor=executor,
+        store=store,
+        known=tuple(known or ()),
+    )
+    catalogue, base = load_catalogue(tasks), config.resolve().parent
+    part = Part(intermediates=some_intermediates, targets=some_targets, seeds=some_seeds)
+    grid = open_config(read, catalogue, base=base, place=place, part=part)
     warn(grid.warnings)
     if grid.has_tables:
         say(str(grid.known))
@@ -113,7 +128,19 @@ def run_command(  # noqa: PLR0913 - a parameter an option
             grid.describe(cost["seconds"]),
         )
         return
-    result = grid.run(say, None if sys.stderr.isatty() else say)
+    _tell(grid, grid.run(say, None if sys.stderr.isatty() else say), as_json)
+
+
+def _some(option: str, text: str | None, axis: Sequence[Value]) -> list[Value] | None:
+    """What an option names of a grid's axis; None where it is not given."""
+    if text is None:
+        return None
+    by_name = {str(value): value for value in axis}
+    return [by_name[name] for name in chosen_from(option, text, by_name)]
+
+
+def _tell(grid: "OpenGrid", result: "GridResult", as_json: bool) -> None:
+    """Print what came of a grid, and end with the exit code of the failed or the stopped."""
     summary = {
         "planned": result.planned, "done": result.done, "failed": result.failed,
         "interrupted": result.interrupted, "table": str(result.table),
@@ -130,36 +157,6 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         raise typer.Exit(130)
     if result.failed or result.store_fault is not None:
         raise typer.Exit(1)
-
-
-def _some(option: str, text: str | None, axis: Sequence[Value]) -> list[Value] | None:
-    """What an option names of a grid's axis; None where it is not given."""
-    if text is None:
-        return None
-    by_name = {str(value): value for value in axis}
-    return [by_name[name] for name in chosen_from(option, text, by_name)]
-
-
-def _open(
-    read: "GridConfig",
-    base: Path,
-    tasks: Path | None,
-    where: dict[str, Any],
-    part: dict[str, Any],
-) -> "OpenGrid":
-    """The grid with everything looked up, and its resolved settings written beside the results."""
-    try:
-        from metaselect.catalogue.cardfiles import load_catalogue
-        from metaselect.harness.grid.plan import Part
-        from metaselect.harness.grid.runner import Place
-        from metaselect.harness.grid.session import open_config
-    except ImportError as error:
-        raise MissingExtra("Running a grid", "harness") from error
-
-    catalogue = load_catalogue(tasks)
-    disk_bytes = None if read.disk_gb is None else int(read.disk_gb * 1e9)
-    place = Place(n_workers=read.workers, disk_bytes=disk_bytes, log_to=tuple(read.log_to), **where)
-    return open_config(read, catalogue, base=base, place=place, part=Part(**part))
 
 
 def _print(value: dict[str, Any], as_json: bool, text: str) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from metaselect.cli import options
-from metaselect.console import counted, print_json, say, warn
+from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,9 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import counted, points, print_json, say
+from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError
+from metaselect.wording import counted, points
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
 from metaselect.cli.grids import check_grid_file, planned_grid
-from metaselect.console import counted
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
+from metaselect.wording import counted
 
 if TYPE_CHECKING:
     from metaselect.catalogue.datafile import DataFile

@@ -14,10 +14,11 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.evaluation.fold_evaluation import (
     EvaluationConfig,
     EvaluationResult,
+    check_choice,
     runs_to_evaluate,
 )
 from metaselect.evaluation.folds import OuterFold, plan_folds
-from metaselect.evaluation.nested import Fits, run_one, usable_choices
+from metaselect.evaluation.nested import Fits, run_one
 from metaselect.evaluation.progress import Progress
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
 from metaselect.runs.simulated import is_simulated
@@ -85,22 +86,17 @@ def ablate(
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    fits = plan_ablation(runs, catalogue, config, choices=(config.with_direct,), arms=all_arms())
+    fits = plan_ablation(runs, catalogue, config, arms=all_arms())
     return run_one(fits, catalogue, config, label="ablation", progress=progress)
 
 
 def plan_ablation(
-    runs: pd.DataFrame,
-    catalogue: Catalogue,
-    config: EvaluationConfig,
-    *,
-    choices: Sequence[bool],
-    arms: Sequence[Arm],
+    runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig, *, arms: Sequence[Arm]
 ) -> Fits:
-    """The fits of `ablate` for given arms and several values of `with_direct`, which share them.
+    """The fits of `ablate` for given arms.
 
     Raises:
-        MetaselectError: The table has too few units.
+        MetaselectError: The table has too few units, or no query with two candidates.
     """
     runs = runs_to_evaluate(runs, catalogue, config)
     plan = plan_folds(
@@ -110,6 +106,7 @@ def plan_ablation(
         seed=config.search.seed,
         n_partitions=ARM_PARTITIONS,
     )
+    check_choice(plan, config)
     plan = replace(plan, crossed=plan.main if plan.main is plan.crossed else ())
     other = shuffled_languages(runs["language"], seed=config.search.seed)
     folds = {
@@ -121,7 +118,6 @@ def plan_ablation(
         plan,
         [(fold, replace(own, groups=arm.groups)) for arm in arms for fold in folds[arm.shuffled]],
         arms=[arm.name for arm in arms],
-        choices=usable_choices(plan, choices),
         simulated=is_simulated(runs),
     )
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metaselect.console import counted, points
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import best_rule, contrast_in
 from metaselect.evaluation.words import METHOD_WORDS, cluster_words, one_decides
+from metaselect.wording import counted, points
 
 Record = Mapping[str, Any]
 

@@ -129,13 +129,13 @@ class FoldResult:
     """Result of one outer fold.
 
     Attributes:
-        tables: Queries and candidates as in `EvaluationResult`, for each value of `with_direct`;
-            None where no query has two candidates.
+        tables: Queries and candidates as in `EvaluationResult`, by the value of `with_direct`;
+            only values that leave a query with two candidates.
         n_trials: Settings that the fold's search tried.
         n_pruned: Trials that were pruned, out of n_trials.
     """
 
-    tables: list[tuple[pd.DataFrame, pd.DataFrame] | None]
+    tables: Mapping[bool, tuple[pd.DataFrame, pd.DataFrame]]
     n_trials: int
     n_pruned: int
 
@@ -150,19 +150,19 @@ def runs_to_evaluate(
 def evaluate_folds(
     jobs: Sequence[tuple[OuterFold, EvaluationConfig]],
     catalogue: Catalogue,
-    choices: Sequence[bool],
+    with_direct: Sequence[bool],
 ) -> Iterator[FoldResult]:
     """Evaluate folds in parallel; yield their results in the order of the jobs.
 
     Args:
         jobs: Folds with their configurations; the first configuration sets workers and executor.
         catalogue: Task cards.
-        choices: Values of `with_direct` to evaluate with each fit.
+        with_direct: Values to evaluate with each fit, whatever configurations say.
     """
     if not jobs:
         return
     first = jobs[0][1]
-    calls = ((fold, catalogue, config, choices) for fold, config in jobs)
+    calls = ((fold, catalogue, config, with_direct) for fold, config in jobs)
     if first.executor == "ray":
         with cluster() as ray:
             yield from run_all(ray, _evaluate_fold, calls)
@@ -173,22 +173,24 @@ def evaluate_folds(
 
 
 def combine_folds(
-    results: Sequence[FoldResult], choice: int, rules: Sequence[str], plan: FoldPlan
+    results: Sequence[FoldResult], with_direct: bool, rules: Sequence[str], plan: FoldPlan
 ) -> EvaluationResult:
-    """Combine all folds for one value of `with_direct` that leaves a query with two candidates.
+    """Combine all folds for a value of `with_direct` that leaves a main fold a choice.
 
     Args:
         results: Main folds first, then folds that only cross seeds.
-        choice: Position of the value in `choices` of `evaluate_folds`.
+        with_direct: The value.
         rules: Names of the simple rules that were evaluated.
         plan: The folds.
     """
     n_main, crossed = len(plan.main), plan.main is plan.crossed
-    kept = [tables for item in results[:n_main] if (tables := item.tables[choice]) is not None]
-    queries = pd.concat([tables[0] for tables in kept], ignore_index=True)
-    candidates = pd.concat([tables[1] for tables in kept], ignore_index=True)
-    beside = [tables[0] for item in results[n_main:] if (tables := item.tables[choice]) is not None]
-    halves = queries if crossed else pd.concat([queries.iloc[:0], *beside], ignore_index=True)
+    main, beside = (
+        [item.tables[with_direct] for item in own if with_direct in item.tables]
+        for own in (results[:n_main], results[n_main:])
+    )
+    queries, candidates = (pd.concat(own, ignore_index=True) for own in zip(*main, strict=True))
+    others = [queries.iloc[:0], *(own for own, _ in beside)]
+    halves = queries if crossed else pd.concat(others, ignore_index=True)
     offered = set(candidates["intermediate"])
     named = [name for name in ("mnli", DIRECT) if name in rules]
     unusable = {
@@ -211,20 +213,22 @@ def default_workers() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def no_choice_error(config: EvaluationConfig) -> MetaselectError:
-    """The error for an evaluation in which no query has two candidates."""
-    return MetaselectError(
+def check_choice(plan: FoldPlan, config: EvaluationConfig) -> None:
+    """Check that the main folds hold a query with two candidates.
+
+    Raises:
+        MetaselectError: They hold none.
+    """
+    if not any(len(_with_choice(f.test, with_direct=config.with_direct)) for f in plan.main):
+        raise MetaselectError(no_choice(config))
+
+
+def no_choice(config: EvaluationConfig) -> str:
+    """What to say of an evaluation in which no query has two candidates."""
+    return (
         f"Protocol {config.protocol!r} leaves no query with two candidates to choose among: "
         "add runs of more intermediates, or `direct` runs."
     )
-
-
-def folds_with_choice(folds: Sequence[OuterFold], *, with_direct: bool) -> list[OuterFold]:
-    """Folds restricted to test queries with two candidates; folds without any are dropped."""
-    restricted = [
-        replace(fold, test=_with_choice(fold.test, with_direct=with_direct)) for fold in folds
-    ]
-    return [fold for fold in restricted if len(fold.test)]
 
 
 def _with_choice(rows: pd.DataFrame, *, with_direct: bool) -> pd.DataFrame:
@@ -236,7 +240,7 @@ def _with_choice(rows: pd.DataFrame, *, with_direct: bool) -> pd.DataFrame:
 
 
 def _evaluate_fold(
-    fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig, choices: Sequence[bool]
+    fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig, with_direct: Sequence[bool]
 ) -> FoldResult:
     predictor = fit_predictor(
         fold.train,
@@ -245,19 +249,20 @@ def _evaluate_fold(
         search=config.search,
         level=config.level,
     )
-    tables = []
-    for with_direct in choices:
-        usable = folds_with_choice([fold], with_direct=with_direct)
-        tables.append(
-            _evaluate_methods(predictor, usable[0], catalogue, config) if usable else None
-        )
+    tests = {value: _with_choice(fold.test, with_direct=value) for value in with_direct}
+    tables = {
+        value: _evaluate_methods(predictor, replace(fold, test=test), catalogue, config)
+        for value, test in tests.items()
+        if len(test)
+    }
     return FoldResult(tables, predictor.n_trials, predictor.n_pruned)
 
 
 def _evaluate_methods(
     predictor: Predictor, fold: OuterFold, catalogue: Catalogue, config: EvaluationConfig
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    expected = predictor.expected(fold.test).round(PLACES)
+    found = predictor.predict(fold.test)
+    expected = found.gain.round(PLACES)
     scores = {name: RULES[name](fold.train, fold.test, catalogue) for name in config.rules}
     scores["ranker"] = expected
     scores["oracle"] = fold.test["gain"].to_numpy(dtype=np.float64)
@@ -272,8 +277,8 @@ def _evaluate_methods(
     candidates = fold.test[columns].assign(
         gain=fold.test["gain"].round(PLACES),
         expected=expected,
-        half_width=predictor.half_widths(fold.test).round(PLACES),
-        p_positive=predictor.p_positive(fold.test).round(PLACES),
+        half_width=found.half_width.round(PLACES),
+        p_positive=found.p_positive.round(PLACES),
         by_examples=sized_by_examples(fold.test),
         fold=fold.name,
     )

@@ -9,10 +9,9 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.evaluation.fold_evaluation import (
     EvaluationConfig,
     EvaluationResult,
+    check_choice,
     combine_folds,
     evaluate_folds,
-    folds_with_choice,
-    no_choice_error,
     runs_to_evaluate,
 )
 from metaselect.evaluation.folds import PARTITIONS, FoldPlan, OuterFold, plan_folds
@@ -30,7 +29,6 @@ class Fits:
         plan: The folds.
         jobs: Folds with their configuration: every fold of the plan, arm after arm.
         arms: Names of the ranker's variants.
-        choices: Values of `with_direct` that leave a query with two candidates.
         simulated: Whether the runs are simulated.
         unusable: Methods that cannot be applied, with the reason.
     """
@@ -38,7 +36,6 @@ class Fits:
     plan: FoldPlan
     jobs: Sequence[tuple[OuterFold, EvaluationConfig]]
     arms: Sequence[str]
-    choices: Sequence[bool]
     simulated: bool
     unusable: Mapping[str, str] = field(default_factory=dict)
 
@@ -61,17 +58,15 @@ def evaluate(
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    fits = plan_evaluation(runs, catalogue, config, choices=(config.with_direct,))
+    fits = plan_evaluation(runs, catalogue, config)
     return run_one(fits, catalogue, config, label="evaluation", progress=progress)
 
 
-def plan_evaluation(
-    runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig, *, choices: Sequence[bool]
-) -> Fits:
-    """The fits of `evaluate` for several values of `with_direct`, which share each fit.
+def plan_evaluation(runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig) -> Fits:
+    """The fits of `evaluate`.
 
     Raises:
-        MetaselectError: The table has too few units.
+        MetaselectError: The table has too few units, or no query with two candidates.
     """
     runs = runs_to_evaluate(runs, catalogue, config)
     plan = plan_folds(
@@ -81,19 +76,14 @@ def plan_evaluation(
         seed=config.search.seed,
         n_partitions=PARTITIONS,
     )
+    check_choice(plan, config)
     return Fits(
         plan,
         jobs=[(fold, config) for fold in plan.distinct],
         arms=("ranker",),
-        choices=usable_choices(plan, choices),
         simulated=is_simulated(runs),
         unusable={} if plan.crossed else _ONE_SEED,
     )
-
-
-def usable_choices(plan: FoldPlan, choices: Sequence[bool]) -> list[bool]:
-    """The values of `with_direct` that leave a query with two candidates in some main fold."""
-    return [choice for choice in choices if folds_with_choice(plan.main, with_direct=choice)]
 
 
 def run_one(
@@ -104,43 +94,38 @@ def run_one(
     label: str,
     progress: Progress | None,
 ) -> EvaluationResult:
-    """Make fits that were planned for the configuration's value of `with_direct` alone.
-
-    Raises:
-        MetaselectError: No query has two candidates.
-    """
-    if not fits.choices:
-        raise no_choice_error(config)
+    """Make planned fits for the configuration's value of `with_direct` alone."""
     meter = ProgressMeter(len(fits.jobs), len(fits.jobs), progress)
-    return run_fits(fits, catalogue, step=lambda: meter.step(label, 1))[config.with_direct]
+    values = (config.with_direct,)
+    return run_fits(fits, catalogue, values, step=lambda: meter.step(label, 1))[values[0]]
 
 
 def run_fits(
-    fits: Fits, catalogue: Catalogue, *, step: Callable[[], None]
+    fits: Fits, catalogue: Catalogue, with_direct: Sequence[bool], *, step: Callable[[], None]
 ) -> dict[bool, EvaluationResult]:
     """Make planned fits.
 
     Args:
         fits: From `plan_evaluation` or `plan_ablation`.
         catalogue: Task cards.
+        with_direct: Values to evaluate with each fit.
         step: Called after each fit.
 
     Returns:
-        The result for each value of `with_direct` in `fits.choices`; rows of the ranker have the
-        arm's name as their method.
+        By the value of `with_direct`, those that leave a main fold a query with two candidates;
+        rows of the ranker have the arm's name as their method.
     """
     done = []
-    for fold_result in evaluate_folds(fits.jobs, catalogue, fits.choices):
+    for fold_result in evaluate_folds(fits.jobs, catalogue, with_direct):
         done.append(fold_result)
         step()
     n_folds = len(fits.plan.distinct)
     by_arm = [done[start : start + n_folds] for start in range(0, len(done), n_folds)]
     rules = fits.jobs[0][1].rules
     return {
-        with_direct: _join_arms(
-            [combine_folds(own, place, rules, fits.plan) for own in by_arm], fits
-        )
-        for place, with_direct in enumerate(fits.choices)
+        value: _join_arms([combine_folds(own, value, rules, fits.plan) for own in by_arm], fits)
+        for value in with_direct
+        if any(value in found.tables for found in done[: len(fits.plan.main)])
     }
 
 

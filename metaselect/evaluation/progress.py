@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from metaselect.console import short_time
+from metaselect.wording import short_time
 
 Progress = Callable[[str], None]
 """Takes one line."""

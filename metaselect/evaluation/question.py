@@ -14,17 +14,17 @@ from typing import Any, Literal
 import pandas as pd
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import counted
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ablation import all_arms, ladder_arms, plan_ablation
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.definitions import definitions_record
-from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice_error
+from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice
 from metaselect.evaluation.folds import PROTOCOLS, without_same_source
 from metaselect.evaluation.nested import Fits, plan_evaluation, run_fits
 from metaselect.evaluation.progress import Progress, ProgressMeter
 from metaselect.evaluation.results import METHOD, SCHEMA, ablation_record, evaluation_record
 from metaselect.features.table import Unit
+from metaselect.wording import counted
 
 Record = dict[str, Any]
 Kind = Literal["evaluation", "ablation"]
@@ -136,12 +136,12 @@ def question_parts(
     for protocol in protocols:
         whole = replace(config, protocol=protocol)
         detailed = protocol in _DETAILED_PROTOCOLS
-        choices: dict[str, bool] = {protocol: True}
+        with_direct: dict[str, bool] = {protocol: True}
         if detailed:
-            choices[f"{protocol}-among"] = False
+            with_direct[f"{protocol}-among"] = False
         ways: list[tuple[Kind, EvaluationConfig, dict[str, bool]]] = [
-            ("evaluation", whole, choices),
-            ("ablation", replace(whole, search=replace(whole.search, n_trials=1)), choices),
+            ("evaluation", whole, with_direct),
+            ("ablation", replace(whole, search=replace(whole.search, n_trials=1)), with_direct),
         ]
         if detailed and shares_data:
             apart = replace(whole, with_same_source=False)
@@ -248,19 +248,17 @@ def _plan_fits(
     runs: pd.DataFrame,
     catalogue: Catalogue,
     config: EvaluationConfig,
-    choices: Mapping[str, bool],
+    with_direct: Mapping[str, bool],
 ) -> Work:
     """A part of a step a fit, with a record for each value of `with_direct`, by its name."""
-    asked = tuple(choices.values())
     if kind == "evaluation":
-        fits = plan_evaluation(runs, catalogue, config, choices=asked)
+        fits = plan_evaluation(runs, catalogue, config)
     else:
         arms = all_arms() if config.protocol == "target" else ladder_arms()
-        fits = plan_ablation(runs, catalogue, config, choices=asked, arms=arms)
-    if not fits.choices:
-        raise no_choice_error(config)
+        fits = plan_ablation(runs, catalogue, config, arms=arms)
     cost = config.search.n_trials if kind == "evaluation" else _ARM_COST
-    return Work(len(fits.jobs), cost, partial(_make_fits, kind, fits, catalogue, config, choices))
+    make = partial(_make_fits, kind, fits, catalogue, config, with_direct)
+    return Work(len(fits.jobs), cost, make)
 
 
 def _make_fits(
@@ -268,18 +266,18 @@ def _make_fits(
     fits: Fits,
     catalogue: Catalogue,
     config: EvaluationConfig,
-    choices: Mapping[str, bool],
+    with_direct: Mapping[str, bool],
     step: Callable[[], None],
 ) -> Findings:
-    results = run_fits(fits, catalogue, step=step)
+    results = run_fits(fits, catalogue, tuple(with_direct.values()), step=step)
     records = {
-        f"{kind}-{name}": _RECORDS[kind](results[choice], replace(config, with_direct=choice))
-        for name, choice in choices.items()
-        if choice in results
+        f"{kind}-{name}": _RECORDS[kind](results[value], replace(config, with_direct=value))
+        for name, value in with_direct.items()
+        if value in results
     }
-    reason = str(no_choice_error(config))
+    reason = no_choice(config)
     return Findings(
-        records, {name: reason for name, choice in choices.items() if choice not in results}
+        records, {name: reason for name, value in with_direct.items() if value not in results}
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from metaselect.console import few, points
+from metaselect.wording import few, points
 
 METHOD_WORDS: Mapping[str, str] = {
     "random": "any, exact expectation",

@@ -7,9 +7,9 @@ from itertools import product
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
-from metaselect.console import counted, few
 from metaselect.errors import MetaselectError, UnknownName
 from metaselect.planning.landscape import SETTING
+from metaselect.wording import counted, few
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,8 @@ class InnerFolds:
             seed=self.seed,
             fixed=self.fixed,
         )
-        scores[away] = model.score(self.rows[away].assign(held_out=NEW), fixed=self.fixed)
+        unseen = self.rows[away].assign(held_out=NEW)
+        scores[away] = model.score(unseen, model.table(unseen, fixed=self.fixed))
 
     def _losses(self, scores: Floats, among: npt.NDArray[np.bool_]) -> dict[str, float]:
         """Regret@1 and regret@3, halved, among some rows: means of each cluster's queries."""

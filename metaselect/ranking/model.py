@@ -125,17 +125,15 @@ class GainModel:
         past = [feature for feature in self.features if "history" in feature.groups]
         return _beside(fixed.loc[rows.index], past, rows, self.world)
 
-    def score(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> Floats:
-        """Scores of intermediates, shape (n_rows,); NaN for `direct`, which has none."""
-        table = self.table(rows, fixed=fixed)
+    def score(self, rows: pd.DataFrame, table: pd.DataFrame) -> Floats:
+        """Scores of intermediates, shape (n_rows,), from their `table`; NaN for `direct`."""
         prior = self._mixed(_fitted_prior(self.linear, table), self.composite.parts(rows, table))
         scores = self.ranker.predict(table.to_numpy(), prior=prior)
         scores[is_direct(rows)] = np.nan
         return scores
 
-    def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """What each feature adds to each row's score, shape (n_rows, n_features)."""
-        table = self.table(rows)
+    def contributions(self, rows: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+        """What each feature adds to each row's score, shape (n_rows, n_features) as the table."""
         added = self.ranker.contributions(table.to_numpy())
         parts = pd.DataFrame(added, index=rows.index, columns=table.columns)
         weight, share = self.ranker.prior_weight, self._share

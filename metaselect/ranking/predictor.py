@@ -23,6 +23,26 @@ class ChosenSettings:
     loss: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """What a predictor says of candidates; arrays have shape (n_rows,).
+
+    Attributes:
+        rows: The candidates.
+        tables: Their feature values for each model.
+        gain: Expected; 0 for `direct`.
+        half_width: Of the gain's interval. NaN where too few units allow one at this level; 0 for
+            `direct`, whose gain is known.
+        p_positive: Probability that the gain is above 0; 0 for `direct`.
+    """
+
+    rows: pd.DataFrame
+    tables: tuple[pd.DataFrame, ...]
+    gain: Floats
+    half_width: Floats
+    p_positive: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class Predictor:
     """Fitted models that agree on one expected gain, with its interval.
@@ -43,40 +63,30 @@ class Predictor:
     n_trials: int
     n_pruned: int
 
-    def expected(self, rows: pd.DataFrame) -> Floats:
-        """Expected gain of candidates, shape (n_rows,); 0 for `direct`."""
-        total = np.zeros(len(rows))
-        for model, choice in zip(self.models, self.choices, strict=True):
-            total += choice.scale.gain(model.score(rows), rows)
-        total /= len(self.models)
-        total[is_direct(rows)] = 0.0
-        return total
-
-    def half_widths(self, rows: pd.DataFrame) -> Floats:
-        """Half-width of each gain's interval, shape (n_rows,).
-
-        NaN where too few units allow an interval at this level; 0 for `direct`, whose gain is
-        known.
-        """
+    def predict(self, rows: pd.DataFrame) -> Prediction:
+        """Expected gains of candidates, with their intervals; each model's features once."""
+        tables = tuple(model.table(rows) for model in self.models)
+        gain = np.zeros(len(rows))
+        for model, choice, table in zip(self.models, self.choices, tables, strict=True):
+            gain += choice.scale.gain(model.score(rows, table), rows)
+        gain /= len(self.models)
+        direct, spread = is_direct(rows), self.spread.of(rows)
+        gain[direct] = 0.0
         radius = np.nan if self.residuals.radius is None else self.residuals.radius
-        return np.where(is_direct(rows), 0.0, radius * self.spread.of(rows))
-
-    def p_positive(self, rows: pd.DataFrame, expected: Floats | None = None) -> Floats:
-        """Probability that the gain of a candidate is above 0, shape (n_rows,); 0 for `direct`.
-
-        Args:
-            rows: Candidates.
-            expected: Their expected gains, where they are known already.
-        """
-        gains = self.expected(rows) if expected is None else expected
-        return np.where(
-            is_direct(rows), 0.0, self.residuals.p_positive(gains, self.spread.of(rows))
+        return Prediction(
+            rows,
+            tables,
+            gain,
+            half_width=np.where(direct, 0.0, radius * spread),
+            p_positive=np.where(direct, 0.0, self.residuals.p_positive(gain, spread)),
         )
 
-    def contributions(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def contributions(self, found: Prediction) -> pd.DataFrame:
         """What each feature adds to the expected gain, shape (n_rows, n_features)."""
         parts = [
-            model.contributions(rows).mul(choice.scale.slopes(rows), axis="index")
-            for model, choice in zip(self.models, self.choices, strict=True)
+            model.contributions(found.rows, table).mul(
+                choice.scale.slopes(found.rows), axis="index"
+            )
+            for model, choice, table in zip(self.models, self.choices, found.tables, strict=True)
         ]
         return sum(parts[1:], parts[0]) / len(parts)

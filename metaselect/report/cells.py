@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-from metaselect.console import points
 from metaselect.report.expected import ExpectedGains
-from metaselect.selector.explain import advised, answer
+from metaselect.selector.explain import Ranked, advised, answer
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.own_runs import own_runs
 from metaselect.selector.selector import TaskSelector
@@ -23,6 +21,7 @@ from metaselect.selector.warnings import (
     shared_data_warnings,
     unclear_warning,
 )
+from metaselect.wording import points
 
 _DIGITS = 7  # of a measured gain, so that it is shown rounded as `rank` rounds it
 
@@ -109,7 +108,7 @@ def _told(
 ) -> tuple[str, int]:
     """The answer, and the position of the candidate that it advises."""
     gains, chances = grid.gains[cell], grid.p_positive[cell]
-    ranking: list[dict[str, Any]] = [
+    ranking: list[Ranked] = [
         {
             "intermediate": grid.candidates[at],
             "gain": gains[at],

@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from metaselect.console import points, share
 from metaselect.evaluation.answer import answer_sentences, conclusion, verdict
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
+from metaselect.wording import points, share
 
 Record = Mapping[str, Any]
 Kind = Literal["evaluation", "ablation"]

@@ -98,12 +98,13 @@ def expected_gains(
             places = tuple(
                 pd.Index(names).get_indexer(pd.Index(rows[key])) for key, names in columns
             )
-            found = predictor.expected(rows)
-            gains[number][places] = found
-            p_positive[number][places] = predictor.p_positive(rows, found)
+            found = predictor.predict(rows)
+            gains[number][places] = found.gain
+            p_positive[number][places] = found.p_positive
             if number == 0:
-                half_widths[places[0], places[2]] = predictor.half_widths(rows)
-                for plane, added in zip(reasons, _by_group(predictor, rows, groups), strict=True):
+                half_widths[places[0], places[2]] = found.half_width
+                parts = predictor.contributions(found)
+                for plane, added in zip(reasons, _by_group(parts, groups), strict=True):
                     plane[places] = added
     reasons -= np.nanmean(reasons, axis=-1, keepdims=True)
     reasons[..., -1] = 0.0  # `direct` stands where it stands by definition
@@ -135,8 +136,7 @@ def _parts(
             yield predictor, rows[other].reset_index(drop=True)
 
 
-def _by_group(predictor: Predictor, rows: pd.DataFrame, groups: Sequence[Group]) -> Floats:
+def _by_group(parts: pd.DataFrame, groups: Sequence[Group]) -> Floats:
     """Contributions summed by feature group, shape (n_groups, n_rows)."""
-    parts = predictor.contributions(rows)
     shares = group_shares(list(parts.columns), groups)
     return np.asarray(shares @ parts.to_numpy(dtype=np.float64).T)

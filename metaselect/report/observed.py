@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-from metaselect.console import points
+from metaselect.wording import points
 
 _BINS = (0.12, 0.35, 0.7)  # shares of the largest usual gain at which the colour steps
 _CLEAR = 2.0  # standard errors from which a mean gain is coloured

@@ -17,7 +17,6 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from metaselect.console import points, share
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -45,6 +44,7 @@ from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import floor_warning
+from metaselect.wording import points, share
 
 KIND = "report"
 SCHEMA = 1

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from metaselect.console import few
 from metaselect.errors import MetaselectError
+from metaselect.wording import few
 
 _N_SHOWN = 20  # kinds of fault, a screenful; `RunsTableError.faults` has the rest
 _VALUE_WIDTH = 60

@@ -10,11 +10,11 @@ import pandas as pd
 from metaselect.catalogue.languages import find_language
 from metaselect.catalogue.languagetags import varieties
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
-from metaselect.console import counted, few
 from metaselect.runs.floors import COLLAPSED, MAJORITY, at_floor, is_unjudged
 from metaselect.runs.gains import QUERY, query_gains
 from metaselect.runs.keys import centred
 from metaselect.runs.simulated import is_simulated
+from metaselect.wording import counted, few
 
 _SETTING = ["study", "encoder", "adaptation"]
 _TWIN = 0.95  # concordance; the highest of two distinct targets of TaskWeb is 0.903

@@ -1,17 +1,17 @@
 """A ranking in words: reasons from the model's feature contributions, and the answer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import few
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.registry import FEATURES
 from metaselect.selector.warnings import NO_DOUBTS, Doubts
+from metaselect.wording import few
 
 Floats = npt.NDArray[np.float64]
 
@@ -21,6 +21,14 @@ _SMALLEST = 5e-5  # gain below which a contribution rounds to nothing in points
 
 _LIKELY = 0.75  # chance of a gain from which one is advised: three in four
 _WORTH_TELLING = 0.0005  # gain that is told as 0.1 points; less is nothing
+
+
+class Ranked(TypedDict):
+    """A candidate of a ranking: its expected gain, and the probability that it is above 0."""
+
+    intermediate: str
+    gain: float
+    p_positive: float | None
 
 
 def group_shares(names: Sequence[str], groups: Sequence[Group]) -> Floats:
@@ -105,7 +113,7 @@ def _words(name: str, value: float) -> str:
 
 
 def answer(
-    ranking: Sequence[Mapping[str, Any]],
+    ranking: Sequence[Ranked],
     doubts: Doubts = NO_DOUBTS,
     *,
     objective: str | None = None,
@@ -114,8 +122,7 @@ def answer(
     """What to fine-tune on first, what to expect of it, and what to try second.
 
     Args:
-        ranking: Entries with intermediate, gain and p_positive (a share or None), best first,
-            whole: `direct` among them.
+        ranking: Best first, whole: `direct` among them.
         doubts: Of the target's runs and of candidates.
         objective: `worst` where gains are those of the worst of several languages.
         simulated: Whether it rests on simulated runs, which is said.
@@ -161,7 +168,7 @@ def answer(
     return f"{mark}Fine-tune on {best['intermediate']} first: {expected}{more}{aside}."
 
 
-def _aside(ranking: Sequence[Mapping[str, Any]], best: Mapping[str, Any], doubts: Doubts) -> str:
+def _aside(ranking: Sequence[Ranked], best: Ranked, doubts: Doubts) -> str:
     """Why the candidates above the one that is told are not."""
     above = [entry["intermediate"] for entry in _named(ranking[: ranking.index(best)])]
     lost = [name for name in above if name in doubts.against]
@@ -174,7 +181,7 @@ def _aside(ranking: Sequence[Mapping[str, Any]], best: Mapping[str, Any], doubts
     )
 
 
-def advised(ranking: Sequence[Mapping[str, Any]], doubts: Doubts = NO_DOUBTS) -> str | None:
+def advised(ranking: Sequence[Ranked], doubts: Doubts = NO_DOUBTS) -> str | None:
     """What a ranking, given as for `answer`, advises: an intermediate, or `direct`.
 
     Returns:
@@ -185,14 +192,14 @@ def advised(ranking: Sequence[Mapping[str, Any]], doubts: Doubts = NO_DOUBTS) ->
         return DIRECT
     chance = kept[0]["p_positive"]
     unlikely = chance is not None and chance < _LIKELY
-    return None if unlikely or doubts.runs_at_floor else str(kept[0]["intermediate"])
+    return None if unlikely or doubts.runs_at_floor else kept[0]["intermediate"]
 
 
-def _named(ranking: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _named(ranking: Sequence[Ranked]) -> list[Ranked]:
     return [entry for entry in ranking if entry["intermediate"] != DIRECT]
 
 
-def _kept(ranking: Sequence[Mapping[str, Any]], doubts: Doubts) -> list[Mapping[str, Any]]:
+def _kept(ranking: Sequence[Ranked], doubts: Doubts) -> list[Ranked]:
     """The intermediates that can be advised; those that share the target's data where all do."""
     named = _named(ranking)
     own = [entry for entry in named if entry["intermediate"] not in doubts.sharing] or named

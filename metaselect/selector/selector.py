@@ -176,19 +176,17 @@ class TaskSelector:
         )
         rows = candidate_rows(queries, names, self.catalogue)
         predictor = self.predictor_for(target)
-        gain = predictor.expected(rows)
-        half = predictor.half_widths(rows)
-        values = predictor.models[0].table(rows)
-        reasons = reasons_for(rows, predictor.contributions(rows), values)
+        found = predictor.predict(rows)
+        reasons = reasons_for(rows, predictor.contributions(found), found.tables[0])
         table = (
             rows[["language", "intermediate"]]
             .astype("object")
             .assign(
-                score=gain,
-                gain=gain,
-                low=gain - half,
-                high=gain + half,
-                p_positive=predictor.p_positive(rows, gain),
+                score=found.gain,
+                gain=found.gain,
+                low=found.gain - found.half_width,
+                high=found.gain + found.half_width,
+                p_positive=found.p_positive,
                 reasons=pd.Series(reasons, index=rows.index),
             )
         )

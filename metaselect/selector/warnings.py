@@ -7,10 +7,10 @@ import pandas as pd
 
 from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.console import counted, few, points
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
 from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, own_runs
+from metaselect.wording import counted, few, points
 
 SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."

@@ -10,9 +10,9 @@ import typer
 from typer.testing import CliRunner
 
 from metaselect.cli.run import run_command
-from metaselect.console import short_time
 from metaselect.errors import MetaselectError, MissingExtra
 from metaselect.harness.grid.trackers import open_trackers
+from metaselect.wording import short_time
 from tests.harness.grids import run_tiny, tiny_config, tiny_grid, toml_of
 
 APP = typer.Typer()

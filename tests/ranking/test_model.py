@@ -17,24 +17,29 @@ def model(simulated_rows, catalogue):
     return GainModel.fit(simulated_rows, settings=settings, catalogue=catalogue, seed=1)
 
 
+def _scores(model, rows):
+    return model.score(rows, model.table(rows))
+
+
 class TestGainModel:
     def test_direct_takes_no_part_in_the_fit_and_has_no_score(
         self, model, simulated_rows, catalogue
     ):
         direct = (simulated_rows["intermediate"] == "direct").to_numpy()
-        scores = model.score(simulated_rows)
+        scores = _scores(model, simulated_rows)
         assert np.isnan(scores[direct]).all()
         assert np.isfinite(scores[~direct]).all()
         without = GainModel.fit(
             simulated_rows[~direct], settings=model.settings, catalogue=catalogue, seed=1
         )
-        np.testing.assert_array_equal(without.score(simulated_rows), scores)
+        np.testing.assert_array_equal(_scores(without, simulated_rows), scores)
 
     def test_contributions_sum_to_the_score_but_for_one_constant(self, model, simulated_rows):
         rows = simulated_rows[simulated_rows["intermediate"] != "direct"]
-        rest = model.score(rows) - model.contributions(rows).sum(axis=1).to_numpy()
+        table = model.table(rows)
+        rest = model.score(rows, table) - model.contributions(rows, table).sum(axis=1).to_numpy()
         np.testing.assert_allclose(rest, rest[0], atol=1e-7)
-        assert np.ptp(model.score(rows)) > 0.01
+        assert np.ptp(_scores(model, rows)) > 0.01
 
     def test_shared_fixed_features_change_nothing(self, model, simulated_rows, catalogue):
         rows = simulated_rows[simulated_rows["intermediate"] != "direct"]
@@ -42,12 +47,16 @@ class TestGainModel:
         again = GainModel.fit(
             rows, settings=model.settings, catalogue=catalogue, seed=1, fixed=fixed
         )
-        np.testing.assert_array_equal(again.score(rows, fixed=fixed), model.score(rows))
+        np.testing.assert_array_equal(
+            again.score(rows, again.table(rows, fixed=fixed)), _scores(model, rows)
+        )
 
     def test_a_score_does_not_depend_on_the_other_rows(self, model, simulated_rows):
         rows = simulated_rows.assign(held_out=NEW)
         half = rows.sample(frac=0.5, random_state=0)
-        np.testing.assert_allclose(model.score(half), model.score(rows)[half.index], rtol=1e-12)
+        np.testing.assert_allclose(
+            _scores(model, half), _scores(model, rows)[half.index], rtol=1e-12
+        )
 
     def test_other_gains_of_a_unit_left_out_do_not_reach_its_own_features(
         self, model, simulated_rows, catalogue
@@ -68,7 +77,7 @@ class TestGainModel:
     def test_every_group_alone_makes_a_model(self, group, simulated_rows, catalogue):
         settings = default_settings([group])
         alone = GainModel.fit(simulated_rows, settings=settings, catalogue=catalogue, seed=1)
-        scores = alone.score(simulated_rows)
+        scores = _scores(alone, simulated_rows)
         direct = (simulated_rows["intermediate"] == "direct").to_numpy()
         assert np.isfinite(scores[~direct]).all()
         assert {name for feature in alone.features for name in feature.groups} == {group}
@@ -80,9 +89,12 @@ class TestGainModel:
         settings = default_settings(DEFAULT_GROUPS)
         asked = rows[rows["target"] == "xnli"].assign(held_out=NEW)
         scores = [
-            GainModel.fit(
-                table[table["target"] != "xnli"], settings=settings, catalogue=catalogue, seed=1
-            ).score(asked)
+            _scores(
+                GainModel.fit(
+                    table[table["target"] != "xnli"], settings=settings, catalogue=catalogue, seed=1
+                ),
+                asked,
+            )
             for table in (rows, wide)
         ]
         assert spearmanr(*scores).statistic > 0.5
@@ -99,11 +111,12 @@ def test_a_predictor_averages_its_models_in_gains(model, simulated_rows):
     predictor = Predictor((model, model), choices, residuals, spread, 2, 0)
     direct = (rows["intermediate"] == "direct").to_numpy()
     # the mean of .01 + s and .03 + 3 s is .02 + 2 s
-    expected = np.where(direct, 0.0, 0.02 + 2 * model.score(rows))
-    np.testing.assert_allclose(predictor.expected(rows), expected)
-    parts = predictor.contributions(rows).to_numpy()
-    np.testing.assert_allclose(parts, 2 * model.contributions(rows).to_numpy())
+    found, table = predictor.predict(rows), model.table(rows)
+    expected = np.where(direct, 0.0, 0.02 + 2 * _scores(model, rows))
+    np.testing.assert_allclose(found.gain, expected)
+    parts = predictor.contributions(found).to_numpy()
+    np.testing.assert_allclose(parts, 2 * model.contributions(rows, table).to_numpy())
     # two spreads of .01, of .02 for mnli; direct's gain is known
     widths = np.where(direct, 0.0, np.where(rows["intermediate"] == "mnli", 0.04, 0.02))
-    np.testing.assert_allclose(predictor.half_widths(rows), widths)
-    assert (predictor.p_positive(rows)[direct] == 0).all()
+    np.testing.assert_allclose(found.half_width, widths)
+    assert (found.p_positive[direct] == 0).all()

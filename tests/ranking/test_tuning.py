@@ -180,7 +180,7 @@ def test_intervals_come_from_clusters_that_the_models_did_not_see(rows, catalogu
 
 def test_expected_gain_of_direct_is_nothing_and_of_the_others_finite(rows, catalogue):
     predictor = _fit(rows, catalogue, replace(SEARCH, n_trials=1))
-    expected = predictor.expected(rows)
+    expected = predictor.predict(rows).gain
     direct = (rows["intermediate"] == "direct").to_numpy()
     assert (expected[direct] == 0).all()
     assert np.isfinite(expected).all()

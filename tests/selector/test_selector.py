@@ -11,6 +11,7 @@ from metaselect.catalogue.measured import Measured, Value
 from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.files import CARD, MANIFEST, read_manifest, write_json, write_manifest
+from metaselect.ranking.model import GainModel
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 from metaselect.selector import TaskSelector
@@ -65,6 +66,20 @@ def test_a_ranking_has_every_candidate_once_best_first(selector):
     assert others["p_positive"].between(0, 1, inclusive="neither").all()
     assert direct["p_positive"] == 0.0
     assert all(len(reasons) in (1, 2, 3) for reasons in found["reasons"])
+
+
+def test_each_model_makes_its_features_once(selector, monkeypatch):
+    models = selector.predictor_for("sib200").models
+    assert len(models) == 2
+    made = []
+    table = GainModel.table
+    monkeypatch.setattr(
+        GainModel,
+        "table",
+        lambda self, rows, **more: made.append(self) or table(self, rows, **more),
+    )
+    selector.rank(target="sib200", languages=["sw", "ta"])
+    assert made == list(models)
 
 
 def test_the_truth_of_the_simulated_world_is_found(selector):

@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import counted, short_time
 from metaselect.harness.grid.executors import Finished
 from metaselect.harness.grid.forecast import Forecast
 from metaselect.harness.grid.heartbeat import Beat, read_beat
 from metaselect.harness.grid.plan import GridPlan, Run
 from metaselect.harness.grid.stages import ScoreStage, Stage
 from metaselect.harness.grid.workfolder import WorkFolder
+from metaselect.wording import counted, short_time
 
 
 class Progress:

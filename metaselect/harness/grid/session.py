@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from metaselect.catalogue.tasks import Catalogue
-from metaselect.console import counted, few, short_time
 from metaselect.files import library_versions, write_json
 from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora
@@ -34,6 +33,7 @@ from metaselect.harness.grid.table import check_covers
 from metaselect.harness.grid.workfolder import PROBE, WorkFolder
 from metaselect.harness.recipe import Machine, as_json
 from metaselect.harness.train.training import Workshop
+from metaselect.wording import counted, few, short_time
 
 _VERSIONED = ("torch", "transformers", "tokenizers", "datasets")
 _SHOWN = 40  # stages of a plan printed for people

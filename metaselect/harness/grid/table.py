@@ -89,7 +89,7 @@ def _training_rows(stage: Stage, work: WorkFolder) -> Iterable[dict[str, Any]]:
 def _run_rows(
     run: Run, stage: ScoreStage, plan: GridPlan, work: WorkFolder
 ) -> Iterable[tuple[dict[str, Any], dict[str, Any]]]:
-    trained = _training(stage, work)
+    english, train_s = _training(stage, work)
     examples = _train_examples(run, stage, plan, work)
     for language in stage.languages:
         path = work.language_file(stage.key, language)
@@ -103,15 +103,16 @@ def _run_rows(
         row = {
             **name, "metric": run.metric, "score": round(scored["score"], 6), "seed": run.seed,
             "source": SOURCE, TRAIN_EXAMPLES: examples, "n_examples": scored.get("n_examples"),
-            "english_dev": trained["english"],
+            "english_dev": english,
         }  # fmt: skip
         row |= _floor_columns(scored)
         if run.metric != "accuracy" and "accuracy" in scored.get("measures", {}):
             row["accuracy"] = round(scored["measures"]["accuracy"], 6)
         row |= {column: scored[column] for column in scored.get(KNOWN, ())}
         row[STAGE] = stage.key
-        time = {**name, "seed": run.seed, "score_s": scored.get("wall_s"),
-                "train_s": trained["wall_s"]}  # fmt: skip
+        time = {
+            **name, "seed": run.seed, "score_s": scored.get("wall_s"), "train_s": train_s
+        }  # fmt: skip
         yield row, time
 
 
@@ -125,15 +126,14 @@ def _floor_columns(scored: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _training(stage: ScoreStage, work: WorkFolder) -> Mapping[str, float | None]:
+def _training(stage: ScoreStage, work: WorkFolder) -> tuple[float | None, float | None]:
+    """The score on English that the training before a scoring ended with, and its seconds."""
     if stage.parent is None or not work.is_done(stage.parent):
-        return {"english": None, "wall_s": None}
+        return None, None
     folder = work.stage(stage.parent)
     english, timing = work.read(folder / "result.json")["english_dev"], folder / "timing.json"
-    return {
-        "english": None if english is None else round(english, 6),
-        "wall_s": work.read(timing)["wall_s"] if timing.is_file() else None,
-    }
+    wall_s = work.read(timing)["wall_s"] if timing.is_file() else None
+    return None if english is None else round(english, 6), wall_s
 
 
 def _train_examples(run: Run, stage: ScoreStage, plan: GridPlan, work: WorkFolder) -> int | None:
