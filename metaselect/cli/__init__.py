@@ -23,7 +23,7 @@ from metaselect.cli import (
     runs,
     train,
 )
-from metaselect.console import ready_streams
+from metaselect.cli.console import ready_streams
 from metaselect.errors import MetaselectError
 
 app = typer.Typer(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from metaselect.cli import options
+from metaselect.cli.console import print_table, say
 from metaselect.cli.evaluate import (
     CHANGED_HEADS,
     DIFFERENCE_HEADS,
@@ -18,7 +19,6 @@ from metaselect.cli.evaluate import (
     show_measures,
 )
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import print_table, say
 
 _ARMS = (
     "Each arm but random and oracle is the ranker with the feature groups of its name (history and "

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_table
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import print_table
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted, points, share
 

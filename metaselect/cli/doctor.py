@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_json, print_table
 from metaselect.cli.runs import DEFAULT_STORE, Store
-from metaselect.console import print_json, print_table
 from metaselect.wording import counted
 
 if TYPE_CHECKING:

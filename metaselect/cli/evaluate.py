@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_table, say
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import print_table, say
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,

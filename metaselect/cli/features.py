@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_json, say
 from metaselect.cli.inputs import chosen_from, listed
-from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError, MissingExtra
 from metaselect.wording import counted
 

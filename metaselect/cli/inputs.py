@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaselect.console import warn
+from metaselect.cli.console import warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import folder_kind
 from metaselect.selector.shipped import shipped_measured, shipped_runs

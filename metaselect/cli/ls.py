@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from metaselect.cli import options
-from metaselect.console import print_json, print_table
+from metaselect.cli.console import print_json, print_table
 from metaselect.wording import counted
 
 What = Annotated[

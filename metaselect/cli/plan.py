@@ -9,9 +9,9 @@ import typer
 
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
+from metaselect.cli.console import print_json, print_table, say, warn
 from metaselect.cli.grids import check_grid_file, planned_grid
 from metaselect.cli.inputs import listed, runs_from
-from metaselect.console import print_json, print_table, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
 from metaselect.wording import counted, points

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_json
 from metaselect.cli.inputs import check_out
-from metaselect.console import print_json
 from metaselect.errors import MetaselectError
 from metaselect.selector.shipped import RUNS_KIND, RUNS_TABLE
 from metaselect.wording import counted

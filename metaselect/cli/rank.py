@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_json, say, warn
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
 from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
 from metaselect.cli.trial import check_trial_files
-from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.wording import few
 

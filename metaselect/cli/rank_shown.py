@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.console import print_table
+from metaselect.cli.console import print_table
 from metaselect.wording import counted, few, points, share
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import typer
 
+from metaselect.cli.console import print_json, say, warn
 from metaselect.cli.inputs import check_out
-from metaselect.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.question import Findings, RecordPart

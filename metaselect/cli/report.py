@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_json, say, warn
 from metaselect.cli.inputs import runs_from
-from metaselect.console import print_json, say, warn
 
 if TYPE_CHECKING:
     import pandas as pd

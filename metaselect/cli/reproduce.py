@@ -8,10 +8,10 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
+from metaselect.cli.console import print_json, print_table, say
 from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import evaluation_config, show_evaluation
 from metaselect.cli.inputs import catalogue_from, check_out, chosen_from, runs_from
-from metaselect.console import print_json, print_table, say
 from metaselect.errors import MetaselectError
 from metaselect.wording import points
 

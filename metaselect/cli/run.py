@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from metaselect.cli.console import say, warn
 from metaselect.cli.inputs import chosen_from
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.console import say, warn
 from metaselect.errors import MissingExtra
 from metaselect.wording import counted
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from metaselect.cli import options
-from metaselect.console import print_json, say, warn
+from metaselect.cli.console import print_json, say, warn
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted
 

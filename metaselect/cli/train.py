@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metaselect.cli import options
+from metaselect.cli.console import print_json, say
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import print_json, say
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted, points
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from metaselect.console import print_json, print_table, ready_streams, say, warn
+from metaselect.cli.console import print_json, print_table, ready_streams, say, warn
 
 
 def _stdout(monkeypatch, encoding):
