@@ -244,7 +244,9 @@ def test_evaluate_has_every_method_and_measure(evaluated):
     }
 
 
-@pytest.mark.parametrize("protocol", ["family", "intermediate"])
+@pytest.mark.parametrize(
+    "protocol", ["family", pytest.param("intermediate", marks=pytest.mark.slow)]
+)
 def test_other_protocols_are_judged_too(call, runs_file, protocol):
     done = call("evaluate", "--runs", runs_file, *ONE, "--protocol", protocol, "--json")
     assert done.code == 0

@@ -29,7 +29,7 @@ def without_counts(value):
     return [without_counts(item) for item in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("command", ["evaluate", "ablate"])
+@pytest.mark.parametrize("command", ["evaluate", pytest.param("ablate", marks=pytest.mark.slow)])
 def test_judgements_are_the_same_with_and_without_it(command, call, runs_file, controlled_file):
     told = []
     for path in (runs_file, controlled_file):

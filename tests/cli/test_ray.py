@@ -34,6 +34,7 @@ def test_an_unknown_executor_is_refused(call, runs_file, place):
     assert "'slurm' is not one of 'local', 'ray'" in told
 
 
+@pytest.mark.slow
 def test_a_search_shared_on_a_cluster_ends_with_all_its_trials(runs_file, place, tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "metaselect", "train", "--runs", str(runs_file), "--trials", "4",

@@ -285,6 +285,7 @@ def elsewhere(
 
 
 @needs_ray
+@pytest.mark.slow
 @pytest.mark.skipif(not _can_hide(), reason="needs the right to mount (root on Linux)")
 def test_nodes_that_share_no_disk_get_and_give_back_stages(
     nodes: Nodes, elsewhere: Callable[[Path, str], str], encoder_folder: Path, data_folder: Path,
