@@ -205,15 +205,23 @@ def make_findings(
 def question_key(runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationConfig) -> str:
     """Names all that decides the content of records: two calls with one key make the same.
 
-    It is made of the runs, what cards and the language table say that evaluations read, measured
-    values, settings, and the version of the methods; not of how many processes do the work.
+    It is made of the runs, what cards and the language table say that evaluations read, values
+    measured of their tasks, settings, and the version of the methods; not of how many processes do
+    the work.
     """
     settings = asdict(replace(config, workers=0, executor="local", protocol="target"))
     cards = [
         replace(card, title="", licence=None, note=None, hub=None, layouts=(), fact_sources={})
         for _, card in sorted(catalogue.items())
     ]
-    values = sorted(astuple(value)[:-1] for value in catalogue.measured)  # not what they cost
+    names = {*runs["intermediate"], *runs["target"]}
+    tasks = {part for name in names for part in catalogue.parts(name)}
+    tasks |= {"", *(catalogue.training_source(name) for name in tasks)}
+    values = sorted(
+        astuple(value)[:-1]  # not what they cost
+        for value in catalogue.measured
+        if value.task in tasks and value.target in tasks
+    )
     languages = resources.files("metaselect.catalogue").joinpath("languages.csv").read_bytes()
     digest = hashlib.blake2b(digest_size=16)
     for piece in (

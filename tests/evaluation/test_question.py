@@ -119,8 +119,8 @@ def _other_card():
     return Catalogue(cards, CATALOGUE.measured)
 
 
-def _other_value():
-    value = Value("logme", "xlmr", "mnli", "xnli", "", 0.5, 1.0)
+def _other_value(task="mnli"):
+    value = Value("logme", "xlmr", task, "xnli", "", 0.5, 1.0)
     return Catalogue(CATALOGUE.values(), CATALOGUE.measured.joined([value]))
 
 
@@ -136,3 +136,4 @@ def test_the_key_is_of_runs_cards_values_and_settings(runs):
     }
     assert len(others - {known}) == 5
     assert question_key(runs.copy(), shipped_catalogue(), replace(CONFIG, workers=2)) == known
+    assert question_key(runs, _other_value("piqa"), CONFIG) == known  # no run has it
