@@ -223,6 +223,14 @@ def task_notes(task: "NewTask") -> list[str]:
             f"{name}: {task.n_unlabelled:,} of the {len(task.data.rows):,} rows read have no label "
             "and are not counted as training rows"
         )
+    if task.n_rare is not None:
+        n_labelled = len(task.data.rows) - task.n_unlabelled
+        label = task.card.layouts[0].label
+        found.append(
+            f"{name}: the label column {label!r} has {task.n_rare:,} different values in "
+            f"{n_labelled:,} rows, as an id has: they can hardly be learnt, name another with "
+            "--label"
+        )
     if task.variants:
         one, other = task.variants
         found.append(

@@ -107,7 +107,7 @@ def _folder_of_tasks(data: "DataFile") -> Path:
 
 def _unread(data: "DataFile | None", card: TaskCard) -> list[str]:
     """Why the harness does not find the rows where they are."""
-    from metaselect.catalogue.columns import values_of
+    from metaselect.catalogue.cells import values_of
 
     if data is None:
         return []

@@ -77,6 +77,17 @@ def test_faults_of_rows_and_labels_are_told(call, predictor, place):
     assert "train_size = 15\n" in Path("plan.tasks.toml").read_text(encoding="utf-8")
 
 
+def test_a_label_that_tells_rows_apart_is_warned_of(call, predictor, place):
+    _write(Path("odd/train.jsonl"), [{"text": f"a {i}", "ticket_no": i} for i in range(30)])
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
+    assert call(*asked).code == 2
+    done = call(*asked, "--label", "ticket_no")
+    assert (
+        "warning: odd: the label column 'ticket_no' has 30 different values in 30 rows, as an id "
+        "has: they can hardly be learnt, name another with --label\n"
+    ) in done.err
+
+
 def test_reasons_come_when_asked_for(call, predictor):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
     assert "Why" not in call(*asked).out
