@@ -223,6 +223,7 @@ def task_notes(task: "NewTask") -> list[str]:
             f"{name}: {task.n_unlabelled:,} of the {len(task.data.rows):,} rows read have no label "
             "and are not counted as training rows"
         )
+    found += _too_few_rows(task)
     if task.n_rare is not None:
         n_labelled = len(task.data.rows) - task.n_unlabelled
         label = task.card.layouts[0].label
@@ -250,6 +251,23 @@ def task_notes(task: "NewTask") -> list[str]:
             "training longer"
         )
     return found
+
+
+def _too_few_rows(task: "NewTask") -> list[str]:
+    """That a training would hardly learn from so few rows, where it is so."""
+    from metaselect.harness.recipe import NLI_ROWS_TO_LEARN, ROWS_TO_LEARN, usual_steps
+
+    n_rows, nli = task.card.train_size, task.card.kind == "nli"
+    needed = NLI_ROWS_TO_LEARN if nli else ROWS_TO_LEARN
+    if n_rows is None or n_rows >= needed:
+        return []
+    told = (
+        f"{counted(n_rows, 'training row')}, {counted(usual_steps(n_rows), 'step')} of a training"
+    )
+    return [
+        f"{task.card.name}: {told}: a small encoder took some {needed:,} rows"
+        f"{' of NLI' if nli else ''} to leave chance, so its gains may be noise: give it more rows"
+    ]
 
 
 def _most_alike(task: "NewTask") -> dict[str, float]:

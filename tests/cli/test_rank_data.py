@@ -77,6 +77,29 @@ def test_faults_of_rows_and_labels_are_told(call, predictor, place):
     assert "train_size = 15\n" in Path("plan.tasks.toml").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "kind", "told"),
+    [  # steps: three times the rows over 32
+        (
+            152,
+            "topic",
+            "152 training rows, 14 steps of a training: a small encoder took some 1,000",
+        ),
+        (1000, "topic", None),
+        (
+            2999,
+            "nli",
+            "2,999 training rows, 281 steps of a training: a small encoder took some 3,0",
+        ),
+    ],
+)
+def test_too_few_rows_to_learn_from_are_warned_of(call, predictor, place, n_rows, kind, told):
+    _write(Path("odd/train.jsonl"), [{"text": f"it {i}", "label": i % 2} for i in range(n_rows)])
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw", "--kind", kind)
+    err = call(*asked).err
+    assert f"warning: odd: {told}" in err if told else "steps of a training" not in err
+
+
 def test_a_label_that_tells_rows_apart_is_warned_of(call, predictor, place):
     _write(Path("odd/train.jsonl"), [{"text": f"a {i}", "ticket_no": i} for i in range(30)])
     asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
