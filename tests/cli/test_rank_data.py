@@ -130,8 +130,11 @@ def test_a_grid_of_own_rows_names_what_is_lacking(call, predictor, rows):
     tried = grid.intermediates[1:]
     rows_of = [f"{name} ({shipped_catalogue()[name].train_size:,} rows)" for name in tried]
     # three intermediates, and the own task after each and alone: 7 trainings a seed
+    # three times the rows over 32 are steps: one of 12 rows
+    steps = 2 * (sum(round(3 * shipped_catalogue()[name].train_size / 32) for name in tried) + 4)
     told = (
-        f"\n  14 trainings over 2 seeds: {', '.join(rows_of)}; then mine (12 rows) after each and"
+        f"\n  14 trainings over 2 seeds, about {steps:,} steps in all: {', '.join(rows_of)}; then "
+        "mine (12 rows) after each and alone; --dry-run measures the hours; the encoder"
     )
     assert told in done.err
     assert "; the encoder is xlm-roberta-base, while the predictor learnt from enc" in done.err
@@ -153,11 +156,16 @@ def test_costs_count_a_training_once_and_leave_the_encoder_of_a_study_alone(call
     study = ("--candidates", "mnli,rte", "--study", "simulated/encoder-base")
     done = call(*asked, *study, "--out", "plan.toml")
     # mnli, rte, mnli after mnli, mnli after rte: mnli alone is the first
-    assert "  8 trainings over 2 seeds: " in done.err
-    assert "then mnli (392,702 rows) after each and alone\n" in done.err
+    assert "  8 trainings over 2 seeds, about " in done.err
+    assert (
+        "then mnli (392,702 rows) after each and alone; --dry-run measures the hours\n" in done.err
+    )
     done = call(*asked[:3], "--target", "tatoeba", *asked[5:], *study[:2], "--out", "other.toml")
-    assert "  4 trainings over 2 seeds: " in done.err
-    assert "; tatoeba is scored without training; the encoder is" in done.err
+    assert "  4 trainings over 2 seeds, about " in done.err
+    assert (
+        "; tatoeba is scored without training; --dry-run measures the hours; the encoder is"
+        in done.err
+    )
 
 
 def test_a_grid_or_card_that_is_there_is_not_replaced(call, predictor, rows):
