@@ -1,10 +1,10 @@
 """A ranking, and a guess from a user's own rows, as records for programs and text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, Kind
 from metaselect.console import counted, few, points, print_table, share
 
 if TYPE_CHECKING:
@@ -170,7 +170,6 @@ def task_lines(task: "NewTask") -> list[str]:
     choices = f", {card.n_choices} choices" if card.n_choices else ""
     entropy = "" if task.label_entropy is None else f", label entropy {task.label_entropy:.2f} bits"
     text = " + ".join((*layout.text, *layout.choices))
-    alike = ", ".join(f"{name} {value:.2f}" for name, value in _most_alike(task).items())
     languages = f"  languages {few(card.languages)} as asked"
     return [
         f"{card.name}: {card.head}{labels}{choices}",
@@ -178,9 +177,19 @@ def task_lines(task: "NewTask") -> list[str]:
         f"  {_rows_words(task)}, text {text}, label {layout.label}",
         f"  {task.median_words:.0f} words a row in the median{entropy}",
         f"{languages}: a gain in one depends on the others",
-        f"  texts most like {alike}",
+        f"  texts alone {_alike_words(task)}",
         "  Not so? --kind, --text COLUMN[,COLUMN], --label COLUMN and --metric overrule.",
     ]
+
+
+def _alike_words(task: "NewTask") -> str:
+    """The tasks whose texts are most alike, or that none are."""
+    from metaselect.catalogue.kinds import ALIKE
+
+    told = [f"{name} {value:.2f}" for name, value in _most_alike(task).items()]
+    if told and max(task.likeness.values()) < ALIKE:
+        return f"like those of no known task ({told[0]} at most)"
+    return f"most like {', '.join(told)}"
 
 
 def _rows_words(task: "NewTask") -> str:
@@ -206,8 +215,14 @@ def task_record(task: "NewTask") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def task_notes(task: "NewTask") -> list[str]:
-    """What should be known of the guess: a weak kind, faults of rows and labels, known data."""
+def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[str]:
+    """What should be known of the guess: a weak kind, faults of rows and labels, known data.
+
+    Args:
+        task: The guess.
+        known_kinds: Kinds that move a gain, those of candidates and of targets that the predictor
+            learnt from; None where that is not known.
+    """
     from metaselect.catalogue.likeness import SAME_DATA
     from metaselect.catalogue.newtask import LONG
 
@@ -216,7 +231,7 @@ def task_notes(task: "NewTask") -> list[str]:
     if task.by_likeness:
         found.append(
             f"{name}: its kind is guessed by likeness alone, which was right for 11 of 23 known "
-            f"tasks: say --kind if it is not {task.card.kind}"
+            f"tasks: {_when_to_say_kind(task.card.kind, known_kinds)}"
         )
     if task.n_unlabelled:
         found.append(
@@ -251,6 +266,12 @@ def task_notes(task: "NewTask") -> list[str]:
             "training longer"
         )
     return found
+
+
+def _when_to_say_kind(guess: Kind, known: Collection[Kind] | None) -> str:
+    if known is None or guess in known:
+        return f"say --kind if it is not {guess}"
+    return f"no gain depends on it, unless it is one of {', '.join(sorted(known))}: say --kind then"
 
 
 def _too_few_rows(task: "NewTask") -> list[str]:

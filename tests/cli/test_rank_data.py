@@ -62,6 +62,30 @@ def test_a_kind_guessed_by_likeness_alone_is_told(call, predictor, place):
     assert "warning: odd: its kind is guessed by likeness alone" in done.err
 
 
+def test_a_kind_that_moves_no_gain_is_not_urged(call, predictor, place):
+    labels = ["red", "green", "blue"]
+    _write(
+        Path("odd/train.jsonl"), [{"text": f"it {i}", "label": labels[i % 3]} for i in range(20)]
+    )
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
+    done = call(*asked, "--json")
+    assert "  texts alone like those of no known task (" in call(*asked).out
+    kind, because = done.json["task"]["kind"], done.json["task"]["because"]
+    assert because.startswith("texts, labels and lengths together most like ")
+    told = done.err.split("right for 11 of 23 known tasks: ")[1].split("\n")[0]
+    known = told.removeprefix("no gain depends on it, unless it is one of ").split(": say --kind")[
+        0
+    ]
+    assert kind not in known.split(", ")
+    assert {"nli", "paraphrase"} <= {*known.split(", ")}
+    ranking = done.json["ranking"]
+    others = {"idioms", "intent", "abusive-language"} - {kind, *known.split(", ")}
+    assert others
+    for other in others:
+        assert call(*asked, "--json", "--kind", other).json["ranking"] == ranking
+    assert call(*asked, "--json", "--kind", "nli").json["ranking"] != ranking
+
+
 def test_faults_of_rows_and_labels_are_told(call, predictor, place):
     labels = ["loan", "LOAN ", "card", None]
     rows = [{"text": f"it is {i}", "label": label} for i, label in enumerate(labels * 5)]
