@@ -193,8 +193,8 @@ def _alike_words(task: "NewTask") -> str:
 
 
 def _rows_words(task: "NewTask") -> str:
-    """Rows, and how many of them can be trained on where not all can."""
-    every = f"{task.data.n_rows:,} rows"
+    """Rows, their file, and how many of them can be trained on where not all can."""
+    every = f"{counted(task.data.n_rows, 'row')} in {task.data.path}"
     if not task.n_unlabelled:
         return every
     about = "" if task.data.n_rows == len(task.data.rows) else "about "
@@ -208,7 +208,7 @@ def task_record(task: "NewTask") -> dict[str, Any]:
         "name": card.name, "head": card.head, "kind": card.kind, "because": task.because,
         "by_likeness": task.by_likeness, "metric": card.metric, "text": list(layout.text),
         "choices": list(layout.choices), "label": layout.label, "labels": list(card.labels),
-        "n_choices": card.n_choices, "n_rows": task.data.n_rows,
+        "n_choices": card.n_choices, "file": str(task.data.path), "n_rows": task.data.n_rows,
         "train_size": card.train_size, "n_unlabelled": task.n_unlabelled,
         "mean_words": task.mean_words, "median_words": task.median_words,
         "label_entropy": task.label_entropy, "likeness": _most_alike(task),
@@ -226,8 +226,14 @@ def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[st
     from metaselect.catalogue.likeness import SAME_DATA
     from metaselect.catalogue.newtask import LONG
 
-    name = task.card.name
+    name, path = task.card.name, task.data.path
     found = []
+    if unread := task.data.unread:
+        others = " or ".join(other.name for other in unread)
+        found.append(
+            f"{name}: {path.name} was read, not {others} beside it: name another file with --data "
+            f"{unread[0]}"
+        )
     if task.by_likeness:
         found.append(
             f"{name}: its kind is guessed by likeness alone, which was right for 11 of 23 known "

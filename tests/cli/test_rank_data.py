@@ -35,7 +35,7 @@ def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
         "mine: classification, 3 labels (contradiction, entailment, neutral)",
         "  kind nli (a premise and a hypothesis), metric accuracy",
     ]
-    assert "  12 rows, text premise + hypothesis, label label" in lines
+    assert f"  12 rows in {rows / 'train.jsonl'}, text premise + hypothesis, label label" in lines
     assert "  languages en, sw, ta as asked: a gain in one depends on the others" in lines
     assert any("--kind, --text COLUMN[,COLUMN], --label COLUMN" in line for line in lines)
     table = lines[lines.index(next(line for line in lines if line.startswith("mine in sw, ta"))) :]
@@ -93,7 +93,7 @@ def test_faults_of_rows_and_labels_are_told(call, predictor, place):
     _write(Path("odd/train.jsonl"), rows)
     asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
     done = call(*asked, "--out", "plan.toml")
-    assert "\n  15 of 20 rows have a label, text text, label label\n" in done.out
+    assert "\n  15 of 20 rows in odd/train.jsonl have a label, text text, label label\n" in done.out
     assert "odd: 5 of the 20 rows read have no label and are not counted" in done.err
     assert "such as 'LOAN ' and 'loan', count as different classes" in done.err
     assert "odd: 1 row has over 20,000 words (20,001 at most)" in done.err
@@ -133,6 +133,18 @@ def test_a_label_that_tells_rows_apart_is_warned_of(call, predictor, place):
         "warning: odd: the label column 'ticket_no' has 30 different values in 30 rows, as an id "
         "has: they can hardly be learnt, name another with --label\n"
     ) in done.err
+
+
+def test_the_file_that_was_read_is_named(call, predictor, rows):
+    Path(rows, "train.csv").write_text("text,label\n" + "good,yes\nbad,no\n" * 5, encoding="utf-8")
+    asked = ("rank", "--predictor", predictor, "--language", "sw", "--data")
+    done = call(*asked, rows, "--json")
+    assert done.json["task"]["file"] == str(rows / "train.jsonl")
+    told = "warning: mine: train.jsonl was read, not train.csv beside it: name another file with"
+    assert f"{told} --data {rows / 'train.csv'}\n" in done.err
+    done = call(*asked, rows / "train.csv")
+    assert f"\n  10 rows in {rows / 'train.csv'}, text text, label label\n" in done.out
+    assert "was read" not in done.err
 
 
 def test_reasons_come_when_asked_for(call, predictor):
