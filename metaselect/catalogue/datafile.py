@@ -58,7 +58,7 @@ def read_data_file(place: Path) -> DataFile:
     except (OSError, EOFError) as error:
         raise MetaselectError(f"{path} cannot be read: {error}.") from error
     if not rows:
-        raise MetaselectError(f"{path} has no rows.")
+        raise MetaselectError(f"{path} has no rows. {_what_to_put(path)}")
     return DataFile(path, _name_of(path), rows, n_rows, tuple(unread))
 
 
@@ -85,6 +85,16 @@ def _found(place: Path) -> list[Path]:
     others = sorted(path.name for path in place.iterdir() if stem_of(path))
     hint = f" Or name a file: --data {place / others[0]}" if others else ""
     raise MetaselectError(f"{place} has no train file: train with one of {known} is read.{hint}")
+
+
+def _what_to_put(path: Path) -> str:
+    """What a file without rows should hold."""
+    if ".jsonl" in path.suffixes[-2:]:
+        return _ONE_A_LINE
+    if path.suffix == ".parquet":
+        return "Columns of texts and one of labels are needed, such as text and label, with rows."
+    head = "a tab between them" if path.suffix == ".tsv" else "such as text,label"
+    return f"A first line that names the columns, {head}, and under it a line a row are needed."
 
 
 def _name_of(path: Path) -> str:

@@ -372,7 +372,7 @@ def test_a_name_that_nothing_knows_is_one_line(refused_line, predictor, argument
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [
-        (b"", [], "own.csv has no rows."),
+        (b"", [], "own.csv has no rows. A first line that names the columns, such as"),
         (b"text,label\na b,x\nc d,x\n", [], "own.csv: the label column 'label' has one value"),
         (
             b"one,two\na,b\nc,d\n",
