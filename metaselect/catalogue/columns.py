@@ -4,11 +4,19 @@ Known names come first, then what the values look like. Whoever knows better nam
 """
 
 import re
-import statistics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from metaselect.catalogue.cells import (
+    all_are,
+    are_amounts,
+    are_numbers,
+    cell_of,
+    median_words,
+    tells_rows_apart,
+    values_of,
+)
 from metaselect.catalogue.datafile import DataFile, Row
 from metaselect.catalogue.tasks import Head
 from metaselect.errors import MetaselectError, nearest
@@ -39,7 +47,11 @@ _NUMBERED = re.compile(r"(.*?)_?(\d|[A-Ea-e])")  # choice1, ending_0, answerA
 _MOST_CLASSES = 200  # above which a column of texts is no label
 _LONGEST_NAME = 6  # words from which a column's name is taken for a text
 _MOST_LETTERS = 60  # above which it is too
-_MOST_COUNTS = 20  # whole numbers above which a label is an amount
+_A_TEXT = "is a text"
+_IN_EACH = "is different in each row"
+_IN_NEARLY_EACH = "is different in nearly each row"
+_AN_ID = "goes by an id's name"
+_LIKE_AN_ID = (_IN_EACH, _IN_NEARLY_EACH, _AN_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +127,6 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}..."
 
 
-def values_of(rows: Sequence[Row], column: str) -> list[Any]:
-    """A column's values that are there: not None, empty or NaN."""
-    found = (row.get(column) for row in rows)
-    return [value for value in found if value is not None and value != "" and value == value]
-
-
-def cell_of(row: Row, column: str) -> Any:
-    """A column's value; a dot reaches into a nested column; None where there is none."""
-    if column in row:
-        return row[column]
-    value: Any = row
-    for part in column.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
 def text_of(row: Row, columns: Columns) -> str:
     """All texts and choices of a row as one."""
     values = [cell_of(row, name) for name in (*columns.text, *columns.choices)]
@@ -158,7 +154,7 @@ def _questions(rows: Sequence[Row], names: Sequence[str], label: str | None) -> 
 
 def _tagging(rows: Sequence[Row], names: Sequence[str], label: str | None) -> Columns | None:
     """Two lists of one length in every row: words and tags."""
-    lists = [name for name in names if _all_are(list, values_of(rows, name))]
+    lists = [name for name in names if all_are(list, values_of(rows, name))]
     if len(lists) < 2:
         return None
     variety = {
@@ -199,15 +195,15 @@ def _multiple_choice(
 def _choice_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     for name in names:
         values = values_of(rows, name)
-        if _all_are(list, values) and all(len(value) > 1 and _all_are(str, value)
+        if all_are(list, values) and all(len(value) > 1 and all_are(str, value)
                                           for value in values):  # fmt: skip
             return [name]
-        if _all_are(dict, values) and all(_all_are(list, [value.get("text")]) for value in values):
+        if all_are(dict, values) and all(all_are(list, [value.get("text")]) for value in values):
             return [f"{name}.text"]
     alike: dict[str, list[str]] = {}
     for name in names:
         match = _NUMBERED.fullmatch(name)
-        if match and match[1] and _all_are(str, values_of(rows, name)):
+        if match and match[1] and all_are(str, values_of(rows, name)):
             alike.setdefault(match[1].lower(), []).append(name)
     paired = {name for pair in PAIRS for name in pair}
     return next(
@@ -228,32 +224,51 @@ def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> 
             f"{data.path}: none of its columns ({', '.join(names)}) looks like a text beside the "
             f"label {column!r}. Name it with --text COLUMN[,COLUMN]."
         )
-    head: Head = "regression" if _are_amounts(values_of(rows, column)) else "classification"
+    head: Head = "regression" if are_amounts(values_of(rows, column)) else "classification"
     return Columns(head, tuple(texts), column)
 
 
 def _no_label(data: DataFile) -> MetaselectError:
     """Why no label was found: its column is empty, it is missing, or it is not known as one."""
     names = data.columns
-    filled = [name for name in names if values_of(data.rows, name)]
-    empty = [name for name in names if name not in filled]
-    if known := _named(empty, _LABELS):
+    empty = [name for name in names if not values_of(data.rows, name)]
+    if unfilled := _named(empty, _LABELS):
         return MetaselectError(
-            f"{data.path}: the label column {known[0]!r} is empty. Fill it, or name another with "
-            "--label COLUMN."
+            f"{data.path}: the label column {unfilled[0]!r} is empty. Fill it, or name another "
+            "with --label COLUMN."
         )
+    why = {name: _why_no_label(data.rows, name) for name in names}
     texts = {*_TEXTS, *_BESIDE, *(name for pair in PAIRS for name in pair)}
-    beside = [name for name in filled if not _is_id(name)]
-    if not empty and (len(beside) == 1 or all(name.lower() in texts for name in beside)):
+    beside = [name for name in names if name.lower() in texts or why[name] == _A_TEXT]
+    others = [name for name in names if name not in beside]
+    known = len(beside) == 1 or all(name.lower() in texts for name in beside)
+    if beside and known and all(why[name] in _LIKE_AN_ID for name in others):
+        also = "; ".join(f"{name} {why[name]}" for name in others)
         return MetaselectError(
-            f"{data.path}: a label column is missing beside {', '.join(beside)}. Add one, such as "
-            "label, with the right answer of each row."
+            f"{data.path}: a label column is missing beside {', '.join(beside)}"
+            f"{f' ({also})' if also else ''}. Add one, such as label, with the right answer of "
+            "each row, or name it with --label COLUMN."
         )
-    also = f" ({', '.join(empty)} {'is' if len(empty) == 1 else 'are'} empty)" if empty else ""
+    looked = "; ".join(f"{name} {reason}" for name, reason in why.items())
     return MetaselectError(
-        f"{data.path}: none of its columns ({', '.join(names)}) looks like a label{also}. Name it "
-        "with --label COLUMN."
+        f"{data.path}: none of its columns looks like a label: {looked}. Name it with --label "
+        "COLUMN, or add one, such as label, with the right answer of each row."
     )
+
+
+def _why_no_label(rows: Sequence[Row], name: str) -> str:
+    """Why a column was not taken for the label, in words that follow its name."""
+    values = values_of(rows, name)
+    distinct = {str(value) for value in values}
+    if not values:
+        return "is empty"
+    if len(distinct) == 1 and len(values) > 1:
+        return f"has one value alone, {_shortened(next(iter(distinct)))!r}"
+    if all_are(str, values) and median_words(rows, name) >= 2:
+        return _A_TEXT
+    if tells_rows_apart(values):
+        return _IN_EACH if len(distinct) == len(values) else _IN_NEARLY_EACH
+    return _AN_ID if _is_id(name) else f"has {len(distinct):,} different values"
 
 
 def _label_column(rows: Sequence[Row], names: Sequence[str]) -> str | None:
@@ -272,27 +287,17 @@ def _label_column(rows: Sequence[Row], names: Sequence[str]) -> str | None:
 
 
 def _may_be_label(values: Sequence[Any], n_rows_each: int) -> bool:
-    """Whether values are numbers, or names that stand in so many rows each, in the mean."""
+    """Whether values are numbers, or names that stand in so many rows each, in the mean; none
+    that tells rows apart.
+    """
     if not values or any(isinstance(value, list | dict) for value in values):
         return False
+    if tells_rows_apart(values):
+        return False
     kinds = {str(value) for value in values}
-    return _are_numbers(values) or (
+    return are_numbers(values) or (
         len(kinds) <= _MOST_CLASSES and len(kinds) * n_rows_each <= len(values)
     )
-
-
-def _are_numbers(values: Sequence[Any]) -> bool:
-    return all(isinstance(value, int | float) for value in values)
-
-
-def _are_amounts(values: Sequence[Any]) -> bool:
-    """Whether a label is a number to be met, not the number of a class."""
-    if not _are_numbers(values):
-        return False
-    distinct = set(values)
-    whole = all(value == int(value) for value in distinct if abs(value) != float("inf"))
-    counted = whole and any(isinstance(value, int) for value in values)
-    return len(distinct) > (_MOST_COUNTS if counted else 2)
 
 
 def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
@@ -304,21 +309,13 @@ def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     known = _named(strings, _TEXTS)[:1]
     if known:
         return known + beside
-    worded = [name for name in strings if not _is_id(name) and _median_words(rows, name) >= 2]
+    worded = [name for name in strings if not _is_id(name) and median_words(rows, name) >= 2]
     return worded[:2] or [name for name in strings if not _is_id(name)][:2]
 
 
 def _text_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
-    return [name for name in names if _all_are(str, values_of(rows, name))]
-
-
-def _median_words(rows: Sequence[Row], name: str) -> float:
-    return statistics.median(len(value.split()) for value in values_of(rows, name))
+    return [name for name in names if all_are(str, values_of(rows, name))]
 
 
 def _is_id(name: str) -> bool:
     return _IDS.fullmatch(name.lower()) is not None
-
-
-def _all_are(kind: type, values: Sequence[Any]) -> bool:
-    return bool(values) and all(isinstance(value, kind) for value in values)

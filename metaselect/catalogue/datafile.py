@@ -29,12 +29,14 @@ class DataFile:
         name: What its user calls it: the folder of `train.csv`, else the file's own name.
         rows: Up to `N_READ` of its rows, evenly spaced, by column.
         n_rows: Rows of the whole file.
+        unread: Other `train` files of its folder, where a folder was named.
     """
 
     path: Path
     name: str
     rows: Sequence[Row]
     n_rows: int
+    unread: tuple[Path, ...] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -48,7 +50,7 @@ def read_data_file(place: Path) -> DataFile:
     Raises:
         MetaselectError: Nothing there, no rows, or a file that cannot be read.
     """
-    path = _found(place)
+    path, *unread = _found(place)
     try:
         rows, n_rows = _from_parquet(path) if path.suffix == ".parquet" else _from_text(path)
     except UnicodeDecodeError as error:
@@ -56,8 +58,8 @@ def read_data_file(place: Path) -> DataFile:
     except (OSError, EOFError) as error:
         raise MetaselectError(f"{path} cannot be read: {error}.") from error
     if not rows:
-        raise MetaselectError(f"{path} has no rows.")
-    return DataFile(path, _name_of(path), rows, n_rows)
+        raise MetaselectError(f"{path} has no rows. {_what_to_put(path)}")
+    return DataFile(path, _name_of(path), rows, n_rows, tuple(unread))
 
 
 def stem_of(path: Path) -> str:
@@ -65,23 +67,34 @@ def stem_of(path: Path) -> str:
     return next((path.name.removesuffix(end) for end in SUFFIXES if path.name.endswith(end)), "")
 
 
-def _found(place: Path) -> Path:
+def _found(place: Path) -> list[Path]:
+    """The file to read, and after it the `train` files of a folder that are not."""
     known = ", ".join(reversed(SUFFIXES))
     if not place.exists():
         raise MetaselectError(f"There is no file or folder {place}.")
     if not place.is_dir():
         if not stem_of(place):
             raise MetaselectError(f"{place} is no data file: its name must end in {known}.")
-        return place
-    for suffix in SUFFIXES:
-        if (place / f"train{suffix}").is_file():
-            return place / f"train{suffix}"
+        return [place]
+    trains = [place / f"train{suffix}" for suffix in SUFFIXES]
+    if there := [path for path in trains if path.is_file()]:
+        return there
     if not any(place.iterdir()):
         beside = ", ".join((".jsonl.gz", ".csv", ".tsv", ".parquet"))
         raise MetaselectError(f"The folder {place}/ is empty. Put train.jsonl (or {beside}) in it.")
     others = sorted(path.name for path in place.iterdir() if stem_of(path))
     hint = f" Or name a file: --data {place / others[0]}" if others else ""
     raise MetaselectError(f"{place} has no train file: train with one of {known} is read.{hint}")
+
+
+def _what_to_put(path: Path) -> str:
+    """What a file without rows should hold."""
+    if ".jsonl" in path.suffixes[-2:]:
+        return _ONE_A_LINE
+    if path.suffix == ".parquet":
+        return "Columns of texts and one of labels are needed, such as text and label, with rows."
+    head = "a tab between them" if path.suffix == ".tsv" else "such as text,label"
+    return f"A first line that names the columns, {head}, and under it a line a row are needed."
 
 
 def _name_of(path: Path) -> str:

@@ -52,7 +52,8 @@ _SHORT = 20  # words
 _SHARE = 0.5  # of the labels that must go by the names of a kind
 
 _N_VOTERS = 3
-_ALIKE = 0.5  # likeness of texts that outweighs what two texts and two classes mostly are
+ALIKE = 0.5
+"""Likeness of texts that outweighs what two texts and two classes mostly are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +184,14 @@ def kind_by_likeness(
     likely = (alone if len(shape.text) == 1 else {*voters} - alone) or {*voters}
     best = sorted(likely, key=lambda name: -voters[name])[:_N_VOTERS]
     paired = shape.head == "classification" and len(shape.text) == 2 and len(shape.labels) == 2
-    if paired and max(likeness[name] for name in best) < _ALIKE:
+    if paired and max(likeness[name] for name in best) < ALIKE:
         return "paraphrase", "two texts and two classes"
     votes: defaultdict[Kind, float] = defaultdict(float)
     for name in best:
         votes[catalogue[name].kind] += voters[name]
     kind = max(votes, key=lambda kind: votes[kind])
-    return kind, f"most like {', '.join(name for name in best if catalogue[name].kind == kind)}"
+    alike = ", ".join(name for name in best if catalogue[name].kind == kind)
+    return kind, f"texts, labels and lengths together most like {alike}"
 
 
 def _is_of_one_text(card: TaskCard) -> bool:

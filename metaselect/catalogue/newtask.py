@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from metaselect.catalogue.columns import Columns, cell_of, find_columns, text_of, values_of
+from metaselect.catalogue.cells import cell_of, tells_rows_apart, values_of
+from metaselect.catalogue.columns import Columns, find_columns, text_of
 from metaselect.catalogue.datafile import DataFile, Row, read_data_file
 from metaselect.catalogue.kinds import Shape, kind_by_likeness, kind_by_rule, kind_of_same_data
 from metaselect.catalogue.likeness import shipped_profiles
@@ -76,6 +77,8 @@ class NewTask:
         median_words, most_words: Words of a row's texts.
         n_long: Rows read of over 20,000 words.
         variants: Two labels that differ in case or spaces alone; None where no two do.
+        n_rare: Different labels where hardly any can be learnt, for want of rows that share one;
+            else None.
         label_entropy: Of the classes or tags, in bits; None for other heads.
         likeness: To each task with a profile, in [-1, 1], most alike first.
     """
@@ -90,6 +93,7 @@ class NewTask:
     most_words: int
     n_long: int
     variants: tuple[str, str] | None
+    n_rare: int | None
     label_entropy: float | None
     likeness: Mapping[str, float] = field(default_factory=dict)
 
@@ -151,7 +155,8 @@ def guess_task(
         n_unlabelled=len(data.rows) - len(rows),
         mean_words=shape.mean_words, median_words=shape.n_words,
         most_words=max(n_words), n_long=sum(count > LONG for count in n_words),
-        variants=_variants(names), label_entropy=_entropy(labels) if labels else None,
+        variants=_variants(names), n_rare=_n_rare(rows, columns),
+        label_entropy=_entropy(labels) if labels else None,
         likeness=likeness,
     )  # fmt: skip
 
@@ -198,6 +203,23 @@ def _check_labels(
             f"{data.path}: the label column {columns.label!r} has one value alone, "
             f"{next(iter(labels), '')!r}. Name another with --label, or give rows of every class."
         )
+    if columns.head == "classification" and len(labels) == len(rows):
+        raise MetaselectError(
+            f"{data.path}: the label column {columns.label!r} is different in each of "
+            f"{len(rows):,} rows, as an id is: there is no class to learn. Name another with "
+            "--label, or give several rows of each class."
+        )
+
+
+def _n_rare(rows: Sequence[Row], columns: Columns) -> int | None:
+    """How many labels there are, if they are classes of under two rows or hardly repeat."""
+    values = values_of(rows, columns.label)
+    if columns.head == "regression":
+        return len({*values}) if tells_rows_apart(values) else None
+    if columns.head != "classification":
+        return None
+    n_classes = len({str(value) for value in values})
+    return n_classes if n_classes * 2 > len(values) else None
 
 
 def _variants(names: Sequence[str]) -> tuple[str, str] | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.catalogue.newtask import NewTask, Overrules
-    from metaselect.catalogue.tasks import Catalogue
+    from metaselect.catalogue.tasks import Catalogue, Kind
     from metaselect.selector.combine import Objective
     from metaselect.selector.selector import TaskSelector
 
@@ -139,7 +139,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         own = every if study is None else every[every["study"] == study]
     name = new.card.name if new is not None else str(target)
     table = selector.rank(target=name, languages=codes, candidates=names, study=study)
-    notes = [] if new is None else task_notes(new)
+    notes = [] if new is None else task_notes(new, _kinds_that_count(selector, table))
     notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
     notes += _ranking_notes(selector, table, name, own, study)
     who = name, table["intermediate"], selector.catalogue
@@ -171,6 +171,18 @@ def _what_can_be_asked() -> str:
     targets = [card for card in shipped_catalogue().values() if len(card.languages) > 1]
     known_first = sorted(targets, key=lambda card: ("xtreme_r" not in card.benchmarks, card.name))
     return _SHOWN.format(targets=few([card.name for card in known_first]), n_targets=len(targets))
+
+
+def _kinds_that_count(selector: "TaskSelector", table: "pd.DataFrame") -> "set[Kind] | None":
+    """Kinds that a candidate has, or a target that the predictor learnt from: a task of any other
+    is of a kind like none of them, whichever it is. None where its targets are not known.
+    """
+    if selector.training_ is None:
+        return None
+    cards = selector.catalogue
+    candidates = [part for name in set(table["intermediate"]) for part in cards.parts(name)]
+    found = map(cards.find, [*selector.training_.targets, *candidates])
+    return {card.kind for card in found if card is not None}
 
 
 def _ranking_notes(

@@ -1,10 +1,10 @@
 """A ranking, and a guess from a user's own rows, as records for programs and text for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, Kind
 from metaselect.cli.console import print_table
 from metaselect.wording import counted, few, points, share
 
@@ -177,7 +177,6 @@ def task_lines(task: "NewTask") -> list[str]:
     choices = f", {card.n_choices} choices" if card.n_choices else ""
     entropy = "" if task.label_entropy is None else f", label entropy {task.label_entropy:.2f} bits"
     text = " + ".join((*layout.text, *layout.choices))
-    alike = ", ".join(f"{name} {value:.2f}" for name, value in _most_alike(task).items())
     languages = f"  languages {few(card.languages)} as asked"
     return [
         f"{card.name}: {card.head}{labels}{choices}",
@@ -185,14 +184,24 @@ def task_lines(task: "NewTask") -> list[str]:
         f"  {_rows_words(task)}, text {text}, label {layout.label}",
         f"  {task.median_words:.0f} words a row in the median{entropy}",
         f"{languages}: a gain in one depends on the others",
-        f"  texts most like {alike}",
+        f"  texts alone {_alike_words(task)}",
         "  Not so? --kind, --text COLUMN[,COLUMN], --label COLUMN and --metric overrule.",
     ]
 
 
+def _alike_words(task: "NewTask") -> str:
+    """The tasks whose texts are most alike, or that none are."""
+    from metaselect.catalogue.kinds import ALIKE
+
+    told = [f"{name} {value:.2f}" for name, value in _most_alike(task).items()]
+    if told and max(task.likeness.values()) < ALIKE:
+        return f"like those of no known task ({told[0]} at most)"
+    return f"most like {', '.join(told)}"
+
+
 def _rows_words(task: "NewTask") -> str:
-    """Rows, and how many of them can be trained on where not all can."""
-    every = f"{task.data.n_rows:,} rows"
+    """Rows, their file, and how many of them can be trained on where not all can."""
+    every = f"{counted(task.data.n_rows, 'row')} in {task.data.path}"
     if not task.n_unlabelled:
         return every
     about = "" if task.data.n_rows == len(task.data.rows) else "about "
@@ -206,29 +215,50 @@ def task_record(task: "NewTask") -> dict[str, Any]:
         "name": card.name, "head": card.head, "kind": card.kind, "because": task.because,
         "by_likeness": task.by_likeness, "metric": card.metric, "text": list(layout.text),
         "choices": list(layout.choices), "label": layout.label, "labels": list(card.labels),
-        "n_choices": card.n_choices, "n_rows": task.data.n_rows,
+        "n_choices": card.n_choices, "file": str(task.data.path), "n_rows": task.data.n_rows,
         "train_size": card.train_size, "n_unlabelled": task.n_unlabelled,
         "mean_words": task.mean_words, "median_words": task.median_words,
         "label_entropy": task.label_entropy, "likeness": _most_alike(task),
     }  # fmt: skip
 
 
-def task_notes(task: "NewTask") -> list[str]:
-    """What should be known of the guess: a weak kind, faults of rows and labels, known data."""
+def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[str]:
+    """What should be known of the guess: a weak kind, faults of rows and labels, known data.
+
+    Args:
+        task: The guess.
+        known_kinds: Kinds that move a gain, those of candidates and of targets that the predictor
+            learnt from; None where that is not known.
+    """
     from metaselect.catalogue.likeness import SAME_DATA
     from metaselect.catalogue.newtask import LONG
 
-    name = task.card.name
+    name, path = task.card.name, task.data.path
     found = []
+    if unread := task.data.unread:
+        others = " or ".join(other.name for other in unread)
+        found.append(
+            f"{name}: {path.name} was read, not {others} beside it: name another file with --data "
+            f"{unread[0]}"
+        )
     if task.by_likeness:
         found.append(
             f"{name}: its kind is guessed by likeness alone, which was right for 11 of 23 known "
-            f"tasks: say --kind if it is not {task.card.kind}"
+            f"tasks: {_when_to_say_kind(task.card.kind, known_kinds)}"
         )
     if task.n_unlabelled:
         found.append(
             f"{name}: {task.n_unlabelled:,} of the {len(task.data.rows):,} rows read have no label "
             "and are not counted as training rows"
+        )
+    found += _too_few_rows(task)
+    if task.n_rare is not None:
+        n_labelled = len(task.data.rows) - task.n_unlabelled
+        label = task.card.layouts[0].label
+        found.append(
+            f"{name}: the label column {label!r} has {task.n_rare:,} different values in "
+            f"{n_labelled:,} rows, as an id has: they can hardly be learnt, name another with "
+            "--label"
         )
     if task.variants:
         one, other = task.variants
@@ -249,6 +279,29 @@ def task_notes(task: "NewTask") -> list[str]:
             "training longer"
         )
     return found
+
+
+def _when_to_say_kind(guess: Kind, known: Collection[Kind] | None) -> str:
+    if known is None or guess in known:
+        return f"say --kind if it is not {guess}"
+    return f"no gain depends on it, unless it is one of {', '.join(sorted(known))}: say --kind then"
+
+
+def _too_few_rows(task: "NewTask") -> list[str]:
+    """That a training would hardly learn from so few rows, where it is so."""
+    from metaselect.harness.recipe import NLI_ROWS_TO_LEARN, ROWS_TO_LEARN, usual_steps
+
+    n_rows, nli = task.card.train_size, task.card.kind == "nli"
+    needed = NLI_ROWS_TO_LEARN if nli else ROWS_TO_LEARN
+    if n_rows is None or n_rows >= needed:
+        return []
+    told = (
+        f"{counted(n_rows, 'training row')}, {counted(usual_steps(n_rows), 'step')} of a training"
+    )
+    return [
+        f"{task.card.name}: {told}: a small encoder took some {needed:,} rows"
+        f"{' of NLI' if nli else ''} to leave chance, so its gains may be noise: give it more rows"
+    ]
 
 
 def _most_alike(task: "NewTask") -> dict[str, float]:

@@ -24,7 +24,14 @@ ConfigPath = Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="The gri
 Out = Annotated[
     Path | None, typer.Option("--out", help="Folder of results; default results/<study>.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and its cost, do nothing.")]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        help="Print the plan and its cost; train nothing. Its checks and timings are kept in the "
+        "folder of results.",
+    ),
+]
 Data = Annotated[
     str | None,
     typer.Option("--data", help="Folder or URL of task data, or 'hub'; over the config's."),

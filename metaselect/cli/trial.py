@@ -77,7 +77,10 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
 
 
 def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> str:
-    """Trainings of a trial with the rows of each; a start that two share is trained once."""
+    """Trainings of a trial with their steps in all and the rows of each; a start that two share is
+    trained once.
+    """
+    from metaselect.harness.recipe import usual_steps
     from metaselect.planning.costs import card_rows
 
     def told(name: str) -> str:
@@ -94,7 +97,11 @@ def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> s
         trainings |= {(own,), *((name, own) for name in tried)}
         then = f"then {told(own)} after each and alone" if tried else told(own)
     number = counted(len(trainings) * len(SEEDS), "training")
-    return f"{number} over {len(SEEDS)} seeds: {'; '.join(filter(None, (before, then)))}"
+    sizes = [card_rows(training[-1], catalogue) for training in trainings]
+    steps = len(SEEDS) * sum(usual_steps(size) for size in sizes if size is not None)
+    least = "at least" if None in sizes else "about"
+    number += f" over {len(SEEDS)} seeds, {least} {counted(steps, 'step')} in all"
+    return f"{number}: {'; '.join(filter(None, (before, then)))}; --dry-run measures the hours"
 
 
 def _folder_of_tasks(data: "DataFile") -> Path:
@@ -107,7 +114,7 @@ def _folder_of_tasks(data: "DataFile") -> Path:
 
 def _unread(data: "DataFile | None", card: TaskCard) -> list[str]:
     """Why the harness does not find the rows where they are."""
-    from metaselect.catalogue.columns import values_of
+    from metaselect.catalogue.cells import values_of
 
     if data is None:
         return []

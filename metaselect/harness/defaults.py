@@ -9,12 +9,21 @@ from metaselect.errors import MetaselectError, UnknownName
 from metaselect.harness.config import ONE_OF, BudgetPart, GridConfig, TestingPart, TrainingPart
 from metaselect.harness.data.sources import absolute_if_folder
 from metaselect.harness.grid.plan import Budget, Grid
-from metaselect.harness.recipe import Limits, Machine, Precision, Recipe, Testing
+from metaselect.harness.recipe import (
+    BATCH_EXAMPLES,
+    EPOCHS,
+    Limits,
+    Machine,
+    Precision,
+    Recipe,
+    Testing,
+)
 from metaselect.harness.train.encoders import Encoder
 
 _TRAINING: Mapping[str, Any] = {
     "max_length": 128, "query_length": 96, "stride": 64, "max_answer_length": 30,
-    "train_rows": None, "validation_rows": 200, "epochs": 3.0, "batch_examples": 32,
+    "train_rows": None, "validation_rows": 200, "epochs": EPOCHS,
+    "batch_examples": BATCH_EXAMPLES,
     "learning_rate": 3e-5, "warmup": 0.1, "weight_decay": 0.01, "clip_norm": 1.0,
     "checkpoint": "last", "n_snapshots": 5, "temperature": 0.05, "lora_rank": 8, "lora_alpha": 16,
     "freeze_embeddings": False, "freeze_layers": 0, "dropout": None,

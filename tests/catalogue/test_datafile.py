@@ -52,6 +52,13 @@ def test_long_files_are_read_evenly_and_counted_whole(tmp_path, suffix):
     assert [row["label"] for row in found.rows] == list(range(0, n_rows, 3))
 
 
+def test_an_empty_table_says_what_it_needs(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"text": []}).to_parquet(path)
+    with pytest.raises(MetaselectError, match=r"has no rows\. Columns of texts and one of labels"):
+        read_data_file(path)
+
+
 def test_a_file_goes_by_its_own_name(tmp_path):
     path = _written(tmp_path, ".csv", ROWS).rename(tmp_path / "reviews.csv")
     assert read_data_file(path).name == "reviews"
@@ -68,8 +75,9 @@ def test_semicolons_part_columns_and_numbers_with_letters_stay_text(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.jsonl", b"", r"a\.jsonl has no rows"),
-        ("a.csv", b"text,label\n", r"a\.csv has no rows"),
+        ("a.jsonl", b"", r"a\.jsonl has no rows\. One JSON object a line is needed, such as"),
+        ("a.csv", b"text,label\n", r"a\.csv has no rows\. A first line .* such as text,label, and"),
+        ("a.tsv", b"", r"a\.tsv has no rows\. A first line .*, a tab between them, and under it"),
         (
             "a.jsonl",
             b'{"a": 1}\n{"a"\n',

@@ -182,13 +182,52 @@ def test_one_endless_row_does_not_move_the_guess(tmp_path):
         (_rows([None], text=TEXTS), {}, "label column 'label' is empty. Fill it"),
         (_unique(text="a"), {}, "a label column is missing beside text. Add one"),
         (_unique(premise="a", hypothesis="b"), {}, "missing beside premise, hypothesis"),
-        (_unique(first="a", second="b", verdict=None), {}, r"like a label \(verdict is empty\)"),
+        (
+            _unique(first="a", second="b", verdict=None),
+            {},
+            "second is a text; verdict is empty. Name",
+        ),
+        (
+            [{"ticket_no": 1000 + i, "text": f"a {i}", "queue": "bill"} for i in range(30)],
+            {},
+            "ticket_no is different in each row; text is a text; queue has one value alone, 'bill'",
+        ),
+        (
+            [{"text": f"a {i}", "ticket_no": 1000 + i} for i in range(30)],
+            {},
+            r"missing beside text \(ticket_no is different in each row\)\. Add .*--label",
+        ),
+        (
+            [{"text": f"a {i}", "label": i} for i in range(30)],
+            {},
+            r"missing beside text \(label is different in each row\)",
+        ),
+        (
+            [{"text": f"a {i}", "ticket": f"T{i}"} for i in range(30)],
+            {"label": "ticket"},
+            "label column 'ticket' is different in each of 30 rows, as an id is",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_one_line(tmp_path, rows, overrules, message):
     with pytest.raises(MetaselectError, match=message) as told:
         _guessed(tmp_path / "mine", rows, **overrules)
     assert "\n" not in str(told.value)
+
+
+def test_a_label_that_hardly_repeats_is_counted(tmp_path):
+    numbers = [{"text": f"a {i}", "ticket_no": 1000 + i} for i in range(30)]
+    assert _guessed(tmp_path / "a", numbers, label="ticket_no").n_rare == 30
+    pairs = [{"text": f"a {i}", "label": f"T{min(i, 27)}"} for i in range(30)]  # 28 in 30 rows
+    assert _guessed(tmp_path / "b", pairs, label="label").n_rare == 28
+    assert _guessed(tmp_path / "c", TABLES["nli"][0]).n_rare is None
+
+
+def test_amounts_with_a_fraction_may_all_differ(tmp_path):
+    rows = [{"text": f"a {i}", "ticket_no": i, "ease": i + 0.5} for i in range(30)]
+    found = _guessed(tmp_path / "mine", rows)
+    assert (found.card.head, found.card.layouts[0].label) == ("regression", "ease")
+    assert found.n_rare is None
 
 
 def _table(folder, *lines):

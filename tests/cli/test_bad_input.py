@@ -372,9 +372,13 @@ def test_a_name_that_nothing_knows_is_one_line(refused_line, predictor, argument
 @pytest.mark.parametrize(
     ("content", "arguments", "message"),
     [
-        (b"", [], "own.csv has no rows."),
+        (b"", [], "own.csv has no rows. A first line that names the columns, such as"),
         (b"text,label\na b,x\nc d,x\n", [], "own.csv: the label column 'label' has one value"),
-        (b"one,two\na,b\nc,d\n", [], "own.csv: none of its columns (one, two) looks like a label."),
+        (
+            b"one,two\na,b\nc,d\n",
+            [],
+            "own.csv: none of its columns looks like a label: one is diff",
+        ),
         (b"text,label\na b,x,y\n", [], "own.csv, line 2 has 3 cells; the first line names 2"),
         (b"\xff", [], "own.csv is not UTF-8 text"),
         (

@@ -35,7 +35,7 @@ def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
         "mine: classification, 3 labels (contradiction, entailment, neutral)",
         "  kind nli (a premise and a hypothesis), metric accuracy",
     ]
-    assert "  12 rows, text premise + hypothesis, label label" in lines
+    assert f"  12 rows in {rows / 'train.jsonl'}, text premise + hypothesis, label label" in lines
     assert "  languages en, sw, ta as asked: a gain in one depends on the others" in lines
     assert any("--kind, --text COLUMN[,COLUMN], --label COLUMN" in line for line in lines)
     table = lines[lines.index(next(line for line in lines if line.startswith("mine in sw, ta"))) :]
@@ -62,6 +62,30 @@ def test_a_kind_guessed_by_likeness_alone_is_told(call, predictor, place):
     assert "warning: odd: its kind is guessed by likeness alone" in done.err
 
 
+def test_a_kind_that_moves_no_gain_is_not_urged(call, predictor, place):
+    labels = ["red", "green", "blue"]
+    _write(
+        Path("odd/train.jsonl"), [{"text": f"it {i}", "label": labels[i % 3]} for i in range(20)]
+    )
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
+    done = call(*asked, "--json")
+    assert "  texts alone like those of no known task (" in call(*asked).out
+    kind, because = done.json["task"]["kind"], done.json["task"]["because"]
+    assert because.startswith("texts, labels and lengths together most like ")
+    told = done.err.split("right for 11 of 23 known tasks: ")[1].split("\n")[0]
+    known = told.removeprefix("no gain depends on it, unless it is one of ").split(": say --kind")[
+        0
+    ]
+    assert kind not in known.split(", ")
+    assert {"nli", "paraphrase"} <= {*known.split(", ")}
+    ranking = done.json["ranking"]
+    others = {"idioms", "intent", "abusive-language"} - {kind, *known.split(", ")}
+    assert others
+    for other in others:
+        assert call(*asked, "--json", "--kind", other).json["ranking"] == ranking
+    assert call(*asked, "--json", "--kind", "nli").json["ranking"] != ranking
+
+
 def test_faults_of_rows_and_labels_are_told(call, predictor, place):
     labels = ["loan", "LOAN ", "card", None]
     rows = [{"text": f"it is {i}", "label": label} for i, label in enumerate(labels * 5)]
@@ -69,12 +93,58 @@ def test_faults_of_rows_and_labels_are_told(call, predictor, place):
     _write(Path("odd/train.jsonl"), rows)
     asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
     done = call(*asked, "--out", "plan.toml")
-    assert "\n  15 of 20 rows have a label, text text, label label\n" in done.out
+    assert "\n  15 of 20 rows in odd/train.jsonl have a label, text text, label label\n" in done.out
     assert "odd: 5 of the 20 rows read have no label and are not counted" in done.err
     assert "such as 'LOAN ' and 'loan', count as different classes" in done.err
     assert "odd: 1 row has over 20,000 words (20,001 at most)" in done.err
     assert "metaselect run refuses rows with an empty label: take them out of" in done.err
     assert "train_size = 15\n" in Path("plan.tasks.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "kind", "told"),
+    [  # steps: three times the rows over 32
+        (
+            152,
+            "topic",
+            "152 training rows, 14 steps of a training: a small encoder took some 1,000",
+        ),
+        (1000, "topic", None),
+        (
+            2999,
+            "nli",
+            "2,999 training rows, 281 steps of a training: a small encoder took some 3,0",
+        ),
+    ],
+)
+def test_too_few_rows_to_learn_from_are_warned_of(call, predictor, place, n_rows, kind, told):
+    _write(Path("odd/train.jsonl"), [{"text": f"it {i}", "label": i % 2} for i in range(n_rows)])
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw", "--kind", kind)
+    err = call(*asked).err
+    assert f"warning: odd: {told}" in err if told else "steps of a training" not in err
+
+
+def test_a_label_that_tells_rows_apart_is_warned_of(call, predictor, place):
+    _write(Path("odd/train.jsonl"), [{"text": f"a {i}", "ticket_no": i} for i in range(30)])
+    asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
+    assert call(*asked).code == 2
+    done = call(*asked, "--label", "ticket_no")
+    assert (
+        "warning: odd: the label column 'ticket_no' has 30 different values in 30 rows, as an id "
+        "has: they can hardly be learnt, name another with --label\n"
+    ) in done.err
+
+
+def test_the_file_that_was_read_is_named(call, predictor, rows):
+    Path(rows, "train.csv").write_text("text,label\n" + "good,yes\nbad,no\n" * 5, encoding="utf-8")
+    asked = ("rank", "--predictor", predictor, "--language", "sw", "--data")
+    done = call(*asked, rows, "--json")
+    assert done.json["task"]["file"] == str(rows / "train.jsonl")
+    told = "warning: mine: train.jsonl was read, not train.csv beside it: name another file with"
+    assert f"{told} --data {rows / 'train.csv'}\n" in done.err
+    done = call(*asked, rows / "train.csv")
+    assert f"\n  10 rows in {rows / 'train.csv'}, text text, label label\n" in done.out
+    assert "was read" not in done.err
 
 
 def test_reasons_come_when_asked_for(call, predictor):
@@ -96,8 +166,11 @@ def test_a_grid_of_own_rows_names_what_is_lacking(call, predictor, rows):
     tried = grid.intermediates[1:]
     rows_of = [f"{name} ({shipped_catalogue()[name].train_size:,} rows)" for name in tried]
     # three intermediates, and the own task after each and alone: 7 trainings a seed
+    # three times the rows over 32 are steps: one of 12 rows
+    steps = 2 * (sum(round(3 * shipped_catalogue()[name].train_size / 32) for name in tried) + 4)
     told = (
-        f"\n  14 trainings over 2 seeds: {', '.join(rows_of)}; then mine (12 rows) after each and"
+        f"\n  14 trainings over 2 seeds, about {steps:,} steps in all: {', '.join(rows_of)}; then "
+        "mine (12 rows) after each and alone; --dry-run measures the hours; the encoder"
     )
     assert told in done.err
     assert "; the encoder is xlm-roberta-base, while the predictor learnt from enc" in done.err
@@ -119,11 +192,16 @@ def test_costs_count_a_training_once_and_leave_the_encoder_of_a_study_alone(call
     study = ("--candidates", "mnli,rte", "--study", "simulated/encoder-base")
     done = call(*asked, *study, "--out", "plan.toml")
     # mnli, rte, mnli after mnli, mnli after rte: mnli alone is the first
-    assert "  8 trainings over 2 seeds: " in done.err
-    assert "then mnli (392,702 rows) after each and alone\n" in done.err
+    assert "  8 trainings over 2 seeds, about " in done.err
+    assert (
+        "then mnli (392,702 rows) after each and alone; --dry-run measures the hours\n" in done.err
+    )
     done = call(*asked[:3], "--target", "tatoeba", *asked[5:], *study[:2], "--out", "other.toml")
-    assert "  4 trainings over 2 seeds: " in done.err
-    assert "; tatoeba is scored without training; the encoder is" in done.err
+    assert "  4 trainings over 2 seeds, about " in done.err
+    assert (
+        "; tatoeba is scored without training; --dry-run measures the hours; the encoder is"
+        in done.err
+    )
 
 
 def test_a_grid_or_card_that_is_there_is_not_replaced(call, predictor, rows):

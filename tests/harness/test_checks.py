@@ -118,6 +118,23 @@ def test_a_file_that_was_found_sound_is_read_again_only_when_it_changes(
         tiny_grid(config, tmp_path / "out")
 
 
+def test_an_encoder_that_is_not_there_is_told_with_the_faults_of_data(
+    data_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    config = tiny_config(
+        tmp_path / "empty", data_folder, intermediates=["direct", "sst2"], targets=["xnli"]
+    )
+    with pytest.raises(MetaselectError, match="2 faults in the grid") as found:
+        tiny_grid(config, tmp_path / "out")
+    assert "empty is no encoder: it has no config.json.\n  sst2 has no training" in str(found.value)
+    (tmp_path / "grid.toml").write_text(toml_of(config).replace("sst2", "sst22"))
+    done = CliRunner().invoke(APP, [str(tmp_path / "grid.toml"), "--out", str(tmp_path / "out")])
+    told = str(done.exception)
+    assert "Unknown task 'sst22'" in told
+    assert "empty is no encoder: it has no config.json." in told
+
+
 def test_intermediates_that_no_cell_names_need_no_data(
     encoder_folder: Path, data_folder: Path, tmp_path: Path
 ) -> None:

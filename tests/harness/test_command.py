@@ -36,7 +36,8 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert done.stdout.startswith(
         "2 runs: 3 trainings and 2 scorings\ntargets:\n  udpos  2 languages: en, fi\nstages:\n"
     )
-    assert "train  copa→udpos" in done.stdout
+    assert "  train  copa→udpos, seed 0\n" in done.stdout
+    assert "  score  copa→udpos on udpos, seed 0\n" in done.stdout
     assert "with 1 worker" in done.stdout
     assert "probe 2/2: 4 steps of copa\n" in done.stderr
     assert not list((tmp_path / "out").rglob("*.safetensors"))
@@ -46,7 +47,7 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     value = json.loads(told.stdout)
     assert (value["planned"], value["trainings"], value["scorings"]) == (2, 3, 2)
     assert value["seconds"] > 0
-    assert len(value["stages"]) == 5
+    assert [stage["seed"] for stage in value["stages"]] == [0] * 5
     assert value["targets"] == {"udpos": ["en", "fi"]}
 
 

@@ -1,6 +1,7 @@
 """The grid's TOML: every fault at once, defaults by kind of task, tables over tables."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,8 @@ from metaselect.catalogue.cardfiles import load_catalogue
 from metaselect.errors import MetaselectError
 from metaselect.harness.config import check_config, override, read_config
 from metaselect.harness.defaults import resolve_grid, resolve_machine, told_precision
-from metaselect.harness.recipe import Machine, Precision
+from metaselect.harness.recipe import Machine, Precision, usual_steps
+from metaselect.harness.train.finetune import leg_steps
 
 CATALOGUE = load_catalogue(None)
 GRID = """
@@ -238,3 +240,10 @@ def test_a_grid_says_which_precision_it_takes_and_why(
         device=device, threads=1, inference_tokens=64, compile=False, precision=precision
     )
     assert told_precision(machine, unit) == told
+
+
+def test_the_usual_steps_are_those_of_a_grid_that_does_not_say(tmp_path: Path) -> None:
+    grid = resolve_grid(read_config(written(tmp_path, GRID)), CATALOGUE, base=tmp_path)
+    recipe = grid.budgets[0].targets["xnli"]
+    rows: Any = range(152)  # of a task's rows their number alone counts
+    assert usual_steps(152) == sum(leg_steps([rows], recipe)) == 14

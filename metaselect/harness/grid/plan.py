@@ -151,6 +151,11 @@ class GridPlan:
         """Whether a stage is to be made now."""
         return self.now is None or key in self.now
 
+    def seed_of(self, stage: Stage) -> int | None:
+        """The grid's seed of a stage; None of a scoring without training, which all seeds share."""
+        trained = self.stages[stage.parent] if stage.parent is not None else stage
+        return trained.seed if isinstance(trained, TrainStage) else None
+
     @property
     def runs_now(self) -> list[Run]:
         """Runs to make now."""

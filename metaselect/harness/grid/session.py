@@ -99,9 +99,10 @@ class OpenGrid:
         pending = self._pending
         found = self._estimate(pending, report)
         stages = [
-            {"key": stage.key, "label": stage.label, "seconds": round(found.seconds[stage.key], 1)}
+            {"key": stage.key, "label": stage.label, "seed": self.plan.seed_of(stage),
+             "seconds": round(found.seconds[stage.key], 1)}
             for stage in pending
-        ]
+        ]  # fmt: skip
         seconds = round(found.total_s(self.place.n_workers), 1)
         return {
             "planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages,
@@ -133,7 +134,9 @@ class OpenGrid:
         pending = self._pending
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
-            lines.append(f"  {stage.key}  {kind}  {stage.label}")
+            seed = self.plan.seed_of(stage)
+            told = stage.label if seed is None else f"{stage.label}, seed {seed}"
+            lines.append(f"  {stage.key}  {kind}  {told}")
         if len(pending) > _SHOWN:
             lines.append(f"  ... and {len(pending) - _SHOWN} more (all of them with --json)")
         lines.append(f"about {short_time(seconds)} with {counted(self.place.n_workers, 'worker')}")
@@ -199,6 +202,7 @@ def open_config(
     rest = resolve_grid(without_tasks(config, unknown), catalogue, base=base)
     if unknown:
         told = [str(error) for error in unknown.values()]
+        told += Naming(corpora, catalogue).encoder_faults(rest.encoders)
         check_grid(rest, catalogue, corpora, WorkFolder(place.out / "work"), part, also=told)
     machine = resolve_machine(config)
     return open_grid(rest, catalogue, corpora, machine=machine, place=place, part=part)
@@ -217,11 +221,12 @@ def open_grid(
 
     Raises:
         MetaselectError: A part without runs; data that are not there or that the cards do not
-            allow, all of them; an encoder that is not there; a known table that cannot be read.
+            allow and encoders that are not there, all of them; a known table that cannot be read.
     """
     work = WorkFolder(place.out / "work")
-    check_grid(grid, catalogue, corpora, work, part)
     naming = Naming(corpora, catalogue)
+    lacking = naming.encoder_faults(grid.encoders)
+    check_grid(grid, catalogue, corpora, work, part, also=lacking)
     plan = plan_grid(grid, naming, part)
     shop = Workshop(corpora, work, machine)
     known = read_known(_known_places(place), plan)

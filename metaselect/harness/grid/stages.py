@@ -204,6 +204,16 @@ class Naming:
             card=card, testing=testing, languages=languages,
         )  # fmt: skip
 
+    def encoder_faults(self, used: Sequence[Encoder]) -> list[str]:
+        """Why encoders cannot be named, a line each: they are not there."""
+        faults = []
+        for encoder in used:
+            try:
+                self._fingerprint(encoder)
+            except MetaselectError as error:
+                faults.append(str(error))
+        return faults
+
     def test_languages(self, card: TaskCard) -> tuple[str, ...]:
         """The card's languages for which there are test rows."""
         if card.name not in self._languages:
