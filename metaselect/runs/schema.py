@@ -77,6 +77,7 @@ def check_runs(
     faults = _table_faults(table)
     checked: dict[str, Any] = {}
     codes: dict[str, Codes] = {}
+    n_fractions = 0
     for column in COLUMNS:
         if column.type == "text" and column.name in table:
             found = _check_text(table[column.name], column, known_language, faults)
@@ -85,11 +86,12 @@ def check_runs(
         checked["seed"], codes["seed"] = _check_seeds(table["seed"], faults)
     if "score" in table:
         checked["score"] = _check_scores(table["score"], checked.get("metric"), percent, faults)
-        faults += _not_percent_faults(checked["score"], codes) if percent else []
+        not_percent, n_fractions = _not_percent_faults(checked["score"], codes)
+        faults += not_percent if percent else []
     faults += _repeat_faults(codes, checked)
     faults += _metric_faults(codes, table)
     if faults:
-        raise RunsTableError(faults, hint=_hint(faults, checked.get("score"), percent))
+        raise RunsTableError(faults, hint=_hint(checked.get("score"), percent, n_fractions))
     checked.setdefault("source", pd.Series([""] * len(table), dtype="str"))
     extra = table.drop(columns=[c.name for c in COLUMNS], errors="ignore").reset_index(drop=True)
     return pd.concat([pd.DataFrame(checked)[[c.name for c in COLUMNS]], extra], axis=1)
@@ -197,19 +199,25 @@ def _check_scores(
     return scores
 
 
-def _not_percent_faults(scores: npt.NDArray[np.float64], codes: dict[str, Codes]) -> list[Fault]:
-    """A fault for each study and target whose scores are all fractions, said to be percent."""
+def _not_percent_faults(
+    scores: npt.NDArray[np.float64], codes: dict[str, Codes]
+) -> tuple[list[Fault], int]:
+    """A fault for each study and target whose scores are all fractions, said to be percent.
+
+    Also how many rows these have.
+    """
     if not {"study", "target"} <= set(codes) or not len(scores):
-        return []
+        return [], 0
     frame = pd.DataFrame({"study": codes["study"], "target": codes["target"], "score": scores})
     highest = frame.groupby(["study", "target"])["score"].transform("max").to_numpy()
     first = ~frame.duplicated(["study", "target"]).to_numpy()
-    rows = np.flatnonzero(first & (highest > 0) & (highest <= 0.01))
+    low = (highest > 0) & (highest <= 0.01)
+    rows = np.flatnonzero(first & low)
     return [
         Fault(row + 1, "score", f"{highest[row] * 100:g} is the highest of its study and target",
-              "percent, as --percent says; leave it out for fractions")
+              "percent, as --percent says; for fractions leave --percent out")
         for row in rows.tolist()
-    ]  # fmt: skip
+    ], int(low.sum())  # fmt: skip
 
 
 def _repeat_faults(codes: dict[str, Codes], checked: dict[str, Any]) -> list[Fault]:
@@ -247,7 +255,27 @@ def _metric_faults(codes: dict[str, Codes], table: pd.DataFrame) -> list[Fault]:
     return cell_faults("metric", rows, table["metric"].iloc[rows].tolist(), COLUMNS[6].rule)
 
 
-def _hint(faults: list[Fault], scores: Any, percent: bool) -> str:
-    if scores is None or percent:
+def _hint(scores: Any, percent: bool, n_fractions: int) -> str:
+    """What to do where some or all scores are in the other unit: percent, or fractions.
+
+    Args:
+        scores: As `_check_scores` returns them; None without a column of scores.
+        percent: Whether they were divided by 100.
+        n_fractions: Rows of studies and targets that hold fractions alone, said to be percent.
+    """
+    if scores is None:
         return ""
-    return _PERCENT_HINT if bool(((scores > 1) & (scores <= 100)).any()) else ""
+    written = scores * 100 if percent else scores
+    n_percent = int(((written > 1) & (written <= 100)).sum())
+    are_few = n_percent * 2 < len(scores)
+    if percent:
+        return "" if are_few or not n_fractions else _mixed(n_fractions, scores, "fractions")
+    if not n_percent:
+        return ""
+    return _mixed(n_percent, scores, "percent") if are_few else _PERCENT_HINT
+
+
+def _mixed(number: int, scores: Any, unit: Literal["percent", "fractions"]) -> str:
+    change = "divide" if unit == "percent" else "multiply"
+    look = "looks" if number == 1 else "look"
+    return f"{number:,} of {len(scores):,} rows {look} like {unit}: {change} those scores by 100."

@@ -185,7 +185,7 @@ def test_every_fault_is_told_at_once(refused, runs, place):
 def test_percent_on_fractions_is_refused(refused, runs_file, command):
     lines = refused(*_asked(command, runs_file, "--percent"))
     assert lines[0].endswith("3 faults in the runs table.")  # one for each target
-    assert "leave it out for fractions" in lines[1]
+    assert "for fractions leave --percent out" in lines[1]
 
 
 def _torn(table):

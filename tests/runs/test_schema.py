@@ -183,6 +183,22 @@ def test_percent_scores_are_refused_with_the_way_out(make_runs: MakeRuns) -> Non
         check_runs(make_runs(("mnli", 0, 56.7)), percent=False)
 
 
+def test_a_few_percent_scores_among_fractions_are_told_to_be_divided(make_runs: MakeRuns) -> None:
+    rows = [("mnli", seed, 0.5) for seed in range(6)]
+    table = make_runs(*rows, target=["a"] * 3 + ["b"] * 3)
+    table.loc[0, "score"] = 56.7
+    few = r"1 of 6 rows looks like percent: divide those scores by 100\.$"
+    with pytest.raises(RunsTableError, match=f"(?m){few}"):
+        check_runs(table, percent=False)
+    # the other way round: b alone holds fractions, and --percent does not fit it
+    table["score"] = [56.7, 50, 51, 0.5, 0.51, 0.52]
+    with pytest.raises(RunsTableError, match="pass --percent"):
+        check_runs(table, percent=False)
+    many = r"3 of 6 rows look like fractions: multiply those scores by 100\.$"
+    with pytest.raises(RunsTableError, match=f"(?m){many}"):
+        check_runs(table, percent=True)
+
+
 def test_percent_scores_become_the_fraction_that_people_mean(make_runs: MakeRuns) -> None:
     # 56.7 / 100 is 0.5670000000000001 in binary arithmetic; 0.5 and 100 need no care
     table = make_runs(("direct", 0, 56.7), ("mnli", 0, 0.5), ("rte", 0, 100))
