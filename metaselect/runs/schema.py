@@ -41,7 +41,7 @@ COLUMNS = (
     ),
     Column("metric", "text", True, "one metric for each study and target"),
     Column("score", "number", True, "a fraction in [0, 1]; for correlations in [-1, 1]"),
-    Column("seed", "whole number", True, f"a whole number from 0 to {SEED_LIMIT}"),
+    Column("seed", "whole number", True, "a whole number, 0 or more"),
     Column("source", "text", False, "where the number comes from; may be empty"),
 )
 RUN_KEY = (
@@ -172,7 +172,9 @@ def _check_seeds(
     seeds, good = whole_numbers(values)
     bad = np.flatnonzero(~good)
     rule = next(column.rule for column in COLUMNS if column.name == "seed")
-    faults += cell_faults("seed", bad.tolist(), values.iloc[bad].tolist(), rule)
+    too_large = fractions(values.iloc[bad]) >= float(SEED_LIMIT)  # as floats both are 2^63
+    for rows, allowed in ((bad[~too_large], rule), (bad[too_large], f"at most {SEED_LIMIT}")):
+        faults += cell_faults("seed", rows.tolist(), values.iloc[rows].tolist(), allowed)
     codes = pd.factorize(seeds)[0]
     return seeds, np.where(good, codes, -1)
 
@@ -234,11 +236,11 @@ def _repeat_faults(codes: dict[str, Codes], checked: dict[str, Any]) -> list[Fau
     faults = []
     for row, first in above[above != above.index].items():
         if scores[row] == scores[first]:
-            allowed = f"a run once: row {first + 1} is the same"
-            faults.append(Fault(int(str(row)) + 1, "seed", "the run repeats", allowed))
+            value = f"the same run and score as row {first + 1}"
+            faults.append(Fault(int(str(row)) + 1, "", value, "each run once"))
         elif not np.isnan(scores[row]):
             allowed = (
-                f"one score a run: row {first + 1} says {float(scores[first])!r} of the same run"
+                f"one score for each run: row {first + 1} has {float(scores[first])!r} for this one"
             )
             faults.append(Fault(int(str(row)) + 1, "score", repr(float(scores[row])), allowed))
     return faults

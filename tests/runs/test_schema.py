@@ -93,7 +93,7 @@ def test_every_fault_is_listed_at_once(make_runs: MakeRuns) -> None:
     del table["encoder"]
     table_without_repeats = {(None, "encoder"), (2, "intermediate"), (3, "score")}
     assert faults_of(table) == table_without_repeats | {(7, "seed"), (8, "metric")}
-    expected = {(2, "intermediate"), (3, "score"), (5, "seed"), (6, "score"), (7, "seed")}
+    expected = {(2, "intermediate"), (3, "score"), (5, ""), (6, "score"), (7, "seed")}
     assert faults_of(table.assign(encoder="xlmr")) == expected | {(8, "metric")}
 
 
@@ -169,6 +169,15 @@ def test_what_is_not_a_whole_number_is_no_seed(make_runs: MakeRuns, seed: Any) -
     table = make_runs(("mnli", 0, 0.5))
     table["seed"] = pd.Series([seed], dtype=object)
     assert faults_of(table) == {(1, "seed")}
+
+
+def test_only_a_seed_beyond_the_highest_is_told_the_highest(make_runs: MakeRuns) -> None:
+    table = make_runs(("mnli", 0, 0.5), ("mnli", 0, 0.5)).astype(object)
+    table["seed"] = ["first", 2**63]
+    with pytest.raises(RunsTableError, match="row 1 is its first row of data") as caught:
+        check_runs(table, percent=False)
+    allowed = ["a whole number, 0 or more", "at most 9223372036854775807"]
+    assert [fault.allowed for fault in caught.value.faults] == allowed
 
 
 @pytest.mark.parametrize("seed", [7, 7.0, "7", "7.0", np.int8(7)])
