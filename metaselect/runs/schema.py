@@ -6,7 +6,9 @@ million rows take seconds. Nothing is repaired: a table is whole, or refused wit
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +52,12 @@ RUN_KEY = (
 )
 """The columns that name a run: one score for each."""
 
+_NAMES = frozenset(column.name for column in COLUMNS)
+_OTHER_NAMES = {
+    "score": ("acc", "accuracy", "f1", "value"),
+    "encoder": ("model",),
+    "language": ("lang",),
+}  # what other tables call a column, in lower case
 _CORRELATION = re.compile(r"matthews|pearson|spearman|correlation|\bmcc", re.IGNORECASE)
 _PERCENT_HINT = "Scores above 1 look like percent: pass --percent (percent=True) to divide by 100."
 
@@ -114,11 +122,19 @@ def _table_faults(table: pd.DataFrame) -> list[Fault]:
         unclear += [Fault(None, name, "name is not text", "text as a name") for name in odd]
         raise RunsTableError(unclear, hint="")
     faults = [
-        Fault(None, column.name, "no such column", column.rule)
+        Fault(None, column.name, "no such column", column.rule + _renaming(column.name, names))
         for column in COLUMNS
         if column.required and column.name not in names
     ]
     return faults if len(table) else [*faults, Fault(None, "", "no rows", "at least one row")]
+
+
+def _renaming(column: str, names: Sequence[str]) -> str:
+    """A question after the column that may be meant, by its case, its spelling or a usual word."""
+    own = {name.strip().lower(): name for name in names if name not in _NAMES}
+    usual = [word for word in (column, *_OTHER_NAMES.get(column, ())) if word in own]
+    meant = usual or get_close_matches(column, own, n=1, cutoff=0.8)
+    return f" (did you mean {own[meant[0]]}? rename it to {column})" if meant else ""
 
 
 def _check_text(

@@ -126,6 +126,23 @@ def test_a_missing_column_is_named_with_its_rule(make_runs: MakeRuns, column: st
     assert faults_of(make_runs(("mnli", 0, 0.5)).drop(columns=column)) == {(None, column)}
 
 
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("score", "acc"), ("score", "Accuracy"), ("study", "Study"), ("language", "langauge")],
+)
+def test_a_column_by_another_name_is_asked_for(
+    make_runs: MakeRuns, column: str, name: str
+) -> None:
+    table = make_runs(("mnli", 0, 0.5)).rename(columns={column: name})
+    with pytest.raises(RunsTableError, match=rf"did you mean {name}\? rename it to {column}\)"):
+        check_runs(table, percent=False)
+
+
+def test_direct_in_another_case_is_asked_for(make_runs: MakeRuns) -> None:
+    with pytest.raises(RunsTableError, match=r"row 1, intermediate: 'Direct'.*did you mean direct"):
+        check_runs(make_runs(("Direct", 0, 0.5)), percent=False)
+
+
 def test_a_missing_source_is_left_empty(make_runs: MakeRuns) -> None:
     table = make_runs(("mnli", 0, 0.5), ("rte", 0, 0.5)).drop(columns="source")
     assert check_runs(table, percent=False)["source"].tolist() == ["", ""]
