@@ -233,4 +233,24 @@ def _seeds(runs: pd.DataFrame) -> list[str]:
                 f"{study}: {counted(unpaired, 'pair')} of intermediate and target without a seed "
                 f"that `{DIRECT}` has too: the noise of both counts there"
             )
+        if lacking := _lacking_seeds(others, both):
+            found.append(
+                f"{study}: no `{DIRECT}` run with {few(lacking)}, which intermediates have: their "
+                "gains leave that seed out, or are less sure"
+            )
     return found
+
+
+def _lacking_seeds(others: pd.DataFrame, both: pd.DataFrame) -> list[str]:
+    """Seeds of targets, in words, that only the intermediates have, where other seeds are in both.
+
+    Args:
+        others: Runs of intermediates.
+        both: Those with a `direct` run of the same query and seed.
+    """
+    cells = [*QUERY, "intermediate"]
+    paired = others.merge(both[cells].drop_duplicates(), on=cells)
+    runs = pd.MultiIndex.from_frame(paired[[*cells, "seed"]])
+    alone = paired[~runs.isin(pd.MultiIndex.from_frame(both[[*cells, "seed"]]))]
+    found = alone[["target", "seed"]].drop_duplicates().sort_values(["target", "seed"])
+    return [f"seed {row.seed} of {row.target}" for row in found.itertuples()]

@@ -75,6 +75,15 @@ def test_pairs_without_a_common_seed_are_counted(make_runs: MakeRuns) -> None:
     ]
 
 
+def test_a_seed_that_direct_lacks_is_named_with_its_target(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID)
+    gone = (runs["intermediate"] == "direct") & (runs["target"] == "xnli") & (runs["seed"] == 1)
+    assert remarks(runs[~gone], CATALOGUE) == [
+        "ours: no `direct` run with seed 1 of xnli, which intermediates have: their gains leave "
+        "that seed out, or are less sure"
+    ]
+
+
 def test_one_language_and_few_targets_are_told(make_runs: MakeRuns) -> None:
     found = remarks(make_runs(*GRID), CATALOGUE)
     assert found[0] == "every run is in sw: language features can tell nothing"
