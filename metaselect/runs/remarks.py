@@ -22,6 +22,7 @@ _FEWEST_SHARED = 6  # cells, below which two targets agree by luck
 _MEANS_DIRECT = ("none", "no", "null", "nothing", "baseline", "no_intermediate")
 _HUNDREDTH = 0.01  # no higher score is a fraction divided by 100
 _MARGIN = 1.25  # beyond the lowest and the highest of the others
+_MISSPELT = 0.9  # likeness of two names; xlm-roberta-base and xlm-roberta-large have 0.85
 _ENOUGH_TARGETS = 3  # one is left out, two are left to tune on
 
 
@@ -36,6 +37,7 @@ def remarks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
         return ["no run at all"]
     found = [
         *card_notes(runs, catalogue),
+        *_misspelt_encoders(runs),
         *_without_direct(runs),
         *_seeds(runs),
         *cautions(runs),
@@ -203,6 +205,17 @@ def variety_notes(codes: Iterable[str]) -> list[str]:
         f"{counted(len(found), 'language code')} {verb} a region or a dialect ({shown}): "
         "features are that language's, queries and scores stay apart"
     ]
+
+
+def _misspelt_encoders(runs: pd.DataFrame) -> list[str]:
+    """A line on encoders without a `direct` run whose names are close to one that has some."""
+    has_direct = (runs["intermediate"] == DIRECT).groupby(runs["encoder"]).any()
+    known = {str(name).lower(): str(name) for name in has_direct.index[has_direct]}
+    found = []
+    for name in map(str, has_direct.index[~has_direct]):
+        near = get_close_matches(name.lower(), known, n=1, cutoff=_MISSPELT)
+        found += [f"{name} (did you mean {known[near[0]]}?)"] if near else []
+    return [f"no `{DIRECT}` run of the encoder {few(found)}"] if found else []
 
 
 def _without_direct(runs: pd.DataFrame) -> list[str]:

@@ -59,6 +59,16 @@ def test_queries_without_direct_are_counted(make_runs: MakeRuns) -> None:
     assert told.startswith("2 queries of xnli without a `direct` run: gains there are against the")
 
 
+def test_an_encoder_that_looks_misspelt_is_asked_after(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID).assign(encoder="xlm-roberta-base")
+    rows = (runs["intermediate"] == "mnli") & (runs["target"] == "xnli")
+    asked = "no `direct` run of the encoder xlm-robreta-base (did you mean xlm-roberta-base?)"
+    runs.loc[rows, "encoder"] = "xlm-robreta-base"
+    assert asked in remarks(runs, CATALOGUE)
+    runs.loc[rows, "encoder"] = "xlm-roberta-large"  # another encoder, not a slip
+    assert not any("encoder" in line for line in remarks(runs, CATALOGUE))
+
+
 def test_one_seed_leaves_noise_unknown(make_runs: MakeRuns) -> None:
     one = [row for row in GRID if row[1] == 0]
     assert remarks(grid(make_runs, *one), CATALOGUE) == [
