@@ -7,7 +7,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
-from metaselect.console import counted, points, print_table, share
+from metaselect.console import counted, points, print_table, share, warn
 from metaselect.errors import MetaselectError
 
 _VIEW_WORDS = {
@@ -38,6 +38,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
+    from metaselect.runs.remarks import twin_notes
 
     if file is not None and runs is not None:
         raise MetaselectError(f"Two tables, {file} and --runs {runs}: give one.")
@@ -45,6 +46,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     check_out(out, kind="anatomy")
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
+    warn(twin_notes(table, catalogue))
     record = anatomy_record(table, catalogue, seed=seed)
     record["definitions"] = definitions_record(table, catalogue, seed=seed)
     deliver(record, "anatomy", runs=table, out=out, show=None if as_json else _show)

@@ -55,7 +55,7 @@ def is_language(code: str) -> bool:
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
     from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-    from metaselect.runs.remarks import twin_notes, variety_notes, with_nearest
+    from metaselect.runs.remarks import variety_notes, with_nearest
     from metaselect.runs.simulated import is_simulated
 
     found = [_SIMULATED_RUNS] if is_simulated(table) else []
@@ -65,7 +65,6 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
         tasks = counted(len(without), "task has no card and is", "tasks have no card and are")
         told = few([with_nearest(name, catalogue) for name in without])
         found.append(f"{tasks} ranked on runs alone: {told}. Add cards with --tasks.")
-    found += twin_notes(table, catalogue)
     return found + variety_notes(table["language"].unique())
 
 

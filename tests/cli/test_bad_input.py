@@ -184,7 +184,9 @@ def test_every_fault_is_told_at_once(refused, runs, place):
 @pytest.mark.parametrize("command", READERS)
 def test_percent_on_fractions_is_refused(refused, runs_file, command):
     lines = refused(*_asked(command, runs_file, "--percent"))
-    assert lines[0].endswith("3 faults in the runs table (row 1 is its first row of data).")  # one a target
+    assert lines[0].endswith(
+        "3 faults in the runs table (row 1 is its first row of data)."
+    )  # one a target
     assert "for fractions leave --percent out" in lines[1]
 
 

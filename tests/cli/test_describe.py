@@ -1,4 +1,4 @@
-"""`runs describe` shows every view of the gains; all that reads runs warns of twins."""
+"""`runs describe` shows every view of the gains; it and `validate` warn of twins."""
 
 import pandas as pd
 import pytest
@@ -26,16 +26,17 @@ def test_describe_shows_shares_of_every_view_and_what_could_have_been_seen(call,
     assert detectable is None or f"{detectable:.2f} of a target's SD" in text
 
 
-def test_a_twin_is_warned_of_wherever_runs_are_read_until_its_card_tells(call, twin_file, tmp_path):
+def test_validate_and_describe_warn_of_a_twin_until_its_card_tells(call, twin_file, tmp_path):
     warned = "targets with nearly the same gains (concordance mine and xnli 1.000)"
     for command in (
         ["runs", "validate", twin_file],
         ["runs", "describe", "--runs", twin_file],
-        ["evaluate", "--runs", twin_file, "--trials", "1", "--workers", "1"],
     ):
         done = call(*command)
         assert done.code == 0, done.err
         assert warned in done.err
+    assert warned not in call("ls", "studies", "--runs", twin_file).err
+    assert warned not in call("plan", "--runs", twin_file, "--budget", "1").err
     cards = tmp_path / "cards.toml"
     cards.write_text(
         '[mine]\ntitle = "x"\nkind = "nli"\nhead = "classification"\nmetric = "accuracy"\n'

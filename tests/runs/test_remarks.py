@@ -186,10 +186,10 @@ def test_gains_that_move_alike_on_another_scale_or_level_are_told_apart(
 ) -> None:
     def target(name: str, *, scale: float, level: float) -> pd.DataFrame:
         rows = [("direct", 0, 0.5)]
-        rows += [(f"i{k}", 0, 0.5 + level + scale * k / 100) for k in range(6)]
+        rows += [(f"i{k}", 0, 0.3 + level + scale * k / 100) for k in range(12)]
         return make_runs(*rows, target=name)
 
-    # Six cells, centred: (k - 2.5) / 100 times the scale. With scales 1 and 2 the concordance is
+    # Twelve cells, centred: (k - 5.5) / 100 times the scale. With scales 1 and 2 the concordance is
     # 2 * 2 / (1 + 4) = 0.8; the level is centred away, so that the shifted target is a twin.
     runs = pd.concat(
         [
@@ -201,8 +201,31 @@ def test_gains_that_move_alike_on_another_scale_or_level_are_told_apart(
     (found,) = twin_notes(runs, CATALOGUE)
     assert "1 pair of targets" in found
     assert "tatoeba and udpos 1.000" in found
-    fewer = runs[runs["intermediate"] != "i0"]
-    assert twin_notes(fewer, CATALOGUE) == []  # five shared cells
+    two = runs[runs["intermediate"].isin(["direct", "i0", "i1"])]
+    assert twin_notes(two, CATALOGUE) == []
+
+
+def test_gains_that_are_alike_over_a_few_intermediates_alone_are_no_twins(
+    make_runs: MakeRuns,
+) -> None:
+    # Gains of 0, 3, 6 and 0, 3, 7 points, centred -3, 0, 3 and -3.33, -0.33, 3.67: squares 18 and
+    # 24.67, products 10 + 0 + 11, so a concordance of 2 * 21 / 42.67 = 0.984.
+    def target(name: str, last: float, n_intermediates: int) -> pd.DataFrame:
+        gains = [0.0, 0.03, last] * (n_intermediates // 3)
+        rows = [("direct", 0, 0.5)]
+        rows += [(f"i{k}", 0, 0.5 + gain) for k, gain in enumerate(gains)]
+        return pd.concat([make_runs(*rows, target=name, language=code) for code in ("sw", "ta")])
+
+    def notes(n_intermediates: int) -> list[str]:
+        both = [target("xnli", 0.06, n_intermediates), target("udpos", 0.07, n_intermediates)]
+        return twin_notes(pd.concat(both), CATALOGUE)
+
+    assert notes(3) == []
+    # z = arctanh(0.984) = 2.411, less 1.96 / sqrt(n - 2), is above arctanh(0.903) = 1.488 from
+    # (1.96 / 0.923)^2 + 2 = 6.5 intermediates on
+    assert notes(6) == []
+    (found,) = notes(9)
+    assert "udpos and xnli 0.984" in found
 
 
 @pytest.mark.skipif(not TASKWEB.is_file(), reason="TaskWeb is not here")

@@ -130,9 +130,7 @@ def test_a_missing_column_is_named_with_its_rule(make_runs: MakeRuns, column: st
     ("column", "name"),
     [("score", "acc"), ("score", "Accuracy"), ("study", "Study"), ("language", "langauge")],
 )
-def test_a_column_by_another_name_is_asked_for(
-    make_runs: MakeRuns, column: str, name: str
-) -> None:
+def test_a_column_by_another_name_is_asked_for(make_runs: MakeRuns, column: str, name: str) -> None:
     table = make_runs(("mnli", 0, 0.5)).rename(columns={column: name})
     with pytest.raises(RunsTableError, match=rf"did you mean {name}\? rename it to {column}\)"):
         check_runs(table, percent=False)
