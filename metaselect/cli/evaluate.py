@@ -61,7 +61,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
     from metaselect.cli.records import deliver
-    from metaselect.evaluation.answer import verdict
+    from metaselect.evaluation.answer import beside_random, verdict
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
@@ -77,12 +77,13 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     )
     record = evaluation_record(evaluate(table, catalogue, config, progress=say), config)
     record["verdict"] = verdict(record)
+    record["beside_random"] = beside_random(record)
     deliver(record, "evaluation", runs=table, out=out, show=None if as_json else _show)
 
 
 def _show(record: dict[str, Any]) -> None:
     show_evaluation(record)
-    print(f"\n{record['verdict']}")
+    print(f"\n{record['verdict']}\n{record['beside_random']}")
 
 
 def evaluation_config(

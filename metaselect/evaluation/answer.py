@@ -1,16 +1,25 @@
 """An evaluation's result in words: its verdict, and the answer to the research question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metaselect.console import counted, points
+from metaselect.console import counted, points, share
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import best_rule, contrast_in
-from metaselect.evaluation.words import METHOD_WORDS, cluster_words, one_decides
+from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, cluster_words, one_decides
 
 Record = Mapping[str, Any]
 
 _SURE = 0.05
+_BESIDE: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
+    "regret@3": ("regret@3", lambda value: points(value).lstrip("+")),
+    "ndcg@3": ("ndcg@3", lambda value: f"{value:.3f}"),
+    "gain@1": ("gain@1", points),
+    "gain_crossed": ("gain on other seeds", points),
+    "hit@1": ("hit@1", share),
+}
+"""Measures beside regret@1, what they are called, and how the table writes them."""
+
 _ADDED = {
     "+difficulty": "Difficulty features",
     "+language": "Language and diversity features",
@@ -51,6 +60,44 @@ def verdict(record: Record) -> str:
         f"{_against(record, over_random, 'random choice')}; the ranker is "
         f"{_against(record, over_rule, 'it')}."
     )
+
+
+def beside_random(record: Record) -> str:
+    """A sentence on the ranker against random choice, and one on measures where it is the worse.
+
+    Args:
+        record: From `evaluation.results.evaluation_record`.
+    """
+    item = contrast_in(record, "ranker", "random")
+    told = f"The ranker against random choice: {points(item['difference'])} points of regret@1"
+    if item["low"] is not None:
+        told += f" ({points(item['low'])} to {points(item['high'])})"
+    ranker, chance = (record["methods"][name] for name in ("ranker", "random"))
+    worse = [
+        f"{name} ({words(ranker[measure])} against {words(chance[measure])})"
+        for measure, (name, words) in _BESIDE.items()
+        if _looks_worse(measure, ranker.get(measure), chance.get(measure))
+    ]
+    also = f" Its mean is worse than random choice's in {', '.join(worse)}." if worse else ""
+    return f"{told}: {_shown(record, item)}.{also}"
+
+
+def _shown(record: Record, item: Record) -> str:
+    """Whether a difference in regret@1 is shown, and why not."""
+    if item["low"] is None or not _excludes_zero(item):
+        return "not shown to be better or worse"
+    side = "better" if item["difference"] < 0 else "worse"
+    if _passes_correction(item):
+        return f"shown to be {side}"
+    return f"not shown to be {side} (the interval {_uncorrected(record)})"
+
+
+def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
+    """Whether a value is worse than another, where a table shows them apart."""
+    words = _BESIDE[measure][1]
+    if own is None or other is None or words(own) == words(other):
+        return False
+    return own > other if measure in LOWER_IS_BETTER else own < other
 
 
 def ablation_verdict(record: Record) -> list[str]:

@@ -91,7 +91,8 @@ def _contradicting(table):
 TABLES = {
     "percent": (
         lambda table: table.assign(score=table["score"] * 100),
-        r"90 faults in the runs table \(row 1 is its first row of data\)\. Scores above 1 look like percent: pass --percent",
+        r"90 faults in the runs table \(row 1 is its first row of data\)\. Scores above 1 "
+        r"look like percent: pass --percent",
         r"  row 1, score: '80\.\S+'; allowed: a fraction in \[0, 1\]",
     ),
     "unknown language": (

@@ -2,7 +2,13 @@
 
 import pytest
 
-from metaselect.evaluation.answer import ablation_verdict, answer_sentences, conclusion, verdict
+from metaselect.evaluation.answer import (
+    ablation_verdict,
+    answer_sentences,
+    beside_random,
+    conclusion,
+    verdict,
+)
 from metaselect.evaluation.question import Findings
 
 
@@ -99,6 +105,27 @@ def test_the_verdict_names_the_rule_where_the_ranker_is_not_best() -> None:
         "ranker: its first choice is 3.30 points below the best, 1.70 points better than random "
         "choice (surely: 95% interval +1.30 to +2.10); the ranker is 0.50 points worse than it "
         "(surely: 95% interval +0.10 to +0.90)."
+    )
+
+
+def test_the_ranker_against_random_has_a_sentence_and_measures_where_it_is_worse_are_named() -> (
+    None
+):
+    record = judged({"random": 0.05, "size": 0.033, "ranker": 0.048})
+    told = "The ranker against random choice: -0.20 points of regret@1 (-0.60 to +0.20): "
+    assert beside_random(record) == f"{told}not shown to be better or worse."
+    record["methods"]["ranker"] |= {"regret@3": 0.02, "ndcg@3": 0.5, "gain@1": 0.01, "hit@1": 0.10}
+    record["methods"]["random"] |= {"regret@3": 0.01, "ndcg@3": 0.6, "gain@1": 0.0, "hit@1": 0.104}
+    assert beside_random(record).endswith(
+        "better or worse. Its mean is worse than random choice's in regret@3 (2.00 against 1.00), "
+        "ndcg@3 (0.500 against 0.600)."  # 10% and 10.4% look alike
+    )
+    surely = judged({"random": 0.05, "size": 0.033, "ranker": 0.04})
+    assert beside_random(surely).endswith("(-1.40 to -0.60): shown to be better.")
+    surely["contrasts"][0]["p_holm"] = 0.06
+    assert beside_random(surely).endswith(
+        "not shown to be better (the interval excludes 0, but not after correction for 1 "
+        "comparison)."
     )
 
 
