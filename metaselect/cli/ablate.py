@@ -5,13 +5,10 @@ from typing import Any
 
 from metaselect.cli import options
 from metaselect.cli.evaluate import (
-    CHANGED_HEADS,
-    DIFFERENCE_HEADS,
     Protocol,
-    changed_cells,
+    contrast_table,
     contrasts_title,
     decided_note,
-    difference_cells,
     evaluation_config,
     headline,
     show_alike,
@@ -22,8 +19,8 @@ from metaselect.console import print_table, say
 
 _ARMS = (
     "Each arm but random and oracle is the ranker with the feature groups of its name (history and "
-    "the arms with a +: size and history too). The simple rules size and history of `evaluate` are "
-    "others."
+    "the arms with a +: size and history too; +language: language and diversity; +both: these and "
+    "difficulty). The simple rules size and history of `evaluate` are others."
 )
 _MEASURE = "regret@1"
 _LEFT_OUT = "all - without GROUP is what a group adds to all the others."
@@ -85,16 +82,8 @@ def show_ablation(record: dict[str, Any]) -> None:
         )
     show_alike(record)
     items = [item for item in record["contrasts"] if item["measure"] == _MEASURE]
-    rows = [
-        [
-            f"{item['method']} - {item['against']}",
-            *difference_cells(item),
-            *changed_cells(record, item),
-        ]
-        for item in items
-    ]
+    heads, rows = contrast_table(record, items)
     print()
-    heads = ["contrast", *DIFFERENCE_HEADS, *CHANGED_HEADS]
     left_out = _LEFT_OUT if any("all - without" in row[0] for row in rows) else ""
     note = "\n".join(filter(None, (decided_note(items), left_out)))
     print_table(contrasts_title(_MEASURE), heads, rows, note=note)

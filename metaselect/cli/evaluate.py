@@ -1,6 +1,6 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -26,11 +26,11 @@ from metaselect.parallel import ExecutorName
 _SEEDS = {
     "other seeds": "\nMethods learn from one half of the seeds and are scored on the other.",
     "the same seeds": "\nLevels of regret are inflated by taking the best of noisy gains; the gain "
-    "on other seeds is not. It is empty where no candidate has two seeds.",
+    "on other seeds is not. It is left out where no candidate has two seeds.",
 }
 
-DIFFERENCE_HEADS = [">points", ">95% interval", ">without one cluster", ">p"]
-CHANGED_HEADS = [">differ in", "most of it"]
+_DIFFERENCE_HEADS = [">points", ">95% interval", ">without one cluster", ">p"]
+_CHANGED_HEADS = [">differ in", "most of it"]
 _WITH_CEILING = "gain_crossed"  # compared with the ceiling in a table of its own
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -133,20 +133,32 @@ def _show_contrasts(record: dict[str, Any], measure: str) -> None:
         and item["difference"] is not None
         and (measure != _WITH_CEILING or item["method"] == "ceiling")
     ]
-    corrected = any(item["p_holm"] is not None for item in items)
+    if items:
+        print()
+        heads, rows = contrast_table(record, items)
+        print_table(contrasts_title(measure), heads, rows, note=decided_note(items))
+
+
+def contrast_table(
+    record: dict[str, Any], items: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[list[str]]]:
+    """Heads and one row a contrast, with Holm's p where any contrast has one."""
+    corrected = any(item.get("p_holm") is not None for item in items)
     rows = [
         [
             f"{item['method']} - {item['against']}",
-            *difference_cells(item),
-            *(["" if item["p_holm"] is None else f"{item['p_holm']:.4f}"] if corrected else []),
-            *changed_cells(record, item),
+            *_difference_cells(item),
+            *([_holm(item)] if corrected else []),
+            *_changed_cells(record, item),
         ]
         for item in items
     ]
-    if rows:
-        print()
-        heads = ["contrast", *DIFFERENCE_HEADS, *([">Holm"] if corrected else []), *CHANGED_HEADS]
-        print_table(contrasts_title(measure), heads, rows, note=decided_note(items))
+    heads = ["contrast", *_DIFFERENCE_HEADS, *([">Holm"] if corrected else []), *_CHANGED_HEADS]
+    return heads, rows
+
+
+def _holm(item: Mapping[str, Any]) -> str:
+    return "" if item.get("p_holm") is None else f"{item['p_holm']:.4f}"
 
 
 def contrasts_title(measure: str) -> str:
@@ -197,7 +209,11 @@ def show_measures(
     *,
     head: str = "method",
 ) -> None:
-    """One row a method, with what it chooses where there are words for that."""
+    """One row a method, with what it chooses where there are words for that.
+
+    The gain on other seeds has a column where any method has one.
+    """
+    crossed = any(row.get(_WITH_CEILING) is not None for row in methods.values())
     rows = [
         [
             name,
@@ -205,13 +221,14 @@ def show_measures(
             _regret(row["regret@3"]),
             "–" if row["ndcg@3"] is None else f"{row['ndcg@3']:.3f}",
             points(row["gain@1"]),
-            points(row.get("gain_crossed")),
+            *([points(row.get(_WITH_CEILING))] if crossed else []),
             share(row["hit@1"]),
             *([words.get(name, "")] if words else []),
         ]
         for name, row in methods.items()
     ]
-    measures = ("regret@1", "regret@3", "ndcg@3", "gain@1", "on other seeds", "hit@1")
+    on_other = ["on other seeds"] if crossed else []
+    measures = ["regret@1", "regret@3", "ndcg@3", "gain@1", *on_other, "hit@1"]
     heads = [head, *(f">{directed(measure)}" for measure in measures)]
     heads += ["chooses"] if words else []
     notes = [DIRECTIONS, *([CEILING_LINE] if "ceiling" in methods else [])]
@@ -225,12 +242,12 @@ def show_alike(record: dict[str, Any]) -> None:
         print(f"the same choices in every query: {'; '.join(found)}")
 
 
-def changed_cells(record: dict[str, Any], item: dict[str, Any]) -> list[str]:
+def _changed_cells(record: dict[str, Any], item: Mapping[str, Any]) -> list[str]:
     """In how many clusters a contrast's two differ, and the targets of the one that leads."""
     return [f"{item['n_changed']} of {item['n_clusters']}", cluster_words(record, item["leading"])]
 
 
-def difference_cells(item: dict[str, Any]) -> list[str]:
+def _difference_cells(item: Mapping[str, Any]) -> list[str]:
     """A contrast's difference in points, its interval, its range without one cluster, its p."""
     interval = f"{points(item['low'])} to {points(item['high'])}"
     return [points(item["difference"]), interval, without_one(item), f"{item['p']:.4f}"]

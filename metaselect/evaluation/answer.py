@@ -11,6 +11,7 @@ from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, cluster_w
 Record = Mapping[str, Any]
 
 _SURE = 0.05
+_CONTROL = "shuffled languages"  # the arm that language features must beat
 _BESIDE: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
     "regret@3": ("regret@3", lambda value: points(value).lstrip("+")),
     "ndcg@3": ("ndcg@3", lambda value: f"{value:.3f}"),
@@ -103,6 +104,9 @@ def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
 def ablation_verdict(record: Record) -> list[str]:
     """A sentence on difficulty, on language and diversity, and on both: do they help?
 
+    And one on the control with shuffled languages, where its own p is below .05, so that a table
+    which shows that is not read as an answer.
+
     By regret@1, of the ranker with size and history against the same ranker with these groups too.
     A difference is told as one where its interval does not hold 0 and Holm's p is below .05.
 
@@ -110,11 +114,24 @@ def ablation_verdict(record: Record) -> list[str]:
         record: From `evaluation.results.ablation_record`; a step that it lacks has no sentence.
     """
     steps = _by_rival(record["contrasts"])
-    return [
+    told = [
         f"{words} {_helps(record, steps[arm, 'history'])}."
         for arm, words in _ADDED.items()
         if (arm, "history") in steps
     ]
+    control = steps.get(("all", _CONTROL))
+    if control is not None and control["p"] < _SURE and control.get("p_holm") is not None:
+        told.append(f"All features against {_CONTROL}: {_with_both_p(record, control)}.")
+    return told
+
+
+def _with_both_p(record: Record, item: Record) -> str:
+    """A difference with its p before and after correction, and what that shows."""
+    shown = "shown" if _passes_correction(item) else "not shown"
+    return (
+        f"{points(item['difference'])} points of regret@1, p {item['p']:.3f}, Holm's p over "
+        f"{counted(_n_primary(record), 'comparison')} {item['p_holm']:.3f}, so {shown} to differ"
+    )
 
 
 def _helps(record: Record, item: Record) -> str:
@@ -145,8 +162,12 @@ def _passes_correction(item: Record) -> bool:
 
 
 def _uncorrected(record: Record) -> str:
-    n_primary = sum(item.get("p_holm") is not None for item in record["contrasts"])
-    return f"excludes 0, but not after correction for {counted(n_primary, 'comparison')}"
+    number = counted(_n_primary(record), "comparison")
+    return f"excludes 0, but not after correction for {number}"
+
+
+def _n_primary(record: Record) -> int:
+    return sum(item.get("p_holm") is not None for item in record["contrasts"])
 
 
 def _against(record: Record, item: Record, other: str) -> str:

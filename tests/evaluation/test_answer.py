@@ -174,6 +174,18 @@ def test_an_ablation_ends_with_a_sentence_on_each_kind_of_features() -> None:
     ]
 
 
+def test_a_control_that_looks_beaten_is_told_with_its_corrected_p() -> None:
+    control = contrast("all", "shuffled languages", -0.003, -0.006, -0.0001) | {"p_holm": 0.15}
+    both = contrast("+both", "history", 0.0, 0.0, 0.0) | {"p_holm": 1.0}
+    assert ablation_verdict({"contrasts": [both, control]})[-1] == (
+        "All features against shuffled languages: -0.30 points of regret@1, p 0.040, Holm's p over "
+        "2 comparisons 0.150, so not shown to differ."
+    )
+    assert len(ablation_verdict({"contrasts": [both, control | {"p": 0.06}]})) == 1
+    shown = ablation_verdict({"contrasts": [both, control | {"p_holm": 0.045}]})[-1]
+    assert shown.endswith("0.045, so shown to differ.")
+
+
 def test_features_that_hurt_or_change_nothing_or_stand_on_one_cluster_are_told_so() -> None:
     added = contrast("+difficulty", "history", 0.01, 0.005, 0.015)
     same = contrast("+language", "history", 0.0, 0.0, 0.0)
