@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
-from metaselect.console import counted, points, print_table, say, share
+from metaselect.console import counted, few, points, print_table, say, share
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -62,6 +62,8 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.cli.records import deliver
     from metaselect.evaluation.answer import beside_random, verdict
+    from metaselect.evaluation.fold_evaluation import runs_to_evaluate
+    from metaselect.evaluation.leftout import queries_left_out
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
@@ -75,7 +77,13 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
         with_direct=not without_direct,
         with_same_source=not without_same_source,
     )
-    record = evaluation_record(evaluate(table, catalogue, config, progress=say), config)
+    result = evaluate(table, catalogue, config, progress=say)
+    record = evaluation_record(result, config)
+    record["left_out"] = queries_left_out(
+        runs_to_evaluate(table, catalogue, config),
+        set(result.candidates["query"]),
+        with_direct=config.with_direct,
+    )
     record["verdict"] = verdict(record)
     record["beside_random"] = beside_random(record)
     deliver(record, "evaluation", runs=table, out=out, show=None if as_json else _show)
@@ -111,6 +119,8 @@ def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
     show_measures(headline(record), record["methods"], METHOD_WORDS)
     show_alike(record)
+    for reason, names in record.get("left_out", {}).items():
+        print(f"{counted(len(names), 'query', 'queries')} left out, {reason}: {few(names)}")
     counts = record["size_counts"]
     print(
         f"size counts examples trained on in {counts['train_examples']} queries, "

@@ -60,6 +60,12 @@ def test_an_ablation_shows_holm_s_p_and_no_column_without_a_value(capsys):
     assert "on other seeds" in capsys.readouterr().out
 
 
+def test_queries_left_out_are_told(capsys):
+    show_evaluation(read("evaluation-target") | {"left_out": {"all gains are equal": ["a in sw"]}})
+    told = "1 query left out, all gains are equal: a in sw"
+    assert told in capsys.readouterr().out.splitlines()
+
+
 def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
     record = read("evaluation-target")
     show_evaluation(record)
