@@ -91,7 +91,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
 def _show(record: dict[str, Any]) -> None:
     show_evaluation(record)
-    print(f"\n{record['verdict']}\n{record['beside_random']}")
+    print("", record["verdict"], *filter(None, [record["beside_random"]]), sep="\n")
 
 
 def evaluation_config(

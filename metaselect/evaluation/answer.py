@@ -64,23 +64,32 @@ def verdict(record: Record) -> str:
 
 
 def beside_random(record: Record) -> str:
-    """A sentence on the ranker against random choice, and one on measures where it is the worse.
+    """What `verdict` leaves out of the ranker beside random choice; empty where that is nothing.
+
+    A sentence on their difference, where the verdict compares a rule with random choice, and one
+    on measures in which the ranker's mean is worse.
 
     Args:
         record: From `evaluation.results.evaluation_record`.
     """
-    item = contrast_in(record, "ranker", "random")
-    told = f"The ranker against random choice: {points(item['difference'])} points of regret@1"
-    if item["low"] is not None:
-        told += f" ({points(item['low'])} to {points(item['high'])})"
+    rule = best_rule(record["methods"])
+    told = []
+    if rule is not None and contrast_in(record, "ranker", rule)["difference"] > 0:
+        item = contrast_in(record, "ranker", "random")
+        interval = f" ({points(item['low'])} to {points(item['high'])})"
+        told.append(
+            f"The ranker against random choice: {points(item['difference'])} points of regret@1"
+            f"{'' if item['low'] is None else interval}: {_shown(record, item)}."
+        )
     ranker, chance = (record["methods"][name] for name in ("ranker", "random"))
     worse = [
         f"{name} ({words(ranker[measure])} against {words(chance[measure])})"
         for measure, (name, words) in _BESIDE.items()
         if _looks_worse(measure, ranker.get(measure), chance.get(measure))
     ]
-    also = f" Its mean is worse than random choice's in {', '.join(worse)}." if worse else ""
-    return f"{told}: {_shown(record, item)}.{also}"
+    if worse:
+        told.append(f"The ranker's mean is worse than random choice's in {', '.join(worse)}.")
+    return " ".join(told)
 
 
 def _shown(record: Record, item: Record) -> str:
