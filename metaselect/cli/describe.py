@@ -1,5 +1,6 @@
 """`metaselect runs describe`: what a table of runs is made of."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ _VIEW_WORDS = {
     "trained_scaled": "scaled, without untrained",
 }  # fmt: skip
 _FACTOR_WORDS = {"scoring": "scoring on the fixed test rows"}
+_NO_DIRECT = "the choice among intermediates, without direct (`evaluate` has it among them)"
 _NOISE_WORDS = {
     "noise in all": "share", "... of training": "training",
     "... of scoring on the fixed test rows": "fixed_test_rows",
@@ -144,6 +146,7 @@ def show_definitions(record: dict[str, Any]) -> None:
         for item in record["contrasts"]
         if item["measure"] == "regret@1"
     }
+    alike = _choose_as_size(record["contrasts"])
     rows = [
         [
             name,
@@ -152,11 +155,22 @@ def show_definitions(record: dict[str, Any]) -> None:
             *(_change(against.get((name, other))) for other in ("random", "size")),
         ]
         for name, row in record["methods"].items()
+        if name not in alike
     ]
     heads = ["hardest first", ">regret@1", ">gain@1", ">against random", ">against size"]
     mark = " (SIMULATED RUNS)" if record["simulated"] else ""
     clusters = counted(record["n_clusters"], "cluster")
-    print_table(f"Definitions of difficulty{mark}: points, {clusters}", heads, rows)
+    note = f"the same figures as size: {', '.join(alike)}" if alike else ""
+    title = f"Definitions of difficulty{mark}: points, {clusters}, {_NO_DIRECT}"
+    print_table(title, heads, rows, note=note)
+
+
+def _choose_as_size(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Definitions whose regret and gain are those of size in every cluster."""
+    against = [item for item in contrasts if item["against"] == "size"]
+    changed = {item["method"] for item in against if item["n_changed"]}
+    return [name for name in dict.fromkeys(item["method"] for item in against)
+            if name not in changed]  # fmt: skip
 
 
 def _change(item: dict[str, Any] | None) -> str:

@@ -54,6 +54,26 @@ def test_describe_takes_the_table_as_an_argument_too(call, runs_file):
     assert "Two tables" in both.err
 
 
+def test_definitions_that_choose_as_size_are_one_line(capsys):
+    from metaselect.cli.describe import show_definitions
+
+    names = ("random", "size", "rasch", "rasch+size", "headroom")
+    contrasts = [
+        {"method": name, "against": against, "measure": measure, "n_changed": changed,
+         "difference": changed / 100, "low": 0.0, "high": 0.0}
+        for name, changed in (("rasch", 0), ("rasch+size", 0), ("headroom", 3))
+        for against in ("random", "size")
+        for measure in ("regret@1", "gain@1")
+    ]  # fmt: skip
+    methods = {name: {"regret@1": 0.02, "gain@1": 0.01} for name in names}
+    record = {"methods": methods, "contrasts": contrasts, "simulated": False, "n_clusters": 4}
+    show_definitions(record)
+    title, _, *rows, note = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["random", "size", "headroom"]
+    assert note == "the same figures as size: rasch, rasch+size"
+    assert "4 clusters, the choice among intermediates, without direct" in title
+
+
 def test_what_describe_says_of_negative_gains_and_of_choosing_by_language():
     from metaselect.cli.describe import _lines
 
