@@ -49,20 +49,22 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect ablate --runs mine.csv
     """
-    from metaselect.cli.records import deliver
+    from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.answer import ablation_verdict
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
     catalogue = catalogue_from(tasks, measured, runs=runs)
-    table = runs_from(runs, percent=percent, catalogue=catalogue)
-    config = replace(
-        evaluation_config(protocol, trials, 0.8, seed, workers, executor),
-        with_direct=not without_direct,
-        with_same_source=not without_same_source,
-    )
-    record = ablation_record(ablate(table, catalogue, config, progress=say), config)
+    with saying_what_is_left():
+        table = runs_from(runs, percent=percent, catalogue=catalogue)
+        config = replace(
+            evaluation_config(protocol, trials, 0.8, seed, workers, executor),
+            with_direct=not without_direct,
+            with_same_source=not without_same_source,
+        )
+        result = ablate(table, catalogue, config, progress=say)
+    record = ablation_record(result, config)
     record["verdict"] = ablation_verdict(record)
     deliver(record, "ablation", runs=table, out=out, show=None if as_json else show_ablation)
 

@@ -60,7 +60,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
-    from metaselect.cli.records import deliver
+    from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.answer import beside_random, verdict
     from metaselect.evaluation.fold_evaluation import runs_to_evaluate
     from metaselect.evaluation.leftout import queries_left_out
@@ -70,14 +70,15 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     check_out(out, kind="evaluation")
     chosen = groups_from(groups)
     catalogue = catalogue_from(tasks, measured, runs=runs)
-    table = runs_from(runs, percent=percent, catalogue=catalogue)
-    config = replace(
-        evaluation_config(protocol, trials, level, seed, workers, executor),
-        groups=chosen,
-        with_direct=not without_direct,
-        with_same_source=not without_same_source,
-    )
-    result = evaluate(table, catalogue, config, progress=say)
+    with saying_what_is_left():
+        table = runs_from(runs, percent=percent, catalogue=catalogue)
+        config = replace(
+            evaluation_config(protocol, trials, level, seed, workers, executor),
+            groups=chosen,
+            with_direct=not without_direct,
+            with_same_source=not without_same_source,
+        )
+        result = evaluate(table, catalogue, config, progress=say)
     record = evaluation_record(result, config)
     record["left_out"] = queries_left_out(
         runs_to_evaluate(table, catalogue, config),

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaselect.console import counted, few, warn
+from metaselect.console import counted, few, say, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import folder_kind
 from metaselect.selector.shipped import shipped_measured, shipped_runs
@@ -126,3 +126,9 @@ def check_out(out: Path | None, *, kind: str) -> None:
             f"{out} is there already and is not a finished {kind} folder: choose another --out, "
             "or remove it."
         )
+
+
+def say_if_replaced(out: Path, *, kind: str) -> None:
+    """Say that a finished folder of this kind is there and is replaced."""
+    if folder_kind(out) == kind:
+        say(f"{out}: the {kind} that was there is replaced")

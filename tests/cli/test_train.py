@@ -23,6 +23,14 @@ def test_train_puts_evaluation_and_licence_into_the_card(call, runs_file, place)
     assert (place / "again" / CARD).read_text(encoding="utf-8") == text
 
 
+def test_a_predictor_that_is_replaced_is_said_to_be(call, runs_file, place):
+    told = "made: the predictor that was there is replaced"
+    for times in (0, 1):
+        done = call("train", "--runs", runs_file, "--trials", "1", "--out", "made")
+        assert done.code == 0
+        assert done.err.splitlines().count(told) == times
+
+
 @pytest.mark.parametrize(
     ("trials", "told"),
     [("1", "by the default settings"), ("2", "by the default settings: no others are better")],

@@ -117,8 +117,8 @@ def test_the_ranker_against_random_has_a_sentence_and_measures_where_it_is_worse
     record["methods"]["ranker"] |= {"regret@3": 0.02, "ndcg@3": 0.5, "gain@1": 0.01, "hit@1": 0.10}
     record["methods"]["random"] |= {"regret@3": 0.01, "ndcg@3": 0.6, "gain@1": 0.0, "hit@1": 0.104}
     assert beside_random(record).endswith(
-        "better or worse. The ranker's mean is worse than random choice's in regret@3 (2.00 against "
-        "1.00), ndcg@3 (0.500 against 0.600)."  # 10% and 10.4% look alike
+        "better or worse. The ranker's mean is worse than random choice's in regret@3 (2.00 "
+        "against 1.00), ndcg@3 (0.500 against 0.600)."  # 10% and 10.4% look alike
     )
     best = judged({"random": 0.05, "size": 0.06, "ranker": 0.048})
     assert beside_random(best) == ""  # the verdict has said it
