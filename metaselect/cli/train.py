@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from metaselect.ranking.predictor import Predictor
     from metaselect.selector.provenance import Provenance
 
+_SEARCHED = ("targets", "families of languages")
+"""What the searches are for, in their order; of one family there is the first alone."""
+
 
 def train_command(  # noqa: PLR0913 - a parameter an option
     out: options.OutRequired,
@@ -71,8 +74,13 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         n_trials=trials, groups=chosen, level=level, random_state=seed, storage=storage,
         catalogue=catalogue,
     )  # fmt: skip
+
+    def searching(line: str) -> None:
+        n_done = len(selector.predictors_)  # it fills while the selector is fitted
+        say(f"search {n_done + 1} (new {_SEARCHED[n_done]}), {line}")
+
     with saying_what_is_left(_left_by(storage)):
-        selector.fit(table, progress=say, workers=workers, executor=executor)
+        selector.fit(table, progress=searching, workers=workers, executor=executor)
     selector.provenance = provenance
     say_if_replaced(out, kind=KIND)
     selector.save_pretrained(out)
