@@ -194,7 +194,7 @@ def _concordances(gains: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float,
     table = gains.pivot_table(index=["language", "intermediate"], columns="target", values="gain")
     values = table.to_numpy(dtype=np.float64)
     language, intermediate = (
-        pd.factorize(table.index.get_level_values(name))[0] for name in table.index.names
+        pd.factorize(table.index.get_level_values(name))[0] for name in ("language", "intermediate")
     )
     for one, other in combinations(range(values.shape[1]), 2):
         shared = ~np.isnan(values[:, [one, other]]).any(axis=1)
