@@ -6,13 +6,10 @@ from typing import Any
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
 from metaselect.cli.evaluate import (
-    CHANGED_HEADS,
-    DIFFERENCE_HEADS,
     Protocol,
-    changed_cells,
+    contrast_table,
     contrasts_title,
     decided_note,
-    difference_cells,
     evaluation_config,
     headline,
     show_alike,
@@ -22,8 +19,8 @@ from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 
 _ARMS = (
     "Each arm but random and oracle is the ranker with the feature groups of its name (history and "
-    "the arms with a +: size and history too). The simple rules size and history of `evaluate` are "
-    "others."
+    "the arms with a +: size and history too; +language: language and diversity; +both: these and "
+    "difficulty). The simple rules size and history of `evaluate` are others."
 )
 _MEASURE = "regret@1"
 _LEFT_OUT = "all - without GROUP is what a group adds to all the others."
@@ -52,20 +49,22 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect ablate --runs mine.csv
     """
-    from metaselect.cli.records import deliver
+    from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.answer import ablation_verdict
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
     catalogue = catalogue_from(tasks, measured, runs=runs)
-    table = runs_from(runs, percent=percent, catalogue=catalogue)
-    config = replace(
-        evaluation_config(protocol, trials, 0.8, seed, workers, executor),
-        with_direct=not without_direct,
-        with_same_source=not without_same_source,
-    )
-    record = ablation_record(ablate(table, catalogue, config, progress=say), config)
+    with saying_what_is_left():
+        table = runs_from(runs, percent=percent, catalogue=catalogue)
+        config = replace(
+            evaluation_config(protocol, trials, 0.8, seed, workers, executor),
+            with_direct=not without_direct,
+            with_same_source=not without_same_source,
+        )
+        result = ablate(table, catalogue, config, progress=say)
+    record = ablation_record(result, config)
     record["verdict"] = ablation_verdict(record)
     deliver(record, "ablation", runs=table, out=out, show=None if as_json else show_ablation)
 
@@ -85,16 +84,8 @@ def show_ablation(record: dict[str, Any]) -> None:
         )
     show_alike(record)
     items = [item for item in record["contrasts"] if item["measure"] == _MEASURE]
-    rows = [
-        [
-            f"{item['method']} - {item['against']}",
-            *difference_cells(item),
-            *changed_cells(record, item),
-        ]
-        for item in items
-    ]
+    heads, rows = contrast_table(record, items)
     print()
-    heads = ["contrast", *DIFFERENCE_HEADS, *CHANGED_HEADS]
     left_out = _LEFT_OUT if any("all - without" in row[0] for row in rows) else ""
     note = "\n".join(filter(None, (decided_note(items), left_out)))
     print_table(contrasts_title(_MEASURE), heads, rows, note=note)

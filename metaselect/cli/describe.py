@@ -1,12 +1,13 @@
 """`metaselect runs describe`: what a table of runs is made of."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.console import print_table
+from metaselect.cli.console import print_table, warn
 from metaselect.cli.inputs import catalogue_from, check_out, runs_from
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted, points, share
@@ -16,6 +17,7 @@ _VIEW_WORDS = {
     "trained_scaled": "scaled, without untrained",
 }  # fmt: skip
 _FACTOR_WORDS = {"scoring": "scoring on the fixed test rows"}
+_NO_DIRECT = "the choice among intermediates, without direct (`evaluate` has it among them)"
 _NOISE_WORDS = {
     "noise in all": "share", "... of training": "training",
     "... of scoring on the fixed test rows": "fixed_test_rows",
@@ -39,6 +41,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
+    from metaselect.runs.remarks import twin_notes
 
     if file is not None and runs is not None:
         raise MetaselectError(f"Two tables, {file} and --runs {runs}: give one.")
@@ -46,6 +49,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     check_out(out, kind="anatomy")
     catalogue = catalogue_from(tasks, measured, runs=runs)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
+    warn(twin_notes(table, catalogue))
     record = anatomy_record(table, catalogue, seed=seed)
     record["definitions"] = definitions_record(table, catalogue, seed=seed)
     deliver(record, "anatomy", runs=table, out=out, show=None if as_json else _show)
@@ -143,6 +147,7 @@ def show_definitions(record: dict[str, Any]) -> None:
         for item in record["contrasts"]
         if item["measure"] == "regret@1"
     }
+    alike = _choose_as_size(record["contrasts"])
     rows = [
         [
             name,
@@ -151,11 +156,22 @@ def show_definitions(record: dict[str, Any]) -> None:
             *(_change(against.get((name, other))) for other in ("random", "size")),
         ]
         for name, row in record["methods"].items()
+        if name not in alike
     ]
     heads = ["hardest first", ">regret@1", ">gain@1", ">against random", ">against size"]
     mark = " (SIMULATED RUNS)" if record["simulated"] else ""
     clusters = counted(record["n_clusters"], "cluster")
-    print_table(f"Definitions of difficulty{mark}: points, {clusters}", heads, rows)
+    note = f"the same figures as size: {', '.join(alike)}" if alike else ""
+    title = f"Definitions of difficulty{mark}: points, {clusters}, {_NO_DIRECT}"
+    print_table(title, heads, rows, note=note)
+
+
+def _choose_as_size(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Definitions whose regret and gain are those of size in every cluster."""
+    against = [item for item in contrasts if item["against"] == "size"]
+    changed = {item["method"] for item in against if item["n_changed"]}
+    return [name for name in dict.fromkeys(item["method"] for item in against)
+            if name not in changed]  # fmt: skip
 
 
 def _change(item: dict[str, Any] | None) -> str:

@@ -1,6 +1,6 @@
 """`metaselect evaluate`: nested evaluation against random choice and the simple rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -22,16 +22,16 @@ from metaselect.evaluation.words import (
     without_one,
 )
 from metaselect.parallel import ExecutorName
-from metaselect.wording import counted, points, share
+from metaselect.wording import counted, few, points, share
 
 _SEEDS = {
     "other seeds": "\nMethods learn from one half of the seeds and are scored on the other.",
     "the same seeds": "\nLevels of regret are inflated by taking the best of noisy gains; the gain "
-    "on other seeds is not. It is empty where no candidate has two seeds.",
+    "on other seeds is not. It is left out where no candidate has two seeds.",
 }
 
-DIFFERENCE_HEADS = [">points", ">95% interval", ">without one cluster", ">p"]
-CHANGED_HEADS = [">differ in", "most of it"]
+_DIFFERENCE_HEADS = [">points", ">95% interval", ">without one cluster", ">p"]
+_CHANGED_HEADS = [">differ in", "most of it"]
 _WITH_CEILING = "gain_crossed"  # compared with the ceiling in a table of its own
 
 ProtocolName = Literal["target", "family", "intermediate", "encoder"]
@@ -61,29 +61,39 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
-    from metaselect.cli.records import deliver
-    from metaselect.evaluation.answer import verdict
+    from metaselect.cli.records import deliver, saying_what_is_left
+    from metaselect.evaluation.answer import beside_random, verdict
+    from metaselect.evaluation.fold_evaluation import runs_to_evaluate
+    from metaselect.evaluation.leftout import queries_left_out
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
 
     check_out(out, kind="evaluation")
     chosen = groups_from(groups)
     catalogue = catalogue_from(tasks, measured, runs=runs)
-    table = runs_from(runs, percent=percent, catalogue=catalogue)
-    config = replace(
-        evaluation_config(protocol, trials, level, seed, workers, executor),
-        groups=chosen,
-        with_direct=not without_direct,
-        with_same_source=not without_same_source,
+    with saying_what_is_left():
+        table = runs_from(runs, percent=percent, catalogue=catalogue)
+        config = replace(
+            evaluation_config(protocol, trials, level, seed, workers, executor),
+            groups=chosen,
+            with_direct=not without_direct,
+            with_same_source=not without_same_source,
+        )
+        result = evaluate(table, catalogue, config, progress=say)
+    record = evaluation_record(result, config)
+    record["left_out"] = queries_left_out(
+        runs_to_evaluate(table, catalogue, config),
+        set(result.candidates["query"]),
+        with_direct=config.with_direct,
     )
-    record = evaluation_record(evaluate(table, catalogue, config, progress=say), config)
     record["verdict"] = verdict(record)
+    record["beside_random"] = beside_random(record)
     deliver(record, "evaluation", runs=table, out=out, show=None if as_json else _show)
 
 
 def _show(record: dict[str, Any]) -> None:
     show_evaluation(record)
-    print(f"\n{record['verdict']}")
+    print("", record["verdict"], *filter(None, [record["beside_random"]]), sep="\n")
 
 
 def evaluation_config(
@@ -111,6 +121,8 @@ def show_evaluation(record: dict[str, Any]) -> None:
     """An evaluation as tables for people: points, lower regret is better."""
     show_measures(headline(record), record["methods"], METHOD_WORDS)
     show_alike(record)
+    for reason, names in record.get("left_out", {}).items():
+        print(f"{counted(len(names), 'query', 'queries')} left out, {reason}: {few(names)}")
     counts = record["size_counts"]
     print(
         f"size counts examples trained on in {counts['train_examples']} queries, "
@@ -133,20 +145,32 @@ def _show_contrasts(record: dict[str, Any], measure: str) -> None:
         and item["difference"] is not None
         and (measure != _WITH_CEILING or item["method"] == "ceiling")
     ]
-    corrected = any(item["p_holm"] is not None for item in items)
+    if items:
+        print()
+        heads, rows = contrast_table(record, items)
+        print_table(contrasts_title(measure), heads, rows, note=decided_note(items))
+
+
+def contrast_table(
+    record: dict[str, Any], items: Sequence[Mapping[str, Any]]
+) -> tuple[list[str], list[list[str]]]:
+    """Heads and one row a contrast, with Holm's p where any contrast has one."""
+    corrected = any(item.get("p_holm") is not None for item in items)
     rows = [
         [
             f"{item['method']} - {item['against']}",
-            *difference_cells(item),
-            *(["" if item["p_holm"] is None else f"{item['p_holm']:.4f}"] if corrected else []),
-            *changed_cells(record, item),
+            *_difference_cells(item),
+            *([_holm(item)] if corrected else []),
+            *_changed_cells(record, item),
         ]
         for item in items
     ]
-    if rows:
-        print()
-        heads = ["contrast", *DIFFERENCE_HEADS, *([">Holm"] if corrected else []), *CHANGED_HEADS]
-        print_table(contrasts_title(measure), heads, rows, note=decided_note(items))
+    heads = ["contrast", *_DIFFERENCE_HEADS, *([">Holm"] if corrected else []), *_CHANGED_HEADS]
+    return heads, rows
+
+
+def _holm(item: Mapping[str, Any]) -> str:
+    return "" if item.get("p_holm") is None else f"{item['p_holm']:.4f}"
 
 
 def contrasts_title(measure: str) -> str:
@@ -197,7 +221,11 @@ def show_measures(
     *,
     head: str = "method",
 ) -> None:
-    """One row a method, with what it chooses where there are words for that."""
+    """One row a method, with what it chooses where there are words for that.
+
+    The gain on other seeds has a column where any method has one.
+    """
+    crossed = any(row.get(_WITH_CEILING) is not None for row in methods.values())
     rows = [
         [
             name,
@@ -205,13 +233,14 @@ def show_measures(
             _regret(row["regret@3"]),
             "–" if row["ndcg@3"] is None else f"{row['ndcg@3']:.3f}",
             points(row["gain@1"]),
-            points(row.get("gain_crossed")),
+            *([points(row.get(_WITH_CEILING))] if crossed else []),
             share(row["hit@1"]),
             *([words.get(name, "")] if words else []),
         ]
         for name, row in methods.items()
     ]
-    measures = ("regret@1", "regret@3", "ndcg@3", "gain@1", "on other seeds", "hit@1")
+    on_other = ["on other seeds"] if crossed else []
+    measures = ["regret@1", "regret@3", "ndcg@3", "gain@1", *on_other, "hit@1"]
     heads = [head, *(f">{directed(measure)}" for measure in measures)]
     heads += ["chooses"] if words else []
     notes = [DIRECTIONS, *([CEILING_LINE] if "ceiling" in methods else [])]
@@ -225,12 +254,12 @@ def show_alike(record: dict[str, Any]) -> None:
         print(f"the same choices in every query: {'; '.join(found)}")
 
 
-def changed_cells(record: dict[str, Any], item: dict[str, Any]) -> list[str]:
+def _changed_cells(record: dict[str, Any], item: Mapping[str, Any]) -> list[str]:
     """In how many clusters a contrast's two differ, and the targets of the one that leads."""
     return [f"{item['n_changed']} of {item['n_clusters']}", cluster_words(record, item["leading"])]
 
 
-def difference_cells(item: dict[str, Any]) -> list[str]:
+def _difference_cells(item: Mapping[str, Any]) -> list[str]:
     """A contrast's difference in points, its interval, its range without one cluster, its p."""
     interval = f"{points(item['low'])} to {points(item['high'])}"
     return [points(item["difference"]), interval, without_one(item), f"{item['p']:.4f}"]

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metaselect.cli.console import warn
+from metaselect.cli.console import say, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import folder_kind
 from metaselect.selector.shipped import shipped_measured, shipped_runs
@@ -56,7 +56,7 @@ def is_language(code: str) -> bool:
 def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
     """What a reader of any result from these runs should know."""
     from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
-    from metaselect.runs.remarks import twin_notes, variety_notes, with_nearest
+    from metaselect.runs.remarks import variety_notes, with_nearest
     from metaselect.runs.simulated import is_simulated
 
     found = [_SIMULATED_RUNS] if is_simulated(table) else []
@@ -66,7 +66,6 @@ def warnings_of(table: "pd.DataFrame", catalogue: "Catalogue") -> list[str]:
         tasks = counted(len(without), "task has no card and is", "tasks have no card and are")
         told = few([with_nearest(name, catalogue) for name in without])
         found.append(f"{tasks} ranked on runs alone: {told}. Add cards with --tasks.")
-    found += twin_notes(table, catalogue)
     return found + variety_notes(table["language"].unique())
 
 
@@ -128,3 +127,9 @@ def check_out(out: Path | None, *, kind: str) -> None:
             f"{out} is there already and is not a finished {kind} folder: choose another --out, "
             "or remove it."
         )
+
+
+def say_if_replaced(out: Path, *, kind: str) -> None:
+    """Say that a finished folder of this kind is there and is replaced."""
+    if folder_kind(out) == kind:
+        say(f"{out}: the {kind} that was there is replaced")

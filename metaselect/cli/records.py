@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import typer
 
 from metaselect.cli.console import print_json, say, warn
-from metaselect.cli.inputs import check_out
+from metaselect.cli.inputs import check_out, say_if_replaced
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.question import Findings, RecordPart
@@ -69,6 +70,7 @@ def deliver(
     """
     if out is not None:
         made_by = {**made_from(runs), "search": record.get("search")}
+        say_if_replaced(out, kind=kind)
         _write_records(out, kind, {kind: record}, made_by)
     (print_json if show is None else show)(record)
 
@@ -76,6 +78,16 @@ def deliver(
 def made_from(runs: "pd.DataFrame") -> dict[str, Any]:
     """For a manifest: how many runs, and their hash."""
     return {"n_runs": len(runs), "runs_hash": table_hash(runs)}
+
+
+@contextmanager
+def saying_what_is_left(words: str = "nothing was written") -> Iterator[None]:
+    """Where Ctrl-C stops the work inside, say in one line what it leaves; end with code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"stopped: {words}")
+        raise typer.Exit(130) from None
 
 
 def save_findings(folder: Path, findings: Findings, made_by: Mapping[str, Any]) -> None:

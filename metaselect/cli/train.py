@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_json, say
-from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
+from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from, say_if_replaced
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted, points
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from metaselect.ranking.predictor import Predictor
     from metaselect.selector.provenance import Provenance
+
+_SEARCHED = ("targets", "families of languages")
+"""What the searches are for, in their order; of one family there is the first alone."""
 
 
 def train_command(  # noqa: PLR0913 - a parameter an option
@@ -58,6 +61,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect train --runs mine.csv --out my-predictor
     """
+    from metaselect.cli.records import saying_what_is_left
     from metaselect.selector.io import KIND
     from metaselect.selector.selector import TaskSelector
 
@@ -71,8 +75,15 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         n_trials=trials, groups=chosen, level=level, random_state=seed, storage=storage,
         catalogue=catalogue,
     )  # fmt: skip
-    selector.fit(table, progress=say, workers=workers, executor=executor)
+
+    def searching(line: str) -> None:
+        n_done = len(selector.predictors_)  # it fills while the selector is fitted
+        say(f"search {n_done + 1} (new {_SEARCHED[n_done]}), {line}")
+
+    with saying_what_is_left(_left_by(storage)):
+        selector.fit(table, progress=searching, workers=workers, executor=executor)
     selector.provenance = provenance
+    say_if_replaced(out, kind=KIND)
     selector.save_pretrained(out)
     best = {
         unit: {"loss": predictor.choices[0].loss, **predictor.choices[0].settings.ranker}
@@ -93,6 +104,13 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         )
     for unit, predictor in selector.predictors_.items():
         print(f"  new {unit}: {predictor.residuals.describe()}")
+
+
+def _left_by(storage: str | None) -> str:
+    """What a search leaves where it is stopped."""
+    if storage is None:
+        return "nothing was written"
+    return f"the search is kept in {storage}; the same command goes on from there"
 
 
 def settings_tried(predictors: "Collection[Predictor]") -> str:

@@ -1,16 +1,26 @@
 """An evaluation's result in words: its verdict, and the answer to the research question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import best_rule, contrast_in
-from metaselect.evaluation.words import METHOD_WORDS, cluster_words, one_decides
-from metaselect.wording import counted, points
+from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, cluster_words, one_decides
+from metaselect.wording import counted, points, share
 
 Record = Mapping[str, Any]
 
 _SURE = 0.05
+_CONTROL = "shuffled languages"  # the arm that language features must beat
+_BESIDE: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
+    "regret@3": ("regret@3", lambda value: points(value).lstrip("+")),
+    "ndcg@3": ("ndcg@3", lambda value: f"{value:.3f}"),
+    "gain@1": ("gain@1", points),
+    "gain_crossed": ("gain on other seeds", points),
+    "hit@1": ("hit@1", share),
+}
+"""Measures beside regret@1, what they are called, and how the table writes them."""
+
 _ADDED = {
     "+difficulty": "Difficulty features",
     "+language": "Language and diversity features",
@@ -53,8 +63,58 @@ def verdict(record: Record) -> str:
     )
 
 
+def beside_random(record: Record) -> str:
+    """What `verdict` leaves out of the ranker beside random choice; empty where that is nothing.
+
+    A sentence on their difference, where the verdict compares a rule with random choice, and one
+    on measures in which the ranker's mean is worse.
+
+    Args:
+        record: From `evaluation.results.evaluation_record`.
+    """
+    rule = best_rule(record["methods"])
+    told = []
+    if rule is not None and contrast_in(record, "ranker", rule)["difference"] > 0:
+        item = contrast_in(record, "ranker", "random")
+        interval = f" ({points(item['low'])} to {points(item['high'])})"
+        told.append(
+            f"The ranker against random choice: {points(item['difference'])} points of regret@1"
+            f"{'' if item['low'] is None else interval}: {_shown(record, item)}."
+        )
+    ranker, chance = (record["methods"][name] for name in ("ranker", "random"))
+    worse = [
+        f"{name} ({words(ranker[measure])} against {words(chance[measure])})"
+        for measure, (name, words) in _BESIDE.items()
+        if _looks_worse(measure, ranker.get(measure), chance.get(measure))
+    ]
+    if worse:
+        told.append(f"The ranker's mean is worse than random choice's in {', '.join(worse)}.")
+    return " ".join(told)
+
+
+def _shown(record: Record, item: Record) -> str:
+    """Whether a difference in regret@1 is shown, and why not."""
+    if item["low"] is None or not _excludes_zero(item):
+        return "not shown to be better or worse"
+    side = "better" if item["difference"] < 0 else "worse"
+    if _passes_correction(item):
+        return f"shown to be {side}"
+    return f"not shown to be {side} (the interval {_uncorrected(record)})"
+
+
+def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
+    """Whether a value is worse than another, where a table shows them apart."""
+    words = _BESIDE[measure][1]
+    if own is None or other is None or words(own) == words(other):
+        return False
+    return own > other if measure in LOWER_IS_BETTER else own < other
+
+
 def ablation_verdict(record: Record) -> list[str]:
     """A sentence on difficulty, on language and diversity, and on both: do they help?
+
+    And one on the control with shuffled languages, where its own p is below .05, so that a table
+    which shows that is not read as an answer.
 
     By regret@1, of the ranker with size and history against the same ranker with these groups too.
     A difference is told as one where its interval does not hold 0 and Holm's p is below .05.
@@ -63,11 +123,24 @@ def ablation_verdict(record: Record) -> list[str]:
         record: From `evaluation.results.ablation_record`; a step that it lacks has no sentence.
     """
     steps = _by_rival(record["contrasts"])
-    return [
+    told = [
         f"{words} {_helps(record, steps[arm, 'history'])}."
         for arm, words in _ADDED.items()
         if (arm, "history") in steps
     ]
+    control = steps.get(("all", _CONTROL))
+    if control is not None and control["p"] < _SURE and control.get("p_holm") is not None:
+        told.append(f"All features against {_CONTROL}: {_with_both_p(record, control)}.")
+    return told
+
+
+def _with_both_p(record: Record, item: Record) -> str:
+    """A difference with its p before and after correction, and what that shows."""
+    shown = "shown" if _passes_correction(item) else "not shown"
+    return (
+        f"{points(item['difference'])} points of regret@1, p {item['p']:.3f}, Holm's p over "
+        f"{counted(_n_primary(record), 'comparison')} {item['p_holm']:.3f}, so {shown} to differ"
+    )
 
 
 def _helps(record: Record, item: Record) -> str:
@@ -98,8 +171,12 @@ def _passes_correction(item: Record) -> bool:
 
 
 def _uncorrected(record: Record) -> str:
-    n_primary = sum(item.get("p_holm") is not None for item in record["contrasts"])
-    return f"excludes 0, but not after correction for {counted(n_primary, 'comparison')}"
+    number = counted(_n_primary(record), "comparison")
+    return f"excludes 0, but not after correction for {number}"
+
+
+def _n_primary(record: Record) -> int:
+    return sum(item.get("p_holm") is not None for item in record["contrasts"])
 
 
 def _against(record: Record, item: Record, other: str) -> str:

@@ -44,7 +44,9 @@ class RunsTableError(MetaselectError):
         self.faults = tuple(sorted(faults, key=lambda fault: fault.row or 0))
         self.hint = hint
         count = len(self.faults)
-        lines = [f"{count:,} fault{'s' if count > 1 else ''} in the runs table. {hint}".strip()]
+        rows = " (row 1 is its first row of data)" if self.faults[-1].row is not None else ""
+        head = f"{count:,} fault{'s' if count > 1 else ''} in the runs table{rows}. {hint}"
+        lines = [head.strip()]
         alike = _alike(self.faults)
         lines += [f"  {_told(group)}" for group in alike[:_N_SHOWN]]
         if len(alike) > _N_SHOWN:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from itertools import combinations
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -17,11 +18,12 @@ from metaselect.runs.simulated import is_simulated
 from metaselect.wording import counted, few
 
 _SETTING = ["study", "encoder", "adaptation"]
-_TWIN = 0.95  # concordance; the highest of two distinct targets of TaskWeb is 0.903
-_FEWEST_SHARED = 6  # cells, below which two targets agree by luck
+_DISTINCT = 0.903  # the highest concordance of two distinct targets of TaskWeb
+_BY_LUCK = 0.05  # chance that any pair no closer than that is named
 _MEANS_DIRECT = ("none", "no", "null", "nothing", "baseline", "no_intermediate")
 _HUNDREDTH = 0.01  # no higher score is a fraction divided by 100
 _MARGIN = 1.25  # beyond the lowest and the highest of the others
+_MISSPELT = 0.9  # likeness of two names; xlm-roberta-base and xlm-roberta-large have 0.85
 _ENOUGH_TARGETS = 3  # one is left out, two are left to tune on
 
 
@@ -36,6 +38,7 @@ def remarks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
         return ["no run at all"]
     found = [
         *card_notes(runs, catalogue),
+        *_misspelt_encoders(runs),
         *_without_direct(runs),
         *_seeds(runs),
         *cautions(runs),
@@ -149,7 +152,9 @@ def twin_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     unsaid stays in the training fold, and its gains are the answer.
 
     Source: the concordance 2 cov(a, b) / (var(a) + var(b)) of Lin 1989, Biometrics 45:255, of gains
-    centred within each language, over intermediates that both targets have in it.
+    centred within each language, over intermediates that both targets have in it. Two targets are
+    named where its interval, over all pairs compared, is above that of any two distinct targets
+    known. The intermediates are the units of that interval: the languages of one move together.
 
     Args:
         runs: A table from `check_runs`; it may have no rows.
@@ -157,8 +162,10 @@ def twin_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     """
     found: dict[tuple[str, str], float] = {}
     for _, rows in query_gains(runs).groupby(_SETTING):
-        for pair, alike in _concordances(rows[rows["intermediate"] != DIRECT]):
-            if alike >= _TWIN and not catalogue.share_training(*pair):
+        pairs = list(_concordances(rows[rows["intermediate"] != DIRECT]))
+        for pair, alike, n_shared in pairs:
+            is_twin = _lower_end(alike, n_shared, n_pairs=len(pairs)) > _DISTINCT
+            if is_twin and not catalogue.share_training(*pair):
                 found[pair] = max(alike, found.get(pair, alike))
     if not found:
         return []
@@ -170,20 +177,33 @@ def twin_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     ]
 
 
-def _concordances(gains: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float]]:
-    """The concordance of each two targets of one setting that share enough cells."""
+def _lower_end(concordance: float, n_shared: int, *, n_pairs: int) -> float:
+    """Lower end of a concordance's 95% interval, after Bonferroni over the pairs.
+
+    Source: Lin 1989, equation 3: Fisher's z has variance 1 / (n - 2) where means agree.
+    """
+    if n_shared < 3:
+        return -1.0
+    quantile = NormalDist().inv_cdf(1 - _BY_LUCK / 2 / n_pairs)
+    z = np.arctanh(min(concordance, 1 - 1e-12))
+    return float(np.tanh(z - quantile / (n_shared - 2) ** 0.5))
+
+
+def _concordances(gains: pd.DataFrame) -> Iterator[tuple[tuple[str, str], float, int]]:
+    """The concordance of each two targets of one setting, and how many intermediates they share."""
     table = gains.pivot_table(index=["language", "intermediate"], columns="target", values="gain")
     values = table.to_numpy(dtype=np.float64)
-    language = pd.factorize(table.index.get_level_values("language"))[0]
+    language, intermediate = (
+        pd.factorize(table.index.get_level_values(name))[0] for name in ("language", "intermediate")
+    )
     for one, other in combinations(range(values.shape[1]), 2):
         shared = ~np.isnan(values[:, [one, other]]).any(axis=1)
-        if shared.sum() < _FEWEST_SHARED:
-            continue
         first, second = (centred(values[shared, place], language[shared]) for place in (one, other))
         spread = float(first @ first + second @ second)
         if spread > 0:
             pair = str(table.columns[one]), str(table.columns[other])
-            yield pair, float(2 * (first @ second) / spread)
+            n_shared = len(np.unique(intermediate[shared]))
+            yield pair, float(2 * (first @ second) / spread), n_shared
 
 
 def variety_notes(codes: Iterable[str]) -> list[str]:
@@ -203,6 +223,17 @@ def variety_notes(codes: Iterable[str]) -> list[str]:
         f"{counted(len(found), 'language code')} {verb} a region or a dialect ({shown}): "
         "features are that language's, queries and scores stay apart"
     ]
+
+
+def _misspelt_encoders(runs: pd.DataFrame) -> list[str]:
+    """A line on encoders without a `direct` run whose names are close to one that has some."""
+    has_direct = (runs["intermediate"] == DIRECT).groupby(runs["encoder"]).any()
+    known = {str(name).lower(): str(name) for name in has_direct.index[has_direct]}
+    found = []
+    for name in map(str, has_direct.index[~has_direct]):
+        near = get_close_matches(name.lower(), known, n=1, cutoff=_MISSPELT)
+        found += [f"{name} (did you mean {known[near[0]]}?)"] if near else []
+    return [f"no `{DIRECT}` run of the encoder {few(found)}"] if found else []
 
 
 def _without_direct(runs: pd.DataFrame) -> list[str]:
@@ -233,4 +264,24 @@ def _seeds(runs: pd.DataFrame) -> list[str]:
                 f"{study}: {counted(unpaired, 'pair')} of intermediate and target without a seed "
                 f"that `{DIRECT}` has too: the noise of both counts there"
             )
+        if lacking := _lacking_seeds(others, both):
+            found.append(
+                f"{study}: no `{DIRECT}` run with {few(lacking)}, which intermediates have: their "
+                "gains leave that seed out, or are less sure"
+            )
     return found
+
+
+def _lacking_seeds(others: pd.DataFrame, both: pd.DataFrame) -> list[str]:
+    """Seeds of targets, in words, that only the intermediates have, where other seeds are in both.
+
+    Args:
+        others: Runs of intermediates.
+        both: Those with a `direct` run of the same query and seed.
+    """
+    cells = [*QUERY, "intermediate"]
+    paired = others.merge(both[cells].drop_duplicates(), on=cells)
+    runs = pd.MultiIndex.from_frame(paired[[*cells, "seed"]])
+    alone = paired[~runs.isin(pd.MultiIndex.from_frame(both[[*cells, "seed"]]))]
+    found = alone[["target", "seed"]].drop_duplicates().sort_values(["target", "seed"])
+    return [f"seed {row.seed} of {row.target}" for row in found.itertuples()]

@@ -6,7 +6,9 @@ million rows take seconds. Nothing is repaired: a table is whole, or refused wit
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
@@ -41,7 +43,7 @@ COLUMNS = (
     ),
     Column("metric", "text", True, "one metric for each study and target"),
     Column("score", "number", True, "a fraction in [0, 1]; for correlations in [-1, 1]"),
-    Column("seed", "whole number", True, f"a whole number from 0 to {SEED_LIMIT}"),
+    Column("seed", "whole number", True, "a whole number, 0 or more"),
     Column("source", "text", False, "where the number comes from; may be empty"),
 )
 RUN_KEY = (
@@ -50,6 +52,12 @@ RUN_KEY = (
 )
 """The columns that name a run: one score for each."""
 
+_NAMES = frozenset(column.name for column in COLUMNS)
+_OTHER_NAMES = {
+    "score": ("acc", "accuracy", "f1", "value"),
+    "encoder": ("model",),
+    "language": ("lang",),
+}  # what other tables call a column, in lower case
 _CORRELATION = re.compile(r"matthews|pearson|spearman|correlation|\bmcc", re.IGNORECASE)
 _PERCENT_HINT = "Scores above 1 look like percent: pass --percent (percent=True) to divide by 100."
 
@@ -77,6 +85,7 @@ def check_runs(
     faults = _table_faults(table)
     checked: dict[str, Any] = {}
     codes: dict[str, Codes] = {}
+    n_fractions = 0
     for column in COLUMNS:
         if column.type == "text" and column.name in table:
             found = _check_text(table[column.name], column, known_language, faults)
@@ -85,11 +94,12 @@ def check_runs(
         checked["seed"], codes["seed"] = _check_seeds(table["seed"], faults)
     if "score" in table:
         checked["score"] = _check_scores(table["score"], checked.get("metric"), percent, faults)
-        faults += _not_percent_faults(checked["score"], codes) if percent else []
+        not_percent, n_fractions = _not_percent_faults(checked["score"], codes)
+        faults += not_percent if percent else []
     faults += _repeat_faults(codes, checked)
     faults += _metric_faults(codes, table)
     if faults:
-        raise RunsTableError(faults, hint=_hint(faults, checked.get("score"), percent))
+        raise RunsTableError(faults, hint=_hint(checked.get("score"), percent, n_fractions))
     checked.setdefault("source", pd.Series([""] * len(table), dtype="str"))
     extra = table.drop(columns=[c.name for c in COLUMNS], errors="ignore").reset_index(drop=True)
     return pd.concat([pd.DataFrame(checked)[[c.name for c in COLUMNS]], extra], axis=1)
@@ -112,11 +122,19 @@ def _table_faults(table: pd.DataFrame) -> list[Fault]:
         unclear += [Fault(None, name, "name is not text", "text as a name") for name in odd]
         raise RunsTableError(unclear, hint="")
     faults = [
-        Fault(None, column.name, "no such column", column.rule)
+        Fault(None, column.name, "no such column", column.rule + _renaming(column.name, names))
         for column in COLUMNS
         if column.required and column.name not in names
     ]
     return faults if len(table) else [*faults, Fault(None, "", "no rows", "at least one row")]
+
+
+def _renaming(column: str, names: Sequence[str]) -> str:
+    """A question after the column that may be meant, by its case, its spelling or a usual word."""
+    own = {name.strip().lower(): name for name in names if name not in _NAMES}
+    usual = [word for word in (column, *_OTHER_NAMES.get(column, ())) if word in own]
+    meant = usual or get_close_matches(column, own, n=1, cutoff=0.8)
+    return f" (did you mean {own[meant[0]]}? rename it to {column})" if meant else ""
 
 
 def _check_text(
@@ -170,7 +188,9 @@ def _check_seeds(
     seeds, good = whole_numbers(values)
     bad = np.flatnonzero(~good)
     rule = next(column.rule for column in COLUMNS if column.name == "seed")
-    faults += cell_faults("seed", bad.tolist(), values.iloc[bad].tolist(), rule)
+    too_large = fractions(values.iloc[bad]) >= float(SEED_LIMIT)  # as floats both are 2^63
+    for rows, allowed in ((bad[~too_large], rule), (bad[too_large], f"at most {SEED_LIMIT}")):
+        faults += cell_faults("seed", rows.tolist(), values.iloc[rows].tolist(), allowed)
     codes = pd.factorize(seeds)[0]
     return seeds, np.where(good, codes, -1)
 
@@ -197,19 +217,25 @@ def _check_scores(
     return scores
 
 
-def _not_percent_faults(scores: npt.NDArray[np.float64], codes: dict[str, Codes]) -> list[Fault]:
-    """A fault for each study and target whose scores are all fractions, said to be percent."""
+def _not_percent_faults(
+    scores: npt.NDArray[np.float64], codes: dict[str, Codes]
+) -> tuple[list[Fault], int]:
+    """A fault for each study and target whose scores are all fractions, said to be percent.
+
+    Also how many rows these have.
+    """
     if not {"study", "target"} <= set(codes) or not len(scores):
-        return []
+        return [], 0
     frame = pd.DataFrame({"study": codes["study"], "target": codes["target"], "score": scores})
     highest = frame.groupby(["study", "target"])["score"].transform("max").to_numpy()
     first = ~frame.duplicated(["study", "target"]).to_numpy()
-    rows = np.flatnonzero(first & (highest > 0) & (highest <= 0.01))
+    low = (highest > 0) & (highest <= 0.01)
+    rows = np.flatnonzero(first & low)
     return [
         Fault(row + 1, "score", f"{highest[row] * 100:g} is the highest of its study and target",
-              "percent, as --percent says; leave it out for fractions")
+              "percent, as --percent says; for fractions leave --percent out")
         for row in rows.tolist()
-    ]  # fmt: skip
+    ], int(low.sum())  # fmt: skip
 
 
 def _repeat_faults(codes: dict[str, Codes], checked: dict[str, Any]) -> list[Fault]:
@@ -226,11 +252,11 @@ def _repeat_faults(codes: dict[str, Codes], checked: dict[str, Any]) -> list[Fau
     faults = []
     for row, first in above[above != above.index].items():
         if scores[row] == scores[first]:
-            allowed = f"a run once: row {first + 1} is the same"
-            faults.append(Fault(int(str(row)) + 1, "seed", "the run repeats", allowed))
+            value = f"the same run and score as row {first + 1}"
+            faults.append(Fault(int(str(row)) + 1, "", value, "each run once"))
         elif not np.isnan(scores[row]):
             allowed = (
-                f"one score a run: row {first + 1} says {float(scores[first])!r} of the same run"
+                f"one score for each run: row {first + 1} has {float(scores[first])!r} for this one"
             )
             faults.append(Fault(int(str(row)) + 1, "score", repr(float(scores[row])), allowed))
     return faults
@@ -247,7 +273,27 @@ def _metric_faults(codes: dict[str, Codes], table: pd.DataFrame) -> list[Fault]:
     return cell_faults("metric", rows, table["metric"].iloc[rows].tolist(), COLUMNS[6].rule)
 
 
-def _hint(faults: list[Fault], scores: Any, percent: bool) -> str:
-    if scores is None or percent:
+def _hint(scores: Any, percent: bool, n_fractions: int) -> str:
+    """What to do where some or all scores are in the other unit: percent, or fractions.
+
+    Args:
+        scores: As `_check_scores` returns them; None without a column of scores.
+        percent: Whether they were divided by 100.
+        n_fractions: Rows of studies and targets that hold fractions alone, said to be percent.
+    """
+    if scores is None:
         return ""
-    return _PERCENT_HINT if bool(((scores > 1) & (scores <= 100)).any()) else ""
+    written = scores * 100 if percent else scores
+    n_percent = int(((written > 1) & (written <= 100)).sum())
+    are_few = n_percent * 2 < len(scores)
+    if percent:
+        return "" if are_few or not n_fractions else _mixed(n_fractions, scores, "fractions")
+    if not n_percent:
+        return ""
+    return _mixed(n_percent, scores, "percent") if are_few else _PERCENT_HINT
+
+
+def _mixed(number: int, scores: Any, unit: Literal["percent", "fractions"]) -> str:
+    change = "divide" if unit == "percent" else "multiply"
+    look = "looks" if number == 1 else "look"
+    return f"{number:,} of {len(scores):,} rows {look} like {unit}: {change} those scores by 100."

@@ -47,7 +47,7 @@ def broken_rule(value: str, *, column: str, known_language: KnownLanguage | None
 
     Example:
         >>> broken_rule("Direct", column="intermediate", known_language=None)
-        "a task name, or 'direct' for none"
+        "a task name, or 'direct' for none (did you mean direct?)"
         >>> broken_rule("nan", column="language", known_language=None) is None
         True
     """
@@ -87,7 +87,7 @@ def _task_rule(value: str, column: str) -> str | None:
     if reserved and column == "target":
         return f"a task name, never {value.lower()!r}"
     if reserved and value != value.lower():
-        return f"a task name, or {value.lower()!r} for none"
+        return f"a task name, or {value.lower()!r} for none (did you mean {value.lower()}?)"
     return None
 
 

@@ -45,6 +45,27 @@ def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(cap
     assert "all - without GROUP is what a group adds to all the others" in text
 
 
+def test_an_ablation_shows_holm_s_p_and_no_column_without_a_value(capsys):
+    record = read("ablation-target")
+    show_ablation(record)
+    lines = capsys.readouterr().out.splitlines()
+    (head,) = [line for line in lines if line.startswith("contrast ")]
+    assert "Holm" in head
+    control = next(c for c in record["contrasts"] if c["against"] == "shuffled languages")
+    (row,) = [line for line in lines if line.startswith("all - shuffled languages")]
+    assert f"{control['p']:.4f}  {control['p_holm']:.4f}" in row
+    assert not any("on other seeds" in line for line in lines)
+    assert any("+language: language and diversity" in line for line in lines)
+    show_ablation(read("ablation-intermediate"))
+    assert "on other seeds" in capsys.readouterr().out
+
+
+def test_queries_left_out_are_told(capsys):
+    show_evaluation(read("evaluation-target") | {"left_out": {"all gains are equal": ["a in sw"]}})
+    told = "1 query left out, all gains are equal: a in sw"
+    assert told in capsys.readouterr().out.splitlines()
+
+
 def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
     record = read("evaluation-target")
     show_evaluation(record)

@@ -91,7 +91,8 @@ def _contradicting(table):
 TABLES = {
     "percent": (
         lambda table: table.assign(score=table["score"] * 100),
-        r"90 faults in the runs table\. Scores above 1 look like percent: pass --percent",
+        r"90 faults in the runs table \(row 1 is its first row of data\)\. Scores above 1 "
+        r"look like percent: pass --percent",
         r"  row 1, score: '80\.\S+'; allowed: a fraction in \[0, 1\]",
     ),
     "unknown language": (
@@ -127,12 +128,12 @@ TABLES = {
     "duplicate": (
         _twice,
         r"1 fault in the runs table",
-        r"  row 91, seed: the run repeats; allowed: a run once: row 1 is the same",
+        r"  row 91: the same run and score as row 1; allowed: each run once",
     ),
     "contradicting": (
         _contradicting,
         r"1 fault in the runs table",
-        r"  row 91, score: 0\.123; allowed: one score a run: row 1 says 0\.8",
+        r"  row 91, score: 0\.123; allowed: one score for each run: row 1 has 0\.8",
     ),
     "mixed metrics": (
         _with(metric="f1"),
@@ -184,8 +185,10 @@ def test_every_fault_is_told_at_once(refused, runs, place):
 @pytest.mark.parametrize("command", READERS)
 def test_percent_on_fractions_is_refused(refused, runs_file, command):
     lines = refused(*_asked(command, runs_file, "--percent"))
-    assert lines[0].endswith("3 faults in the runs table.")  # one for each target
-    assert "leave it out for fractions" in lines[1]
+    assert lines[0].endswith(
+        "3 faults in the runs table (row 1 is its first row of data)."
+    )  # one a target
+    assert "for fractions leave --percent out" in lines[1]
 
 
 def _torn(table):
@@ -587,7 +590,7 @@ def test_a_run_in_two_tables_is_told_before_the_store_changes(refused, call, run
     store = ("--store", "sqlite:///runs.db")
     call("runs", "import", "one.csv", *store)
     assert (
-        "row 91, seed: the run repeats"
+        "row 91: the same run and score"
         in refused("runs", "import", "one.csv", "two.csv", *store)[1]
     )
 

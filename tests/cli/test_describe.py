@@ -1,4 +1,4 @@
-"""`runs describe` shows every view of the gains; all that reads runs warns of twins."""
+"""`runs describe` shows every view of the gains; it and `validate` warn of twins."""
 
 import pandas as pd
 import pytest
@@ -26,16 +26,17 @@ def test_describe_shows_shares_of_every_view_and_what_could_have_been_seen(call,
     assert detectable is None or f"{detectable:.2f} of a target's SD" in text
 
 
-def test_a_twin_is_warned_of_wherever_runs_are_read_until_its_card_tells(call, twin_file, tmp_path):
+def test_validate_and_describe_warn_of_a_twin_until_its_card_tells(call, twin_file, tmp_path):
     warned = "targets with nearly the same gains (concordance mine and xnli 1.000)"
     for command in (
         ["runs", "validate", twin_file],
         ["runs", "describe", "--runs", twin_file],
-        ["evaluate", "--runs", twin_file, "--trials", "1", "--workers", "1"],
     ):
         done = call(*command)
         assert done.code == 0, done.err
         assert warned in done.err
+    assert warned not in call("ls", "studies", "--runs", twin_file).err
+    assert warned not in call("plan", "--runs", twin_file, "--budget", "1").err
     cards = tmp_path / "cards.toml"
     cards.write_text(
         '[mine]\ntitle = "x"\nkind = "nli"\nhead = "classification"\nmetric = "accuracy"\n'
@@ -51,6 +52,26 @@ def test_describe_takes_the_table_as_an_argument_too(call, runs_file):
     both = call("runs", "describe", runs_file, "--runs", runs_file)
     assert both.code == 2
     assert "Two tables" in both.err
+
+
+def test_definitions_that_choose_as_size_are_one_line(capsys):
+    from metaselect.cli.describe import show_definitions
+
+    names = ("random", "size", "rasch", "rasch+size", "headroom")
+    contrasts = [
+        {"method": name, "against": against, "measure": measure, "n_changed": changed,
+         "difference": changed / 100, "low": 0.0, "high": 0.0}
+        for name, changed in (("rasch", 0), ("rasch+size", 0), ("headroom", 3))
+        for against in ("random", "size")
+        for measure in ("regret@1", "gain@1")
+    ]  # fmt: skip
+    methods = {name: {"regret@1": 0.02, "gain@1": 0.01} for name in names}
+    record = {"methods": methods, "contrasts": contrasts, "simulated": False, "n_clusters": 4}
+    show_definitions(record)
+    title, _, *rows, note = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["random", "size", "headroom"]
+    assert note == "the same figures as size: rasch, rasch+size"
+    assert "4 clusters, the choice among intermediates, without direct" in title
 
 
 def test_what_describe_says_of_negative_gains_and_of_choosing_by_language():

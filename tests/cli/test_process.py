@@ -131,14 +131,16 @@ def _interruptible():
 COMMANDS = {
     "train": (("train", "--trials", "500", "--out", "new/made"), "trial 2/"),
     "evaluate": (("evaluate", "--trials", "500", "--workers", "1", "--out", "new/made"), "warning"),
+    "ablate": (("ablate", "--workers", "1", "--out", "new/made"), "warning"),
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_ctrl_c_leaves_nothing_behind(runs_file, place, command):
     arguments, after = COMMANDS[command]
-    code, out, _ = _stopped([*arguments, "--runs", runs_file], after=after)
+    code, out, err = _stopped([*arguments, "--runs", runs_file], after=after)
     assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "stopped: nothing was written"
     assert not list(place.iterdir())
 
 
@@ -150,8 +152,9 @@ def test_ctrl_c_shows_no_traceback(runs_file, place):
 
 def test_a_stopped_search_goes_on_where_it_was(runs_file, place):
     given = ["train", "--runs", runs_file, "--storage", "search.log", "--out", "made"]
-    code, _, _ = _stopped([*given, "--trials", "500"], after="trial 2/")
+    code, _, err = _stopped([*given, "--trials", "500"], after="trial 2/")
     assert code == 130
+    assert "stopped: the search is kept in search.log; the same command goes on from there\n" in err
     assert not Path("made").exists()
     done = _run(*given, "--trials", "3", "--json")
     assert done.returncode == 0

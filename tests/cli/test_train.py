@@ -23,6 +23,24 @@ def test_train_puts_evaluation_and_licence_into_the_card(call, runs_file, place)
     assert (place / "again" / CARD).read_text(encoding="utf-8") == text
 
 
+def test_a_predictor_that_is_replaced_is_said_to_be(call, runs_file, place):
+    told = "made: the predictor that was there is replaced"
+    for times in (0, 1):
+        done = call("train", "--runs", runs_file, "--trials", "1", "--out", "made")
+        assert done.code == 0
+        assert done.err.splitlines().count(told) == times
+
+
+def test_each_search_is_told_from_the_other(call, runs_file, place):
+    done = call("train", "--runs", runs_file, "--trials", "2", "--out", "made")
+    lines = [line.split("  best")[0] for line in done.err.splitlines() if "trial" in line]
+    assert lines == [
+        f"search {number} (new {what}), trial {trial}/2"
+        for number, what in ((1, "targets"), (2, "families of languages"))
+        for trial in (1, 2)
+    ]
+
+
 @pytest.mark.parametrize(
     ("trials", "told"),
     [("1", "by the default settings"), ("2", "by the default settings: no others are better")],

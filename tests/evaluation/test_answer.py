@@ -2,7 +2,13 @@
 
 import pytest
 
-from metaselect.evaluation.answer import ablation_verdict, answer_sentences, conclusion, verdict
+from metaselect.evaluation.answer import (
+    ablation_verdict,
+    answer_sentences,
+    beside_random,
+    conclusion,
+    verdict,
+)
 from metaselect.evaluation.question import Findings
 
 
@@ -102,6 +108,29 @@ def test_the_verdict_names_the_rule_where_the_ranker_is_not_best() -> None:
     )
 
 
+def test_the_ranker_against_random_has_a_sentence_and_measures_where_it_is_worse_are_named() -> (
+    None
+):
+    record = judged({"random": 0.05, "size": 0.033, "ranker": 0.048})
+    told = "The ranker against random choice: -0.20 points of regret@1 (-0.60 to +0.20): "
+    assert beside_random(record) == f"{told}not shown to be better or worse."
+    record["methods"]["ranker"] |= {"regret@3": 0.02, "ndcg@3": 0.5, "gain@1": 0.01, "hit@1": 0.10}
+    record["methods"]["random"] |= {"regret@3": 0.01, "ndcg@3": 0.6, "gain@1": 0.0, "hit@1": 0.104}
+    assert beside_random(record).endswith(
+        "better or worse. The ranker's mean is worse than random choice's in regret@3 (2.00 "
+        "against 1.00), ndcg@3 (0.500 against 0.600)."  # 10% and 10.4% look alike
+    )
+    best = judged({"random": 0.05, "size": 0.06, "ranker": 0.048})
+    assert beside_random(best) == ""  # the verdict has said it
+    surely = judged({"random": 0.05, "size": 0.033, "ranker": 0.04})
+    assert beside_random(surely).endswith("(-1.40 to -0.60): shown to be better.")
+    surely["contrasts"][0]["p_holm"] = 0.06
+    assert beside_random(surely).endswith(
+        "not shown to be better (the interval excludes 0, but not after correction for 1 "
+        "comparison)."
+    )
+
+
 def test_the_verdict_of_equal_methods_and_of_none_that_beats_chance() -> None:
     level = verdict(judged({"random": 0.05, "size": 0.04, "ranker": 0.04}))
     assert level.startswith("On these runs the best method is the ranker: its first choice is 4.00")
@@ -145,6 +174,18 @@ def test_an_ablation_ends_with_a_sentence_on_each_kind_of_features() -> None:
         f"{beyond} (95% interval -1.50 to -0.50 excludes 0, but not after correction for 2 "
         "comparisons, 9 clusters).",
     ]
+
+
+def test_a_control_that_looks_beaten_is_told_with_its_corrected_p() -> None:
+    control = contrast("all", "shuffled languages", -0.003, -0.006, -0.0001) | {"p_holm": 0.15}
+    both = contrast("+both", "history", 0.0, 0.0, 0.0) | {"p_holm": 1.0}
+    assert ablation_verdict({"contrasts": [both, control]})[-1] == (
+        "All features against shuffled languages: -0.30 points of regret@1, p 0.040, Holm's p over "
+        "2 comparisons 0.150, so not shown to differ."
+    )
+    assert len(ablation_verdict({"contrasts": [both, control | {"p": 0.06}]})) == 1
+    shown = ablation_verdict({"contrasts": [both, control | {"p_holm": 0.045}]})[-1]
+    assert shown.endswith("0.045, so shown to differ.")
 
 
 def test_features_that_hurt_or_change_nothing_or_stand_on_one_cluster_are_told_so() -> None:

@@ -59,6 +59,16 @@ def test_queries_without_direct_are_counted(make_runs: MakeRuns) -> None:
     assert told.startswith("2 queries of xnli without a `direct` run: gains there are against the")
 
 
+def test_an_encoder_that_looks_misspelt_is_asked_after(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID).assign(encoder="xlm-roberta-base")
+    rows = (runs["intermediate"] == "mnli") & (runs["target"] == "xnli")
+    asked = "no `direct` run of the encoder xlm-robreta-base (did you mean xlm-roberta-base?)"
+    runs.loc[rows, "encoder"] = "xlm-robreta-base"
+    assert asked in remarks(runs, CATALOGUE)
+    runs.loc[rows, "encoder"] = "xlm-roberta-large"  # another encoder, not a slip
+    assert not any("encoder" in line for line in remarks(runs, CATALOGUE))
+
+
 def test_one_seed_leaves_noise_unknown(make_runs: MakeRuns) -> None:
     one = [row for row in GRID if row[1] == 0]
     assert remarks(grid(make_runs, *one), CATALOGUE) == [
@@ -72,6 +82,15 @@ def test_pairs_without_a_common_seed_are_counted(make_runs: MakeRuns) -> None:
     assert remarks(grid(make_runs, *kept, *others), CATALOGUE) == [
         "ours: 3 pairs of intermediate and target without a seed that `direct` has too: the noise "
         "of both counts there"
+    ]
+
+
+def test_a_seed_that_direct_lacks_is_named_with_its_target(make_runs: MakeRuns) -> None:
+    runs = grid(make_runs, *GRID)
+    gone = (runs["intermediate"] == "direct") & (runs["target"] == "xnli") & (runs["seed"] == 1)
+    assert remarks(runs[~gone], CATALOGUE) == [
+        "ours: no `direct` run with seed 1 of xnli, which intermediates have: their gains leave "
+        "that seed out, or are less sure"
     ]
 
 
@@ -167,10 +186,10 @@ def test_gains_that_move_alike_on_another_scale_or_level_are_told_apart(
 ) -> None:
     def target(name: str, *, scale: float, level: float) -> pd.DataFrame:
         rows = [("direct", 0, 0.5)]
-        rows += [(f"i{k}", 0, 0.5 + level + scale * k / 100) for k in range(6)]
+        rows += [(f"i{k}", 0, 0.3 + level + scale * k / 100) for k in range(12)]
         return make_runs(*rows, target=name)
 
-    # Six cells, centred: (k - 2.5) / 100 times the scale. With scales 1 and 2 the concordance is
+    # Twelve cells, centred: (k - 5.5) / 100 times the scale. With scales 1 and 2 the concordance is
     # 2 * 2 / (1 + 4) = 0.8; the level is centred away, so that the shifted target is a twin.
     runs = pd.concat(
         [
@@ -182,8 +201,31 @@ def test_gains_that_move_alike_on_another_scale_or_level_are_told_apart(
     (found,) = twin_notes(runs, CATALOGUE)
     assert "1 pair of targets" in found
     assert "tatoeba and udpos 1.000" in found
-    fewer = runs[runs["intermediate"] != "i0"]
-    assert twin_notes(fewer, CATALOGUE) == []  # five shared cells
+    two = runs[runs["intermediate"].isin(["direct", "i0", "i1"])]
+    assert twin_notes(two, CATALOGUE) == []
+
+
+def test_gains_that_are_alike_over_a_few_intermediates_alone_are_no_twins(
+    make_runs: MakeRuns,
+) -> None:
+    # Gains of 0, 3, 6 and 0, 3, 7 points, centred -3, 0, 3 and -3.33, -0.33, 3.67: squares 18 and
+    # 24.67, products 10 + 0 + 11, so a concordance of 2 * 21 / 42.67 = 0.984.
+    def target(name: str, last: float, n_intermediates: int) -> pd.DataFrame:
+        gains = [0.0, 0.03, last] * (n_intermediates // 3)
+        rows = [("direct", 0, 0.5)]
+        rows += [(f"i{k}", 0, 0.5 + gain) for k, gain in enumerate(gains)]
+        return pd.concat([make_runs(*rows, target=name, language=code) for code in ("sw", "ta")])
+
+    def notes(n_intermediates: int) -> list[str]:
+        both = [target("xnli", 0.06, n_intermediates), target("udpos", 0.07, n_intermediates)]
+        return twin_notes(pd.concat(both), CATALOGUE)
+
+    assert notes(3) == []
+    # z = arctanh(0.984) = 2.411, less 1.96 / sqrt(n - 2), is above arctanh(0.903) = 1.488 from
+    # (1.96 / 0.923)^2 + 2 = 6.5 intermediates on
+    assert notes(6) == []
+    (found,) = notes(9)
+    assert "udpos and xnli 0.984" in found
 
 
 @pytest.mark.skipif(not TASKWEB.is_file(), reason="TaskWeb is not here")

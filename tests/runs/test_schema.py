@@ -93,7 +93,7 @@ def test_every_fault_is_listed_at_once(make_runs: MakeRuns) -> None:
     del table["encoder"]
     table_without_repeats = {(None, "encoder"), (2, "intermediate"), (3, "score")}
     assert faults_of(table) == table_without_repeats | {(7, "seed"), (8, "metric")}
-    expected = {(2, "intermediate"), (3, "score"), (5, "seed"), (6, "score"), (7, "seed")}
+    expected = {(2, "intermediate"), (3, "score"), (5, ""), (6, "score"), (7, "seed")}
     assert faults_of(table.assign(encoder="xlmr")) == expected | {(8, "metric")}
 
 
@@ -124,6 +124,21 @@ def test_equal_faults_are_one_line_with_their_rows_and_a_language_s_name_gives_i
 @pytest.mark.parametrize("column", RUN_KEY)
 def test_a_missing_column_is_named_with_its_rule(make_runs: MakeRuns, column: str) -> None:
     assert faults_of(make_runs(("mnli", 0, 0.5)).drop(columns=column)) == {(None, column)}
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("score", "acc"), ("score", "Accuracy"), ("study", "Study"), ("language", "langauge")],
+)
+def test_a_column_by_another_name_is_asked_for(make_runs: MakeRuns, column: str, name: str) -> None:
+    table = make_runs(("mnli", 0, 0.5)).rename(columns={column: name})
+    with pytest.raises(RunsTableError, match=rf"did you mean {name}\? rename it to {column}\)"):
+        check_runs(table, percent=False)
+
+
+def test_direct_in_another_case_is_asked_for(make_runs: MakeRuns) -> None:
+    with pytest.raises(RunsTableError, match=r"row 1, intermediate: 'Direct'.*did you mean direct"):
+        check_runs(make_runs(("Direct", 0, 0.5)), percent=False)
 
 
 def test_a_missing_source_is_left_empty(make_runs: MakeRuns) -> None:
@@ -171,6 +186,15 @@ def test_what_is_not_a_whole_number_is_no_seed(make_runs: MakeRuns, seed: Any) -
     assert faults_of(table) == {(1, "seed")}
 
 
+def test_only_a_seed_beyond_the_highest_is_told_the_highest(make_runs: MakeRuns) -> None:
+    table = make_runs(("mnli", 0, 0.5), ("mnli", 0, 0.5)).astype(object)
+    table["seed"] = ["first", 2**63]
+    with pytest.raises(RunsTableError, match="row 1 is its first row of data") as caught:
+        check_runs(table, percent=False)
+    allowed = ["a whole number, 0 or more", "at most 9223372036854775807"]
+    assert [fault.allowed for fault in caught.value.faults] == allowed
+
+
 @pytest.mark.parametrize("seed", [7, 7.0, "7", "7.0", np.int8(7)])
 def test_whole_numbers_are_seeds_in_any_dress(make_runs: MakeRuns, seed: Any) -> None:
     table = make_runs(("mnli", 0, 0.5))
@@ -181,6 +205,22 @@ def test_whole_numbers_are_seeds_in_any_dress(make_runs: MakeRuns, seed: Any) ->
 def test_percent_scores_are_refused_with_the_way_out(make_runs: MakeRuns) -> None:
     with pytest.raises(RunsTableError, match="pass --percent"):
         check_runs(make_runs(("mnli", 0, 56.7)), percent=False)
+
+
+def test_a_few_percent_scores_among_fractions_are_told_to_be_divided(make_runs: MakeRuns) -> None:
+    rows = [("mnli", seed, 0.5) for seed in range(6)]
+    table = make_runs(*rows, target=["a"] * 3 + ["b"] * 3)
+    table.loc[0, "score"] = 56.7
+    few = r"1 of 6 rows looks like percent: divide those scores by 100\.$"
+    with pytest.raises(RunsTableError, match=f"(?m){few}"):
+        check_runs(table, percent=False)
+    # the other way round: b alone holds fractions, and --percent does not fit it
+    table["score"] = [56.7, 50, 51, 0.5, 0.51, 0.52]
+    with pytest.raises(RunsTableError, match="pass --percent"):
+        check_runs(table, percent=False)
+    many = r"3 of 6 rows look like fractions: multiply those scores by 100\.$"
+    with pytest.raises(RunsTableError, match=f"(?m){many}"):
+        check_runs(table, percent=True)
 
 
 def test_percent_scores_become_the_fraction_that_people_mean(make_runs: MakeRuns) -> None:
