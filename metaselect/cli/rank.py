@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue, Kind
     from metaselect.selector.combine import Objective
     from metaselect.selector.selector import TaskSelector
+    from metaselect.selector.warnings import Doubts
 
 _SHOWN = """\
 metaselect rank says which English task to fine-tune on before a target task.
@@ -111,8 +112,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.newtask import Overrules
     from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.selector import TaskSelector
-    from metaselect.selector.shipped import shipped_predictor
-    from metaselect.selector.warnings import doubts_of, known_doubts
+    from metaselect.selector.shipped import shipped_predictor, shipped_runs
 
     if target is None and data is None and language is None:
         return print(_what_can_be_asked())
@@ -142,12 +142,13 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     notes = [] if new is None else task_notes(new, _kinds_that_count(selector, table))
     notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
     notes += _ranking_notes(selector, table, name, own, study)
+    given = runs is not None
+    learnt_from = None if predictor is not None else shipped_runs() if given else every
     who = name, table["intermediate"], selector.catalogue
-    training = selector.training_
-    if every is None and training is not None:
-        doubts = known_doubts(training.own_runs, *who, study=study)
-    else:
-        doubts = doubts_of(every, *who, study=study)
+    doubts, told = _doubts(
+        selector, who, study, own=every if given else None, learnt_from=learnt_from
+    )
+    notes += told
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
@@ -171,6 +172,42 @@ def _what_can_be_asked() -> str:
     targets = [card for card in shipped_catalogue().values() if len(card.languages) > 1]
     known_first = sorted(targets, key=lambda card: ("xtreme_r" not in card.benchmarks, card.name))
     return _SHOWN.format(targets=few([card.name for card in known_first]), n_targets=len(targets))
+
+
+def _doubts(
+    selector: "TaskSelector",
+    who: "tuple[str, pd.Series, Catalogue]",
+    study: str | None,
+    *,
+    own: "pd.DataFrame | None",
+    learnt_from: "pd.DataFrame | None",
+) -> "tuple[Doubts, list[str]]":
+    """What forbids to advise the first of a ranking, and what should be said of it.
+
+    Args:
+        selector: Whose training is asked where there is no table of what it learnt from.
+        who: Target, candidates and task cards.
+        study: That is asked about.
+        own: A user's runs; where they have the target, they say which candidates lost.
+        learnt_from: The runs that the predictor learnt from: where they are at their floor, what
+            is expected of the target is noise, whatever other runs say.
+    """
+    from metaselect.selector.warnings import doubts_of, known_doubts
+
+    kept = {} if selector.training_ is None else selector.training_.own_runs
+    if learnt_from is None:
+        learnt = known_doubts(kept, *who, study=study)
+    else:
+        learnt = doubts_of(learnt_from, *who, study=study)
+    if own is None or not (own["target"] == who[0]).any():
+        return learnt, []
+    found = doubts_of(own, *who, study=study)
+    if found.runs_at_floor or not learnt.runs_at_floor:
+        return found, []
+    return replace(found, runs_at_floor=True), [
+        f"{who[0]}: the runs that the predictor learnt from score like a constant answer, so what "
+        "it expects may be noise, whatever your runs have measured"
+    ]
 
 
 def _kinds_that_count(selector: "TaskSelector", table: "pd.DataFrame") -> "set[Kind] | None":

@@ -234,7 +234,7 @@
     list.hidden = !open.length;
     search.setAttribute("aria-expanded", String(open.length > 0));
     element("language-count").textContent = open.length ? `${open.length} languages found` :
-      "No language of that name or code";
+      `No language of that name or code; below is still ${languages[state.language][1]}`;
     mark(open.length && search.value.trim() ? 0 : -1);
   }
   function choose(at) {

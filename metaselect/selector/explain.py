@@ -153,8 +153,9 @@ def answer(
         )
     if doubts.runs_at_floor:
         return (
-            f"{mark}No intermediate can be advised: the target's runs score like a constant answer "
-            f"({best['intermediate']} comes first with {expected}{_aside(ranking, best, doubts)})."
+            f"{mark}No intermediate can be advised, so fine-tune on the target alone: runs of the "
+            f"target score like a constant answer ({best['intermediate']} comes first with "
+            f"{expected}{_aside(ranking, best, doubts)})."
         )
     expected += "" if chance is None else f", {_in_ten(chance)} that it helps"
     if choice is None:

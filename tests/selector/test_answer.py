@@ -78,8 +78,8 @@ def test_nothing_is_advised_where_the_targets_runs_say_nothing():
     ranking, doubts = [_entry("mnli", 0.031, 0.9), DIRECT], Doubts(runs_at_floor=True)
     assert advised(ranking, doubts) is None
     assert answer(ranking, doubts, simulated=False) == (
-        "No intermediate can be advised: the target's runs score like a constant answer (mnli "
-        "comes first with +3.1 points expected)."
+        "No intermediate can be advised, so fine-tune on the target alone: runs of the target "
+        "score like a constant answer (mnli comes first with +3.1 points expected)."
     )
     # Not expected to help either way: training directly stays the advice.
     assert advised([DIRECT, _entry("mnli", -0.01, 0.3)], doubts) == "direct"
@@ -137,6 +137,7 @@ def test_a_gain_that_is_less_likely_than_not_is_explained_where_it_is_shown(caps
         entry = {**_entry("mnli", gain, chance), "low": -0.1, "high": 0.1, "reasons": []}
         direct = {**DIRECT, "p_positive": 0.0, "low": 0.0, "high": 0.0, "reasons": []}
         record = {"answer": "", "target": "xnli", "languages": ["sw"], "ranking": [entry, direct]}
+        record["by_language"] = {"sw": record["ranking"]}
         show(record, [], why=False, simulated=False)
         return UNLIKELY_GAIN in capsys.readouterr().out
 
