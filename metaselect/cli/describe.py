@@ -191,7 +191,7 @@ def _lines(study: dict[str, Any]) -> list[str]:
     if gap is not None:
         found.append(
             "Choosing for each language instead of each target "
-            f"looks {_side(gap['in_sample'])} on the seeds chosen by"
+            f"looks {_side(gap['in_sample'])} on the very seeds that it was chosen on"
             + (
                 f" and is {_side(gap['cross_fitted'])} on others ({points(gap['low'])} to "
                 f"{points(gap['high'])}, {counted(gap['n_clusters'], 'cluster')})"

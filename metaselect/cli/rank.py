@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.cli import options
 from metaselect.cli.console import print_json, say, warn
 from metaselect.cli.inputs import listed, runs_from
@@ -149,6 +150,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         selector, who, study, own=every if given else None, learnt_from=learnt_from
     )
     notes += told
+    if given and names is None and every is not None:
+        notes += _not_ranked(every, name, table)
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
@@ -207,6 +210,18 @@ def _doubts(
     return replace(found, runs_at_floor=True), [
         f"{who[0]}: the runs that the predictor learnt from score like a constant answer, so what "
         "it expects may be noise, whatever your runs have measured"
+    ]
+
+
+def _not_ranked(own: "pd.DataFrame", target: str, table: "pd.DataFrame") -> list[str]:
+    """Intermediates that a user's runs of the target have, and the ranking has not."""
+    seen = {*own.loc[own["target"] == target, "intermediate"]}
+    missing = sorted(seen - {*table["intermediate"], DIRECT, DIRECT_PLUS})
+    if not missing:
+        return []
+    return [
+        f"{few(missing)}: in your runs of {target}, but not in the predictor's: name them with "
+        "--candidates, or train on your runs"
     ]
 
 

@@ -391,6 +391,7 @@ def test_own_runs_do_not_make_an_answer_of_what_was_learnt_at_the_floor(call):
     # A target without collapsed runs is answered by the user's own.
     told = call("rank", "--target", "panx", "--language", "sw", "--runs", own).err
     assert "score like a constant answer" not in told
+    assert "sst2: in your runs of panx, but not in the predictor's" in told
 
 
 def test_a_predictor_of_simulated_runs_says_so(call, predictor):

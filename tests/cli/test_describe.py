@@ -84,8 +84,9 @@ def test_what_describe_says_of_negative_gains_and_of_choosing_by_language():
         "collapsed": {},
     }  # fmt: skip
     assert _lines(study) == [
-        "Choosing for each language instead of each target looks 0.05 points better on the seeds "
-        "chosen by and is 0.22 points worse on others (-0.40 to +0.10, 6 clusters)",
+        "Choosing for each language instead of each target looks 0.05 points better on the very "
+        "seeds that it was chosen on and is 0.22 points worse on others (-0.40 to +0.10, "
+        "6 clusters)",
         "Gains below 0: 50% of 100 (clearly: 10%); in 3% of the queries every intermediate is "
         "worse than training directly",
     ]

@@ -67,7 +67,7 @@ def test_a_repeated_dry_run_keeps_its_times_until_something_or_the_machine_chang
     assert [line.split(": ")[0] for line in lines] == ["probe 1/2", "probe 2/2"]
     again, lines = dry(targets=["tatoeba", "udpos"])
     kept = tmp_path / "out" / "work" / "probed_s.json"
-    assert lines == [f"probe: times of an earlier dry run are kept; without {kept} they are new"]
+    assert lines == [f"probe: times are an earlier dry run's; delete {kept} to measure again"]
     assert again == first
     assert dry(targets=["udpos"])[1] == lines  # a part of what was timed
     assert dry(targets=["udpos"], task_training={"copa": {"epochs": 1.0}})[1] != lines

@@ -378,3 +378,27 @@ def test_failures_stay_on_record_while_a_grid_goes_on(
     assert [len(found) for found in seen] == [2, 2]
     assert json.loads((out / "failures.json").read_text()) == result.failures == seen[-1]
     assert result.failed == 1
+
+
+def test_scores_of_other_settings_that_leave_the_table_are_told_and_come_back(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    from tests.harness.grids import TRAINING
+
+    config = tiny_config(encoder_folder, data_folder, intermediates=["direct"], targets=["udpos"])
+    other = config.model_copy(
+        update={"training": tiny_config(
+            encoder_folder, data_folder, training={**TRAINING, "steps": 5}
+        ).training}
+    )  # fmt: skip
+    told: list[list[str]] = [[], [], [], []]
+    first = run_tiny(config, tmp_path / "out", told[0]).table.read_bytes()
+    run_tiny(config, tmp_path / "out", told[1])
+    run_tiny(other, tmp_path / "out", told[2])
+    again = run_tiny(config, tmp_path / "out", told[3]).table.read_bytes()
+    n_scores = len(first.splitlines()) - 1
+    held = [
+        any(f"held {n_scores} scores of other settings" in line for line in own) for own in told
+    ]
+    assert held == [False, False, True, True]
+    assert again == first

@@ -74,7 +74,7 @@ class Progress:
             times = self._times(work)
         result = self._result(stage, finished, work)
         n_lost = len(dropped)
-        lost = f"; {n_lost} stage{'s' * (n_lost > 1)} that need it are left out" if dropped else ""
+        lost = f"; left out because they need it: {counted(n_lost, 'stage')}" if dropped else ""
         return f"{self._counted} {_name(stage)}  {result}{lost}  {times}"
 
     def lines_under_way(self, work: WorkFolder) -> list[str]:

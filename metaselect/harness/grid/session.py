@@ -29,7 +29,7 @@ from metaselect.harness.grid.probe import Estimate, estimate
 from metaselect.harness.grid.runner import GridResult, Place, run_grid
 from metaselect.harness.grid.schedule import pending_stages
 from metaselect.harness.grid.stages import STAGE_SCHEMA, Naming, Stage, TrainStage
-from metaselect.harness.grid.table import check_covers
+from metaselect.harness.grid.table import check_covers, n_of_other_settings
 from metaselect.harness.grid.workfolder import PROBE, WorkFolder
 from metaselect.harness.recipe import Machine, as_json
 from metaselect.harness.train.training import Workshop
@@ -115,7 +115,7 @@ class OpenGrid:
         timed = self.shop.work.probed_s(on=machine)
         if pending and all(stage.key in timed for stage in pending):
             place = self.shop.work.root / PROBE
-            report(f"probe: times of an earlier dry run are kept; without {place} they are new")
+            report(f"probe: times are an earlier dry run's; delete {place} to measure again")
             return Estimate({stage.key: timed[stage.key] for stage in pending})
         found = estimate(pending, self.shop, report)
         self.shop.work.keep_probe({**timed, **found.seconds}, on=machine)
@@ -130,8 +130,8 @@ class OpenGrid:
         width = max(map(len, languages), default=0)
         for name, codes in languages.items():
             lines.append(f"  {name:<{width}}  {counted(len(codes), 'language')}: {few(codes)}")
-        lines += ["stages:"] if self._pending else []
         pending = self._pending
+        lines.append("stages:" if pending else "all of them are done")
         for stage in pending[:_SHOWN]:
             kind = "train" if isinstance(stage, TrainStage) else "score"
             seed = self.plan.seed_of(stage)
@@ -139,7 +139,9 @@ class OpenGrid:
             lines.append(f"  {stage.key}  {kind}  {told}")
         if len(pending) > _SHOWN:
             lines.append(f"  ... and {len(pending) - _SHOWN} more (all of them with --json)")
-        lines.append(f"about {short_time(seconds)} with {counted(self.place.n_workers, 'worker')}")
+        if pending:
+            n_workers = counted(self.place.n_workers, "worker")
+            lines.append(f"about {short_time(seconds)} with {n_workers}")
         return "\n".join(lines)
 
     def run(
@@ -154,7 +156,14 @@ class OpenGrid:
         Raises:
             MetaselectError: The results folder has runs that are not this grid's.
         """
-        check_covers(self.plan, self.place.out / "runs.csv")
+        table = self.place.out / "runs.csv"
+        check_covers(self.plan, table)
+        if n_other := n_of_other_settings(self.plan, table):
+            report(
+                f"{table} held {counted(n_other, 'score')} of other settings, which leave it now; "
+                "their stages are kept, so that the grid as it was brings them back. Another --out "
+                "keeps both tables."
+            )
         self.place.out.mkdir(parents=True, exist_ok=True)
         settings = as_json(self.grid)
         text = json.dumps(settings, sort_keys=True)

@@ -73,6 +73,15 @@ def check_covers(plan: GridPlan, path: Path) -> None:
         )
 
 
+def n_of_other_settings(plan: GridPlan, path: Path) -> int:
+    """Scores of a runs table that stages with other settings, data or encoders made."""
+    try:
+        stages = pd.read_csv(path, usecols=["stage"], dtype=str, keep_default_na=False)["stage"]
+    except (FileNotFoundError, ValueError):  # none yet, or one without stages
+        return 0
+    return int((~stages.isin(list(plan.stages))).sum())
+
+
 def _training_rows(stage: Stage, work: WorkFolder) -> Iterable[dict[str, Any]]:
     if not isinstance(stage, TrainStage) or not work.is_done(stage.key):
         return
