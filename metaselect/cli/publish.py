@@ -138,7 +138,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise MetaselectError(f"Cannot read the card {path}: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise MetaselectError(f"Cannot read the card {path}: {why}.") from error
 
 
 def _runs_of(folder: Path) -> Path:

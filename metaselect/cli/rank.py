@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from metaselect.catalogue.tasks import Catalogue, Kind
     from metaselect.selector.combine import Objective
     from metaselect.selector.selector import TaskSelector
-    from metaselect.selector.warnings import Doubts
 
 _SHOWN = """\
 metaselect rank says which English task to fine-tune on before a target task.
@@ -112,6 +111,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.languages import resolve_languages
     from metaselect.catalogue.newtask import Overrules
     from metaselect.catalogue.tasks import Catalogue
+    from metaselect.selector.doubts import doubts_beside, doubts_of, known_doubts
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_predictor, shipped_runs
 
@@ -146,10 +146,13 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     given = runs is not None
     learnt_from = None if predictor is not None else shipped_runs() if given else every
     who = name, table["intermediate"], selector.catalogue
-    doubts, told = _doubts(
-        selector, who, study, own=every if given else None, learnt_from=learnt_from
-    )
-    notes += told
+    kept = {} if selector.training_ is None else selector.training_.own_runs
+    doubts = known_doubts(kept, *who, study=study)
+    if learnt_from is not None:
+        doubts = doubts_of(learnt_from, *who, study=study)
+    if given and every is not None and (every["target"] == name).any():
+        doubts, told = doubts_beside(doubts_of(every, *who, study=study), doubts, name)
+        notes += told
     if given and names is None and every is not None:
         notes += _not_ranked(every, name, table)
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
@@ -175,42 +178,6 @@ def _what_can_be_asked() -> str:
     targets = [card for card in shipped_catalogue().values() if len(card.languages) > 1]
     known_first = sorted(targets, key=lambda card: ("xtreme_r" not in card.benchmarks, card.name))
     return _SHOWN.format(targets=few([card.name for card in known_first]), n_targets=len(targets))
-
-
-def _doubts(
-    selector: "TaskSelector",
-    who: "tuple[str, pd.Series, Catalogue]",
-    study: str | None,
-    *,
-    own: "pd.DataFrame | None",
-    learnt_from: "pd.DataFrame | None",
-) -> "tuple[Doubts, list[str]]":
-    """What forbids to advise the first of a ranking, and what should be said of it.
-
-    Args:
-        selector: Whose training is asked where there is no table of what it learnt from.
-        who: Target, candidates and task cards.
-        study: That is asked about.
-        own: A user's runs; where they have the target, they say which candidates lost.
-        learnt_from: The runs that the predictor learnt from: where they are at their floor, what
-            is expected of the target is noise, whatever other runs say.
-    """
-    from metaselect.selector.warnings import doubts_of, known_doubts
-
-    kept = {} if selector.training_ is None else selector.training_.own_runs
-    if learnt_from is None:
-        learnt = known_doubts(kept, *who, study=study)
-    else:
-        learnt = doubts_of(learnt_from, *who, study=study)
-    if own is None or not (own["target"] == who[0]).any():
-        return learnt, []
-    found = doubts_of(own, *who, study=study)
-    if found.runs_at_floor or not learnt.runs_at_floor:
-        return found, []
-    return replace(found, runs_at_floor=True), [
-        f"{who[0]}: the runs that the predictor learnt from score like a constant answer, so what "
-        "it expects may be noise, whatever your runs have measured"
-    ]
 
 
 def _not_ranked(own: "pd.DataFrame", target: str, table: "pd.DataFrame") -> list[str]:
@@ -248,8 +215,9 @@ def _ranking_notes(
 
     Without a table of runs those count that the predictor learnt from, as far as it keeps them.
     """
+    from metaselect.selector.doubts import known_runs
     from metaselect.selector.own_runs import own_runs
-    from metaselect.selector.warnings import known_runs, own_warnings, ranking_warnings
+    from metaselect.selector.warnings import own_warnings, ranking_warnings
 
     found = ranking_warnings(table, target, selector.catalogue, level=selector.level)
     kept = {} if selector.training_ is None else selector.training_.own_runs

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from metaselect.catalogue.newtask import NewTask
     from metaselect.selector.combine import Objective
+    from metaselect.selector.doubts import Doubts
     from metaselect.selector.explain import Ranked
     from metaselect.selector.measured_gains import MeasuredGain
-    from metaselect.selector.warnings import Doubts
 
     Measured = dict[tuple[str, str], MeasuredGain]
 
@@ -44,9 +44,9 @@ def record_of(
         simulated: Whether the predictor learnt from simulated runs.
     """
     from metaselect.selector.combine import combine_languages
+    from metaselect.selector.doubts import NO_DOUBTS
     from metaselect.selector.explain import answer
     from metaselect.selector.measured_gains import measured_gains
-    from metaselect.selector.warnings import NO_DOUBTS
 
     codes = list(dict.fromkeys(table["language"]))
     by_language = {code: _entries(table[table["language"] == code]) for code in codes}

@@ -180,7 +180,7 @@ def _one_line(name: str, record: dict[str, Any]) -> list[str]:
 
 def _show_ranking(selector: Any, runs: "pd.DataFrame") -> None:
     from metaselect.cli.rank_shown import show_ranking
-    from metaselect.selector.warnings import doubts_of
+    from metaselect.selector.doubts import doubts_of
 
     target, languages = _RANKED
     if target not in selector.catalogue:

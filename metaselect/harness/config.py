@@ -215,7 +215,8 @@ def read_config(path: Path) -> GridConfig:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:  # 5,000 digits, 1,000 brackets
-        raise MetaselectError(f"Cannot read the grid {path}: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise MetaselectError(f"Cannot read the grid {path}: {why}.") from error
     return check_config(tables, where=str(path))
 
 

@@ -8,14 +8,12 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.report.expected import ExpectedGains
+from metaselect.selector.doubts import Doubts, doubt_warning, doubts_of
 from metaselect.selector.explain import Ranked, advised, answer
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.own_runs import own_runs
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (
-    Doubts,
-    doubt_warning,
-    doubts_of,
     language_warnings,
     own_warnings,
     shared_data_warnings,

@@ -10,7 +10,7 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.registry import FEATURES
-from metaselect.selector.warnings import NO_DOUBTS, Doubts
+from metaselect.selector.doubts import NO_DOUBTS, Doubts
 from metaselect.wording import few
 
 Floats = npt.NDArray[np.float64]

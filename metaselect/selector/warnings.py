@@ -1,7 +1,6 @@
 """Warnings beside a ranking: about its target, languages, candidates and best gain."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
@@ -9,7 +8,7 @@ from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
-from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, own_runs
+from metaselect.selector.own_runs import OwnRuns, own_runs
 from metaselect.wording import counted, few, points
 
 SIMULATED_TRAINING = (
@@ -22,88 +21,6 @@ UNLIKELY_GAIN = (
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores
 _NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
-
-
-@dataclass(frozen=True, slots=True)
-class Doubts:
-    """What forbids to advise the first of a ranking.
-
-    Attributes:
-        runs_at_floor: The target's own runs score like a constant answer: whatever is expected of
-            a candidate, nothing that was seen says so.
-        sharing: Candidates that share the target's data, whose gain is that of training longer.
-        against: Candidates that gained less than nothing in the target's own runs.
-    """
-
-    runs_at_floor: bool = False
-    sharing: Collection[str] = ()
-    against: Collection[str] = ()
-
-
-NO_DOUBTS = Doubts()
-
-
-def doubts_of(
-    runs: pd.DataFrame | None,
-    target: str,
-    names: Iterable[str],
-    catalogue: Catalogue,
-    *,
-    study: str | None = None,
-) -> Doubts:
-    """What forbids to advise the first of these candidates for a target.
-
-    Args:
-        runs: A table from `check_runs`; None where there are no runs to look at.
-        target: Of the ranking.
-        names: Candidates.
-        catalogue: Task cards.
-        study: Whose runs of the target are looked at, where it has any; None looks at all.
-    """
-    own = None if runs is None else own_runs(_of_study(runs, target, study), target)
-    return _doubts(own, target, names, catalogue)
-
-
-def known_doubts(
-    known: OwnRunsByStudy,
-    target: str,
-    names: Iterable[str],
-    catalogue: Catalogue,
-    *,
-    study: str | None,
-) -> Doubts:
-    """`doubts_of` by what a predictor keeps of the runs that it learnt from."""
-    own = known_runs(known, target, study) or known_runs(known, target, None)
-    return _doubts(own, target, names, catalogue)
-
-
-def _doubts(own: OwnRuns | None, target: str, names: Iterable[str], catalogue: Catalogue) -> Doubts:
-    """Gains at the floor speak against nothing: there only the floor is told."""
-    sharing = sharing_data(names, target, catalogue)
-    if own is None:
-        return Doubts(sharing=sharing)
-    if _floor_words(own, target, catalogue) is not None:
-        return Doubts(runs_at_floor=True, sharing=sharing)
-    return Doubts(sharing=sharing, against=tuple(own.against))
-
-
-def known_runs(known: OwnRunsByStudy, target: str, study: str | None) -> OwnRuns | None:
-    """What is known of a target's runs in a study, or in all; None where there is nothing."""
-    return known.get(ALL_STUDIES if study is None else study, {}).get(target)
-
-
-def doubt_warning(
-    runs: pd.DataFrame, target: str, catalogue: Catalogue, *, study: str | None
-) -> str | None:
-    """`floor_warning` by the target's runs of a study, by all of them where it has none."""
-    return floor_warning(_of_study(runs, target, study), target, catalogue)
-
-
-def _of_study(runs: pd.DataFrame, target: str, study: str | None) -> pd.DataFrame:
-    """The target's runs of a study; all of them where it has none."""
-    own = runs[runs["target"] == target]
-    of_study = own[own["study"] == study]
-    return own if of_study.empty else of_study
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
@@ -219,7 +136,7 @@ def own_warnings(
     """`runs_warnings` by the summary of a target's runs; none where there are no runs."""
     if own is None:
         return []
-    floor = _floor_words(own, target, catalogue)
+    floor = floor_words(own, target, catalogue)
     found = [] if floor is None else [floor]
     for name in dict.fromkeys(first_choices):
         if name in own.against:
@@ -240,10 +157,11 @@ def floor_warning(runs: pd.DataFrame, target: str, catalogue: Catalogue) -> str 
         catalogue: Task cards.
     """
     own = own_runs(runs, target)
-    return None if own is None else _floor_words(own, target, catalogue)
+    return None if own is None else floor_words(own, target, catalogue)
 
 
-def _floor_words(own: OwnRuns, target: str, catalogue: Catalogue) -> str | None:
+def floor_words(own: OwnRuns, target: str, catalogue: Catalogue) -> str | None:
+    """`floor_warning` by the summary of a target's runs."""
     if own.constant_share > _MOSTLY_CONSTANT:
         return (
             f"{target}: {own.constant_share:.0%} of its scores are no better than a constant "

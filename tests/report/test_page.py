@@ -16,8 +16,9 @@ from metaselect.report.page import KIND, SCHEMA, ReportContent, page_html, write
 from metaselect.report.rankings import start_of
 from metaselect.report.sources import PageInputs
 from metaselect.selector import TaskSelector
+from metaselect.selector.doubts import doubts_of
 from metaselect.selector.measured_gains import measured_gains
-from metaselect.selector.warnings import doubts_of, floor_warning, ranking_warnings
+from metaselect.selector.warnings import floor_warning, ranking_warnings
 from tests.report.parts import EVALUATION, SOURCE, STUDY, TASK, Parsed, hostile_runs
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from metaselect.cli.rank_shown import record_of
 from metaselect.report.page import write_report
-from metaselect.selector.warnings import doubts_of
+from metaselect.selector.doubts import doubts_of
 
 pytestmark = pytest.mark.slow
 CHROMIUM = next(

@@ -3,8 +3,9 @@
 import pytest
 
 from metaselect.cli.rank_shown import show
+from metaselect.selector.doubts import Doubts
 from metaselect.selector.explain import advised, answer
-from metaselect.selector.warnings import UNLIKELY_GAIN, Doubts
+from metaselect.selector.warnings import UNLIKELY_GAIN
 
 
 def _entry(name, gain, chance):

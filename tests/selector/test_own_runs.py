@@ -8,15 +8,10 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.runs.schema import check_runs
+from metaselect.selector.doubts import doubts_of, known_doubts, known_runs
 from metaselect.selector.own_runs import own_runs_from_json
 from metaselect.selector.provenance import summarise_training, training_from_json
-from metaselect.selector.warnings import (
-    doubts_of,
-    known_doubts,
-    known_runs,
-    own_warnings,
-    runs_warnings,
-)
+from metaselect.selector.warnings import own_warnings, runs_warnings
 
 CATALOGUE = shipped_catalogue()
 

@@ -1,0 +1,106 @@
+"""What forbids to advise the first of a ranking: floors, the target's own data, losses seen."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from metaselect.catalogue.tasks import Catalogue
+from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, own_runs
+from metaselect.selector.warnings import floor_warning, floor_words, sharing_data
+
+
+@dataclass(frozen=True, slots=True)
+class Doubts:
+    """What forbids to advise the first of a ranking.
+
+    Attributes:
+        runs_at_floor: The target's own runs score like a constant answer: whatever is expected of
+            a candidate, nothing that was seen says so.
+        sharing: Candidates that share the target's data, whose gain is that of training longer.
+        against: Candidates that gained less than nothing in the target's own runs.
+    """
+
+    runs_at_floor: bool = False
+    sharing: Collection[str] = ()
+    against: Collection[str] = ()
+
+
+NO_DOUBTS = Doubts()
+
+
+def doubts_of(
+    runs: pd.DataFrame | None,
+    target: str,
+    names: Iterable[str],
+    catalogue: Catalogue,
+    *,
+    study: str | None = None,
+) -> Doubts:
+    """What forbids to advise the first of these candidates for a target.
+
+    Args:
+        runs: A table from `check_runs`; None where there are no runs to look at.
+        target: Of the ranking.
+        names: Candidates.
+        catalogue: Task cards.
+        study: Whose runs of the target are looked at, where it has any; None looks at all.
+    """
+    own = None if runs is None else own_runs(_of_study(runs, target, study), target)
+    return _doubts(own, target, names, catalogue)
+
+
+def known_doubts(
+    known: OwnRunsByStudy,
+    target: str,
+    names: Iterable[str],
+    catalogue: Catalogue,
+    *,
+    study: str | None,
+) -> Doubts:
+    """`doubts_of` by what a predictor keeps of the runs that it learnt from."""
+    own = known_runs(known, target, study) or known_runs(known, target, None)
+    return _doubts(own, target, names, catalogue)
+
+
+def _doubts(own: OwnRuns | None, target: str, names: Iterable[str], catalogue: Catalogue) -> Doubts:
+    """Gains at the floor speak against nothing: there only the floor is told."""
+    sharing = sharing_data(names, target, catalogue)
+    if own is None:
+        return Doubts(sharing=sharing)
+    if floor_words(own, target, catalogue) is not None:
+        return Doubts(runs_at_floor=True, sharing=sharing)
+    return Doubts(sharing=sharing, against=tuple(own.against))
+
+
+def doubts_beside(own: Doubts, learnt: Doubts, target: str) -> tuple[Doubts, list[str]]:
+    """Doubts by a user's runs of a target, beside those by what the predictor learnt from.
+
+    The user's runs say which candidates lost. Where the others are at their floor, what is expected
+    of the target is noise, whatever the user's have measured; then a line says so.
+    """
+    if own.runs_at_floor or not learnt.runs_at_floor:
+        return own, []
+    return replace(own, runs_at_floor=True), [
+        f"{target}: the runs that the predictor learnt from score like a constant answer, so what "
+        "it expects may be noise, whatever your runs have measured"
+    ]
+
+
+def known_runs(known: OwnRunsByStudy, target: str, study: str | None) -> OwnRuns | None:
+    """What is known of a target's runs in a study, or in all; None where there is nothing."""
+    return known.get(ALL_STUDIES if study is None else study, {}).get(target)
+
+
+def doubt_warning(
+    runs: pd.DataFrame, target: str, catalogue: Catalogue, *, study: str | None
+) -> str | None:
+    """`floor_warning` by the target's runs of a study, by all of them where it has none."""
+    return floor_warning(_of_study(runs, target, study), target, catalogue)
+
+
+def _of_study(runs: pd.DataFrame, target: str, study: str | None) -> pd.DataFrame:
+    """The target's runs of a study; all of them where it has none."""
+    own = runs[runs["target"] == target]
+    of_study = own[own["study"] == study]
+    return own if of_study.empty else of_study
