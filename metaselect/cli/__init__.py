@@ -23,7 +23,7 @@ from metaselect.cli import (
     runs,
     train,
 )
-from metaselect.cli.console import ready_streams
+from metaselect.cli.console import quiet_stopped_pools, ready_streams
 from metaselect.errors import MetaselectError
 
 app = typer.Typer(
@@ -76,6 +76,7 @@ app.command("doctor")(doctor.doctor_command)
 def main() -> None:
     """Run a command; what a user can fix ends in one line and exit code 2."""
     ready_streams()
+    quiet_stopped_pools()
     try:
         app(prog_name="metaselect")
     except MetaselectError as error:

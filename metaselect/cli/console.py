@@ -4,6 +4,7 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,6 +77,21 @@ def ready_streams() -> None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def quiet_stopped_pools() -> None:
+    """Print no traceback of a stopped worker pool's own thread; other threads' are printed.
+
+    loky 3.6 forgets the waiting jobs of a pool that is stopped while its queue still names them;
+    whether its thread then fails with KeyError is a matter of milliseconds.
+    """
+    threading.excepthook = _tell_of_thread
+
+
+def _tell_of_thread(failure: threading.ExceptHookArgs) -> None:
+    of_pool = failure.thread is not None and failure.thread.name == "ExecutorManagerThread"
+    if not (of_pool and issubclass(failure.exc_type, KeyError)):
+        threading.__excepthook__(failure)
 
 
 def say(line: str) -> None:

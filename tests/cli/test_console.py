@@ -2,10 +2,18 @@ import io
 import json
 import re
 import sys
+import threading
 
 import pytest
 
-from metaselect.cli.console import print_json, print_table, ready_streams, say, warn
+from metaselect.cli.console import (
+    print_json,
+    print_table,
+    quiet_stopped_pools,
+    ready_streams,
+    say,
+    warn,
+)
 
 
 def _stdout(monkeypatch, encoding):
@@ -99,3 +107,20 @@ def test_streams_take_any_text_once_made_ready(monkeypatch):
     say("into nothing")
     assert buffer.getvalue() == b"\\u2013 and \\udcff\n"
     sys.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("thread", "failure", "told"),
+    [
+        ("ExecutorManagerThread", {}.__getitem__, False),  # as loky's, stopped with jobs waiting
+        ("ExecutorManagerThread", [].__getitem__, True),
+        ("another", {}.__getitem__, True),
+    ],
+)
+def test_only_a_stopped_pool_fails_in_silence(monkeypatch, capsys, thread, failure, told):
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)  # put back after
+    quiet_stopped_pools()
+    failing = threading.Thread(name=thread, target=failure, args=(6,))
+    failing.start()
+    failing.join()
+    assert ("Traceback" in capsys.readouterr().err) == told
