@@ -2,7 +2,8 @@
 
 Every arm is the same ranker with the same settings, folds and seeds, and without trees; only its
 features differ, so arms are compared query by query. An arm without `history` has no prior from it
-either.
+either. Wherever a table has two seeds, arms learn from one half of them and are scored on the
+other, so that the luck of a shared training cannot count as skill.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from metaselect.evaluation.fold_evaluation import (
     check_choice,
     runs_to_evaluate,
 )
-from metaselect.evaluation.folds import OuterFold, plan_folds
+from metaselect.evaluation.folds import FoldPlan, OuterFold, plan_folds
 from metaselect.evaluation.nested import Fits, run_one
 from metaselect.evaluation.progress import Progress
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
@@ -107,7 +108,8 @@ def plan_ablation(
         n_partitions=ARM_PARTITIONS,
     )
     check_choice(plan, config)
-    plan = replace(plan, crossed=plan.main if plan.main is plan.crossed else ())
+    if plan.crossed:
+        plan = FoldPlan(plan.crossed, plan.crossed)
     other = shuffled_languages(runs["language"], seed=config.search.seed)
     folds = {
         False: plan.distinct,

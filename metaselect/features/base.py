@@ -6,8 +6,8 @@ rows, so that a million rows cost little more than their distinct keys. Products
 the only way a language can reorder English intermediates.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import product as pairs
 from typing import TYPE_CHECKING, Literal
 
@@ -42,11 +42,14 @@ class World:
         catalogue: Task cards; a task without one has missing values.
         history: Gains known from training runs; None where a selector has seen none.
         profiles: Likewise, what tasks give as intermediates.
+        examples: How many examples intermediates were trained on, by study and name, where runs
+            tell.
     """
 
     catalogue: Catalogue
     history: "History | None" = None
     profiles: "Profiles | None" = None
+    examples: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 Values = Callable[[pd.DataFrame, World], Floats]

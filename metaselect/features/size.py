@@ -1,13 +1,15 @@
-"""How much English training data the intermediate and the target have."""
+"""How much English training data the intermediate and the target have, and how much was used."""
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.tasks import TaskCard
 from metaselect.features.base import Feature, Floats, Values, World
+from metaselect.runs.gains import TRAIN_EXAMPLES
 
 _SOURCE = "training sizes of the task cards"
 
@@ -34,6 +36,35 @@ def gap_of_cards(read: Callable[[TaskCard], float | None]) -> Values:
     )
 
 
+def with_examples(world: World, rows: pd.DataFrame) -> World:
+    """A world that also knows how many examples the intermediates of some rows were trained on.
+
+    Args:
+        world: What it knows of an intermediate in a study already stays.
+        rows: Gains; without the column train_examples they tell nothing.
+    """
+    if TRAIN_EXAMPLES not in rows:
+        return world
+    told = rows[rows[TRAIN_EXAMPLES] > 0]
+    means = told.groupby(["study", "intermediate"], observed=True)[TRAIN_EXAMPLES].mean()
+    found = {study: dict(own) for study, own in world.examples.items()}
+    for study, name, examples in means.reset_index().itertuples(index=False):
+        found.setdefault(str(study), {}).setdefault(str(name), float(examples))
+    return replace(world, examples=found)
+
+
+def _log_examples(keys: pd.DataFrame, world: World) -> Floats:
+    """As the row's own study tells, else the mean of those that do."""
+    values = np.full(len(keys), np.nan)
+    for place, (study, name) in enumerate(zip(keys["study"], keys["intermediate"], strict=True)):
+        own = world.examples.get(str(study), {})
+        others = (other[name] for other in world.examples.values() if name in other)
+        told = [own[name]] if name in own else list(others)
+        if told:
+            values[place] = math.log10(max(float(np.mean(told)), 1.0))
+    return values
+
+
 def _log_size(card: TaskCard) -> float | None:
     return math.log10(card.train_size) if card.train_size else None
 
@@ -50,6 +81,18 @@ FEATURES = (
         missing="no card, or no training data",
         source=_SOURCE,
         values=of_card("intermediate", _log_size),
+    ),
+    Feature(
+        name="log_examples_intermediate",
+        groups=("size",),
+        keys=("study", "intermediate"),
+        words="examples that the intermediate was trained on",
+        unit="log10 examples",
+        low=0.0,
+        high=12.0,
+        missing="no run of the intermediate tells",
+        source="column train_examples of the runs, repeats counted",
+        values=_log_examples,
     ),
     Feature(
         name="log_size_target",

@@ -21,6 +21,7 @@ from metaselect.features.base import DEFAULT_GROUPS, World, compute
 from metaselect.features.history import History, Pooling
 from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
+from metaselect.features.size import with_examples
 from metaselect.runs.gains import TRAIN_EXAMPLES, is_direct, with_known_gain
 from metaselect.runs.keys import standardised
 
@@ -109,7 +110,8 @@ def ridge(train: pd.DataFrame, test: pd.DataFrame, catalogue: Catalogue) -> Floa
     known = with_known_gain(train)
     past = History.fit(known, pooling=_RIDGE_POOLING, leave_out=True)
     told = Profiles.fit(known, catalogue, leave_out=True)
-    world, features = World(catalogue, past, told), features_of(DEFAULT_GROUPS)
+    world = with_examples(with_examples(World(catalogue, past, told), train), test)
+    features = features_of(DEFAULT_GROUPS)
     model = make_pipeline(
         SimpleImputer(add_indicator=True, keep_empty_features=True),
         StandardScaler(),

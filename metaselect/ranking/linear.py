@@ -23,33 +23,44 @@ _ROUNDING = 1e-9  # of a feature's size: less is no difference between rows
 class LinearGain:
     """Gain as a weighted sum of standardised features.
 
+    A straight line says nothing of values beyond those that it was fitted on: such a value counts
+    as the nearest one seen.
+
     Attributes:
         names: Features, in the order of the vectors.
         means, scales: Of each feature over the training rows; a missing value counts as the mean.
+        lows, highs: Smallest and largest value of each feature in the training rows.
         slopes: Gain for one standard deviation of each feature.
     """
 
     names: tuple[str, ...]
     means: tuple[float, ...]
     scales: tuple[float, ...]
+    lows: tuple[float, ...]
+    highs: tuple[float, ...]
     slopes: tuple[float, ...]
 
     def parts(self, table: pd.DataFrame) -> Floats:
         """What each feature adds, shape (n_rows, n_features)."""
-        values = table[list(self.names)].to_numpy(dtype=np.float64)
-        away = (values - np.array(self.means)) / np.array(self.scales)
-        return np.asarray(np.nan_to_num(away) * np.array(self.slopes), dtype=np.float64)
+        added = np.zeros((len(table), len(self.names)))
+        for column in range(len(self.names)):
+            added[:, column] = self._part(table, column)
+        return added
 
     def gain(self, table: pd.DataFrame) -> Floats:
         """The sum of the parts, shape (n_rows,), whatever other rows stand beside."""
         total = np.zeros(len(table))
-        for name, mean, scale, slope in zip(
-            self.names, self.means, self.scales, self.slopes, strict=True
-        ):
-            if slope:  # column by column: a matrix product rounds by the shape of the matrix
-                away = table[name].to_numpy(dtype=np.float64) - mean
-                total += np.where(np.isnan(away), 0.0, away) * (slope / scale)
+        for column in range(len(self.names)):  # a matrix product rounds by the matrix's shape
+            total += self._part(table, column)
         return total
+
+    def _part(self, table: pd.DataFrame, column: int) -> Floats | float:
+        slope = self.slopes[column]
+        if not slope:
+            return 0.0
+        values = table[self.names[column]].to_numpy(dtype=np.float64)
+        away = np.clip(values, self.lows[column], self.highs[column]) - self.means[column]
+        return np.where(np.isnan(away), 0.0, away) * (slope / self.scales[column])
 
 
 def fit_linear(
@@ -75,7 +86,7 @@ def fit_linear(
 
     names: Sequence[str] = list(table.columns)
     if not names:
-        return LinearGain((), (), (), ())
+        return LinearGain((), (), (), (), (), ())
     values = table.to_numpy(dtype=np.float64)
     known = ~np.isnan(values)
     means = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -85,9 +96,10 @@ def fit_linear(
     scales = np.where(varies, scales, 1.0)
     away = np.where(varies, away, 0.0)  # what rounding left of a constant would be a giant slope
     within = np.column_stack([centred(column, groups) for column in (away / scales).T])
+    lows, highs = (np.where(np.isnan(end), means, end) for end in (table.min(), table.max()))
     usual = usual_spread(gains, groups) or 1.0
     model = Ridge(alpha=1.0 / (spread * usual) ** 2, fit_intercept=False)
     model.fit(within, centred(gains, groups), sample_weight=weights)
     return LinearGain(
-        tuple(names), *(tuple(map(float, row)) for row in (means, scales, model.coef_))
+        tuple(names), *(tuple(map(float, row)) for row in (means, scales, lows, highs, model.coef_))
     )

@@ -18,6 +18,7 @@ from metaselect.features.base import Feature, Group, World, compute
 from metaselect.features.history import History, Pooling, prior_gain
 from metaselect.features.profiles import Profiles
 from metaselect.features.registry import features_of
+from metaselect.features.size import with_examples
 from metaselect.ranking.composite import Composite
 from metaselect.ranking.linear import LinearGain, fit_linear
 from metaselect.ranking.ranker import TaskRanker
@@ -89,7 +90,7 @@ class GainModel:
         own = fixed_features(known, settings, catalogue) if fixed is None else fixed
         gains = known["gain"].to_numpy(dtype=np.float64)
         weights = _weights(known, settings.pooling.noise)
-        world = World(catalogue)
+        world = with_examples(World(catalogue), known)
         if "history" in settings.groups:
             world = replace(world, profiles=Profiles.fit(known, catalogue, leave_out=True))
         told = _beside(own.loc[known.index], _profiles(settings), known, world)
@@ -121,7 +122,7 @@ class GainModel:
     def table(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> pd.DataFrame:
         """Feature values of rows, shape (n_rows, n_features)."""
         if fixed is None:
-            return compute(self.features, rows, self.world)
+            return compute(self.features, rows, with_examples(self.world, rows))
         past = [feature for feature in self.features if "history" in feature.groups]
         return _beside(fixed.loc[rows.index], past, rows, self.world)
 
@@ -154,7 +155,7 @@ class GainModel:
 
 def fixed_features(rows: pd.DataFrame, settings: Settings, catalogue: Catalogue) -> pd.DataFrame:
     """Values of the features of a setting's groups that no training gain enters."""
-    return compute(_fixed(settings), rows, World(catalogue))
+    return compute(_fixed(settings), rows, with_examples(World(catalogue), rows))
 
 
 _EFFECT_NAMES = frozenset(feature.name for feature in history.FEATURES)

@@ -1,7 +1,7 @@
 """A predictor as text: LightGBM's own model format and JSON, never a pickle."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,8 @@ def _settings_from_json(entry: Mapping[str, Any]) -> Settings:
 
 
 def _linear_from_json(entry: Mapping[str, Any]) -> LinearGain:
-    return LinearGain(*(tuple(entry[name]) for name in ("names", "means", "scales", "slopes")))
+    names = [field.name for field in fields(LinearGain)]
+    return LinearGain(*(tuple(entry[name]) for name in names))
 
 
 def _world_to_json(world: World) -> dict[str, Any]:
@@ -122,6 +123,7 @@ def _world_to_json(world: World) -> dict[str, Any]:
     return {
         "history": None if world.history is None else _history_to_json(world.history),
         "profiles": None if world.profiles is None else _profiles_to_json(world.profiles),
+        "examples": world.examples,
     }
 
 
@@ -131,6 +133,7 @@ def _world_from_json(entry: Mapping[str, Any], catalogue: Catalogue) -> World:
         catalogue,
         None if history is None else _history_from_json(history),
         None if profiles is None else _profiles_from_json(profiles),
+        entry["examples"],
     )
 
 

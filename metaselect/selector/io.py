@@ -119,7 +119,8 @@ def read_selector(folder: Path, catalogue: Catalogue) -> StoredSelector:
         )
     except (OSError, *BROKEN_JSON) as error:
         raise MetaselectError(
-            f"{folder} is not a predictor this version reads: {error!r}."
+            f"{folder} is not a predictor this version reads ({error!r}): train it again with "
+            "metaselect train."
         ) from error
 
 

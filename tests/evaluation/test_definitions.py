@@ -53,6 +53,7 @@ def test_a_definition_chooses_the_hardest_first() -> None:
     assert record["known_share"]["unlearnt_share"] == 1.0
     assert record["n_clusters"] == 3
     named = {(item["method"], item["against"]) for item in record["contrasts"]}
+    assert len(named) == len(record["contrasts"])  # gain@1 would say the same again
     assert ("unlearnt_share+size", "size") in named
     assert ("size", "size") not in named
 

@@ -5,7 +5,11 @@ import pandas as pd
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.evaluation.ablation import ladder_arms, plan_ablation
+from metaselect.evaluation.fold_evaluation import EvaluationConfig
 from metaselect.evaluation.folds import PROTOCOLS, has_two_seeds, plan_folds
+from metaselect.features.base import DEFAULT_GROUPS
+from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.schema import check_runs
 from metaselect.runs.simulated import simulated_runs
 
@@ -51,6 +55,18 @@ def test_where_training_and_test_share_models_every_measure_crosses_seeds(runs, 
     shared = protocol in ("family", "intermediate")
     assert (plan.main is plan.crossed) == shared
     assert all(fold.crossed == shared for fold in plan.main)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_arms_are_scored_on_seeds_that_they_did_not_learn_from(runs, protocol):
+    search = SearchSettings(n_trials=1, n_folds=2, n_best=1, seed=0, chance=None)
+    config = EvaluationConfig(
+        protocol=protocol, groups=DEFAULT_GROUPS, search=search, level=0.8, rules=(), workers=1
+    )
+    own = runs[runs["study"] == "simulated/encoder-base"] if protocol != "encoder" else runs
+    fits = plan_ablation(own, CATALOGUE, config, arms=ladder_arms())
+    assert len(fits.jobs) == len(ladder_arms()) * len(fits.plan.distinct)
+    assert all(fold.crossed for fold, _ in fits.jobs)
 
 
 def test_the_ceiling_knows_the_gains_of_the_seeds_learnt_from(runs):

@@ -44,4 +44,4 @@ def pairs() -> pd.DataFrame:
     """Each card, a task without one and `direct`, before the target and before a bare one."""
     names = ["big", "small", "other", "bare", "nobody", "direct"]
     rows = [(name, target) for target in ("target", "bare") for name in names]
-    return pd.DataFrame(rows, columns=["intermediate", "target"])
+    return pd.DataFrame(rows, columns=["intermediate", "target"]).assign(study="s")

@@ -52,7 +52,8 @@ def world():
     rows = prepare(query_gains(runs), catalogue, unit="target")
     # one unit of all: every effect is kept
     whole = History.fit(rows.assign(held_out=""), pooling=DEFAULT_POOLING, leave_out=False)
-    return World(catalogue, whole, _profiles(rows, catalogue))
+    examples = {"simulated/encoder-base": {"mnli": 16000.0}}
+    return World(catalogue, whole, _profiles(rows, catalogue), examples)
 
 
 @pytest.fixture(scope="module")

@@ -67,14 +67,27 @@ def test_gains_that_never_vary_give_no_slope():
 
 def test_the_gain_is_the_sum_of_the_parts():
     # (3 - 1) / 2 * .1 + (10 - 5) / 10 * -.04 = .1 - .02
-    model = LinearGain(("a", "b"), (1.0, 5.0), (2.0, 10.0), (0.1, -0.04))
+    model = LinearGain(("a", "b"), (1.0, 5.0), (2.0, 10.0), (-9.0,) * 2, (99.0,) * 2, (0.1, -0.04))
     table = pd.DataFrame({"b": [10.0, np.nan], "other": [7.0, 7.0], "a": [3.0, 3.0]})
     np.testing.assert_allclose(model.parts(table), [[0.1, -0.02], [0.1, 0.0]])
     np.testing.assert_allclose(model.gain(table), [0.08, 0.1], rtol=1e-6)
 
 
+def test_a_value_beyond_those_seen_counts_as_the_nearest_one():
+    model = _fit({"x": [1, 3, 5, 7]}, [0.0, 0.2, 0.5, 0.9], [0, 0, 1, 1], spread=1.0)
+    asked = pd.DataFrame({"x": [-100.0, 1.0, 7.0, 100.0]})
+    below, lowest, highest, above = model.gain(asked)
+    assert (below, above) == (lowest, highest)
+    assert lowest < highest
+    assert model.parts(asked).sum(axis=1).tolist() == [below, lowest, highest, above]
+
+
 def test_no_features_say_nothing():
-    assert LinearGain((), (), (), ()).gain(pd.DataFrame(index=range(3))).tolist() == [0, 0, 0]
+    assert LinearGain((), (), (), (), (), ()).gain(pd.DataFrame(index=range(3))).tolist() == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_what_rounding_leaves_of_a_constant_gets_no_slope():
