@@ -335,7 +335,12 @@ def test_a_disk_budget_that_nothing_fits_into_fails_what_is_left(
     # UD-POS is trained directly, scored and dropped; mnli stays for UD-POS after it, which no
     # longer fits beside it.
     assert (result.done, result.failed) == (1, 1)
-    assert any("raise disk_gb to" in why for why in result.failures.values())
+    advised = {
+        float(why.split("raise disk_gb to ")[1].split()[0]) for why in result.failures.values()
+    }
+    assert len(advised) == 1
+    enough = config.model_copy(update={"disk_gb": advised.pop()})
+    assert run_tiny(enough, tmp_path / "out").done == 2
 
 
 def test_a_full_disk_fails_the_run_and_leaves_the_rest(

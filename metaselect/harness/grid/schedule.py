@@ -1,5 +1,6 @@
 """Which stage comes next: what is missing, what waits for what, and how much disk weights take."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -202,11 +203,17 @@ def give_up_for_space(shop: Workshop, state: Schedule) -> tuple[Stage, Finished,
     stage = state.give_up_training()
     reason = (
         f"weights take {sum(sizes) / 1e9:.3g} GB and one more file needs {max(sizes) / 1e9:.3g}: "
-        f"raise disk_gb to {(sum(sizes) + max(sizes)) / 1e9:.3g} or more"
+        f"raise disk_gb to {_gigabytes_above(sum(sizes) + max(sizes))} or more"
     )
     record = {"label": stage.label, "reason": reason, "traceback": ""}
     finished = Finished(stage.key, record, {}, False, 0.0)
     return stage, finished, settle(shop, state, stage, finished)
+
+
+def _gigabytes_above(n_bytes: int) -> str:
+    """A figure of three digits that so many bytes fit into."""
+    unit = 10.0 ** (math.floor(math.log10(n_bytes)) - 2)
+    return f"{math.ceil(n_bytes / unit) * unit / 1e9:.3g}"
 
 
 def drop_unneeded(plan: GridPlan, shop: Workshop, state: Schedule) -> None:
