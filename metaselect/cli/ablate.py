@@ -6,6 +6,7 @@ from typing import Any
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
 from metaselect.cli.evaluate import (
+    OTHER_SEEDS,
     Protocol,
     contrast_table,
     contrasts_title,
@@ -77,6 +78,8 @@ def show_ablation(record: dict[str, Any]) -> None:
 
     show_measures(headline(record), record["arms"], {}, head="arm")
     print(_ARMS)
+    if record["learnt_and_scored_on"] == "other seeds":
+        print(OTHER_SEEDS)
     if record["protocol"] == "intermediate":
         print(
             f"Means over {ARM_PARTITIONS} partitions of the intermediates, which all arms share; "

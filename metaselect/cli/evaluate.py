@@ -24,8 +24,10 @@ from metaselect.evaluation.words import (
 from metaselect.parallel import ExecutorName
 from metaselect.wording import counted, few, points, share
 
+OTHER_SEEDS = "Methods learn from one half of the seeds and are scored on the other."
+
 _SEEDS = {
-    "other seeds": "\nMethods learn from one half of the seeds and are scored on the other.",
+    "other seeds": f"\n{OTHER_SEEDS}",
     "the same seeds": "\nLevels of regret are inflated by taking the best of noisy gains; the gain "
     "on other seeds is not. It is left out where no candidate has two seeds.",
 }

@@ -85,8 +85,10 @@ def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[
 
 
 def title_of(record: Record) -> str:
-    """What was left out."""
-    return f"{_LEFT_OUT[record['protocol']]}{restriction_words(record)}"
+    """What was left out, and whether regret is that on other seeds than were learnt from."""
+    crossed = record.get("learnt_and_scored_on") == "other seeds"
+    seeds = " (on other seeds)" if crossed else ""
+    return f"{_LEFT_OUT[record['protocol']]}{restriction_words(record)}{seeds}"
 
 
 def method_rows(record: Record, kind: Kind) -> tuple[MethodRow, ...]:

@@ -34,8 +34,18 @@ def test_an_ablation_that_leaves_out_intermediates_says_how_many_partitions_it_a
         assert capsys.readouterr().out.splitlines().count(told) == times
 
 
+def test_an_ablation_says_where_arms_are_scored_on_other_seeds(capsys):
+    told = "Methods learn from one half of the seeds and are scored on the other."
+    record = read("ablation-family")
+    for seeds, times in (("other seeds", 1), ("the same seeds", 0)):
+        show_ablation(record | {"learnt_and_scored_on": seeds})
+        assert capsys.readouterr().out.splitlines().count(told) == times
+
+
 def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(capsys):
     record = read("ablation-target")
+    others = [item for item in record["contrasts"] if not item["against"].startswith("without ")]
+    record |= {"contrasts": others}
     show_ablation(record)
     assert "all - without" not in capsys.readouterr().out
     left_out = record["contrasts"][0] | {"method": "all", "against": "without size"}

@@ -10,6 +10,7 @@ from metaselect.report.evaluations import (
     domain_of,
     method_rows,
     overview,
+    title_of,
     whisker_rows,
 )
 from tests.report.parts import ABLATION, EVALUATION
@@ -70,3 +71,9 @@ def test_a_narrower_question_does_not_answer_the_whole_one():
     assert len(found) == 1 + 3 + 1
     assert len(answers([EVALUATION], [])) == 1 + 2 + 1
     assert answers([{**EVALUATION, "with_direct": False}], [ABLATION]) == []
+
+
+def test_a_title_says_where_regret_is_that_on_other_seeds():
+    assert title_of(EVALUATION | {"learnt_and_scored_on": "the same seeds"}) == "A new target"
+    crossed = title_of(EVALUATION | {"learnt_and_scored_on": "other seeds"})
+    assert crossed == "A new target (on other seeds)"
