@@ -3,7 +3,7 @@
     python experiments/tables.py [--check]
 
 Each table stands between `<!-- table NAME -->` and `<!-- end of table -->` and is written anew from
-`artifacts/evaluation`, those of the second study from `artifacts/first-block`; with --check nothing
+`artifacts/evaluation`, those of the second study from `artifacts/primary`; with --check nothing
 is written, and the exit code is 1 where one is stale.
 """
 
@@ -23,7 +23,7 @@ from metaselect.evaluation.results import contrast_in
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "artifacts" / "evaluation"
-BLOCK = ROOT / "artifacts" / "first-block"
+BLOCK = ROOT / "artifacts" / "primary"
 PAGES = (ROOT / "README.md", ROOT / "experiments" / "README.md")
 
 Record = Mapping[str, Any]

@@ -16,7 +16,7 @@ from metaselect.cli.evaluate import (
     show_alike,
     show_measures,
 )
-from metaselect.cli.inputs import catalogue_from, check_out, runs_from
+from metaselect.cli.inputs import check_out, runs_from
 
 _ARMS = (
     "Each arm but random and oracle is the ranker with the feature groups of its name (history and "
@@ -50,13 +50,14 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect ablate --runs mine.csv
     """
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.answer import ablation_verdict
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
-    catalogue = catalogue_from(tasks, measured, runs=runs)
+    catalogue = load_catalogue(tasks, measured)
     with saying_what_is_left():
         table = runs_from(runs, percent=percent, catalogue=catalogue)
         config = replace(

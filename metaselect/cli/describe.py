@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_table, warn
-from metaselect.cli.inputs import catalogue_from, check_out, runs_from
+from metaselect.cli.inputs import check_out, runs_from
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted, points, share
 
@@ -38,6 +38,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect runs describe mine.csv
     """
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
@@ -47,7 +48,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
         raise MetaselectError(f"Two tables, {file} and --runs {runs}: give one.")
     runs = file or runs
     check_out(out, kind="anatomy")
-    catalogue = catalogue_from(tasks, measured, runs=runs)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     warn(twin_notes(table, catalogue))
     record = anatomy_record(table, catalogue, seed=seed)

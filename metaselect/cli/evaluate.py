@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
-from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from
+from metaselect.cli.inputs import check_out, groups_from, runs_from
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -63,6 +63,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect evaluate --runs mine.csv --protocol target
     """
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.answer import beside_random, verdict
     from metaselect.evaluation.fold_evaluation import runs_to_evaluate
@@ -72,7 +73,7 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
 
     check_out(out, kind="evaluation")
     chosen = groups_from(groups)
-    catalogue = catalogue_from(tasks, measured, runs=runs)
+    catalogue = load_catalogue(tasks, measured)
     with saying_what_is_left():
         table = runs_from(runs, percent=percent, catalogue=catalogue)
         config = replace(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from metaselect.cli.console import say, warn
 from metaselect.errors import MetaselectError, UnknownChoice
 from metaselect.files import folder_kind
-from metaselect.selector.shipped import shipped_measured, shipped_runs
+from metaselect.selector.shipped import shipped_runs
 from metaselect.wording import counted, few
 
 if TYPE_CHECKING:
@@ -35,15 +35,6 @@ def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "p
         table = check_runs(read_table(path), percent=percent, known_language=is_language)
     warn([*slip_notes(table, percent=percent), *warnings_of(table, catalogue)])
     return table
-
-
-def catalogue_from(tasks: Path | None, measured: Path | None, *, runs: Path | None) -> "Catalogue":
-    """Cards and measured values; for the runs that ship, what was measured of their pairs too."""
-    from metaselect.catalogue.cardfiles import load_catalogue
-
-    if runs is None and measured is None:
-        measured = shipped_measured()
-    return load_catalogue(tasks, measured)
 
 
 def is_language(code: str) -> bool:

@@ -36,7 +36,7 @@ def publish_command(
     At any time: of a grid under way what is done, and how much that is. `run --known` goes on from
     such a folder.
 
-    Example: metaselect runs publish results/reference --out artifacts/runs
+    Example: metaselect runs publish results/study-2 --out artifacts/runs
     """
     import pandas as pd
 

@@ -11,7 +11,7 @@ from metaselect.cli.ablate import show_ablation
 from metaselect.cli.console import print_json, print_table, say
 from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import evaluation_config, show_evaluation
-from metaselect.cli.inputs import catalogue_from, check_out, chosen_from, runs_from
+from metaselect.cli.inputs import check_out, chosen_from, runs_from
 from metaselect.errors import MetaselectError
 from metaselect.wording import points
 
@@ -63,6 +63,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect reproduce --out reproduced
     """
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import Unfinished, known_findings, made_from, save_findings
     from metaselect.evaluation.answer import answer_sentences, verdict
     from metaselect.evaluation.question import make_findings, question_key, question_parts
@@ -74,7 +75,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     units = _protocols(protocols)
     for kind, folder in _FOLDERS.items():
         check_out(out / folder, kind=kind)
-    catalogue = catalogue_from(tasks, measured, runs=runs)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     n_trials = _RETUNED if retune else trials
     config = evaluation_config("target", n_trials, 0.8, seed, workers, executor)

@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_json, say
-from metaselect.cli.inputs import catalogue_from, check_out, groups_from, runs_from, say_if_replaced
+from metaselect.cli.inputs import check_out, groups_from, runs_from, say_if_replaced
 from metaselect.errors import MetaselectError
 from metaselect.wording import counted, points
 
@@ -61,6 +61,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect train --runs mine.csv --out my-predictor
     """
+    from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import saying_what_is_left
     from metaselect.selector.io import KIND
     from metaselect.selector.selector import TaskSelector
@@ -68,7 +69,7 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     check_out(out, kind=KIND)
     chosen = groups_from(groups)
     check_storage(storage)
-    catalogue = catalogue_from(tasks, measured, runs=runs)
+    catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     provenance = _provenance(licence, evaluation or [], table)
     selector = TaskSelector(

@@ -1,4 +1,4 @@
-"""What ships with the package: the reference study's runs, its evaluation, and a predictor."""
+"""What ships with the package: the second study's runs, its evaluation, and a predictor."""
 
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ RUNS_TABLE = "runs.csv.gz"
 
 
 def shipped_runs() -> "pd.DataFrame":
-    """The zero-shot transfer runs of the reference study.
+    """The zero-shot transfer runs of the second study.
 
     Raises:
         MetaselectError: They are not there, or a file has changed.
@@ -25,11 +25,6 @@ def shipped_runs() -> "pd.DataFrame":
     folder = _shipped("runs", "No runs ship with this copy: give your own with --runs.")
     read_manifest(folder, kind=RUNS_KIND, schema=1)
     return read_runs(folder / RUNS_TABLE)
-
-
-def shipped_measured() -> Path | None:
-    """Table of features measured for those runs' pairs and languages; None if it does not ship."""
-    return next((path for path in _places("measured.csv") if path.is_file()), None)
 
 
 def shipped_predictor() -> Path:

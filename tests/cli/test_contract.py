@@ -384,7 +384,7 @@ def test_rank_works_out_of_the_box(call):
 
 def test_own_runs_do_not_make_an_answer_of_what_was_learnt_at_the_floor(call):
     # XNLI collapsed in the runs that ship, and was learnt well in the second study's
-    own = Path(__file__).parents[2] / "artifacts" / "first-block" / "runs.csv.gz"
+    own = Path(__file__).parents[2] / "artifacts" / "primary" / "runs.csv.gz"
     done = call("rank", "--target", "xnli", "--language", "sw", "--runs", own)
     assert done.out.startswith("No intermediate can be advised, so fine-tune on the target alone")
     assert "the runs that the predictor learnt from score like a constant answer" in done.err

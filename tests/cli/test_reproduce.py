@@ -11,9 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from metaselect.catalogue.cardfiles import load_catalogue
+from metaselect.catalogue.cardfiles import load_catalogue, shipped_catalogue
 from metaselect.cli.evaluate import evaluation_config
-from metaselect.cli.inputs import catalogue_from
 from metaselect.cli.records import FINDINGS, Unfinished, known_findings, save_findings
 from metaselect.cli.reproduce import record_sources
 from metaselect.errors import MetaselectError
@@ -224,6 +223,6 @@ def test_the_records_that_ship_are_read_for_the_runs_that_ship():
     made_by = read_manifest(shipped_evaluation(), kind=FINDINGS, schema=2).made_by
     if "key" not in made_by:
         pytest.skip("the records that ship were made before records had a key")
-    catalogue = catalogue_from(None, None, runs=None)
+    catalogue = shipped_catalogue()
     config = evaluation_config("target", 1, 0.8, 0, None, "local")
     assert made_by["key"] == question_key(shipped_runs(), catalogue, config)

@@ -1,12 +1,8 @@
 """What ships: collected runs with all that explains them, and a predictor trained on just these."""
 
-from pathlib import Path
-
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
-from metaselect.catalogue.measured import read_measured
-from metaselect.cli.inputs import catalogue_from
 from metaselect.cli.records import read_records
 from metaselect.errors import MetaselectError
 from metaselect.files import CARD, read_manifest
@@ -19,7 +15,6 @@ from metaselect.selector.provenance import summarise_evaluation
 from metaselect.selector.shipped import (
     RUNS_KIND,
     shipped_evaluation,
-    shipped_measured,
     shipped_predictor,
     shipped_runs,
 )
@@ -102,23 +97,6 @@ def test_languages_outside_the_study_are_ranked_and_called_so(selector, language
     assert ranking["gain"].notna().all()
     told = selector.warnings(target="udpos", languages=[language], study="reference")
     assert any(line.startswith(note) for line in told), told
-
-
-def test_measured_values_of_the_shipped_runs_are_of_their_own_tasks_and_languages(runs):
-    values = list(read_measured(shipped_measured()))
-    own = {(item.task, item.target) for item in values if item.measure == "logme"}
-    main = runs[runs["study"] == "reference"]
-    assert {task for task, _ in own} == set(main["intermediate"]) - {"direct"}
-    assert {target for _, target in own} == set(main["target"]) - {"tatoeba"}  # it has no rows
-    measured = {item.language for item in values if item.measure == "fertility"}
-    assert measured == set(main["language"]) - {"en"}
-
-
-def test_they_are_used_with_the_shipped_runs_and_with_no_others():
-    asked = {"encoder": "minilm-multi", "task": "mnli", "target": "xnli"}
-    own, other = (catalogue_from(None, None, runs=runs) for runs in (None, Path("mine.csv")))
-    assert own.measured.of("logme", **asked) is not None
-    assert other.measured.of("logme", **asked) is None
 
 
 def test_a_copy_without_artifacts_says_what_to_do(monkeypatch, tmp_path):
