@@ -24,16 +24,20 @@ _SIMULATED_RUNS = (
 
 
 def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "pd.DataFrame":
-    """A checked runs table: the file's, or the one that ships. Warns of what should be known."""
+    """A checked runs table: the file's, or the one that ships. Warns of what should be known.
+
+    Scores that look like slips are told of a file alone: those that ship have been looked at.
+    """
     from metaselect.runs.exchange import read_table
     from metaselect.runs.remarks import slip_notes
     from metaselect.runs.schema import check_runs
 
     if path is None:
-        table = shipped_runs()
+        table, slips = shipped_runs(), []
     else:
         table = check_runs(read_table(path), percent=percent, known_language=is_language)
-    warn([*slip_notes(table, percent=percent), *warnings_of(table, catalogue)])
+        slips = slip_notes(table, percent=percent)
+    warn([*slips, *warnings_of(table, catalogue)])
     return table
 
 

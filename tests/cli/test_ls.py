@@ -1,6 +1,7 @@
 """`metaselect ls` with a word to look for."""
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -34,3 +35,13 @@ def test_only_what_has_the_text_is_listed(arguments, there, not_there):
 def test_a_text_that_nothing_has_lists_nothing():
     result = RUNNER.invoke(app, ["ls", "tasks", "no such task anywhere", "--json"])
     assert json.loads(result.stdout) == {"items": []}
+
+
+def test_scores_that_look_like_slips_are_told_of_a_file_and_not_of_the_runs_that_ship():
+    shipped = Path(__file__).parents[2] / "artifacts" / "runs" / "runs.csv.gz"
+    asked = ["ls", "studies", "--json"]
+    told = RUNNER.invoke(app, [*asked, "--runs", str(shipped)])
+    assert "a hundred times below the others of the target" in told.stderr
+    quiet = RUNNER.invoke(app, asked)
+    assert quiet.stdout == told.stdout
+    assert "a hundred times below" not in quiet.stderr
