@@ -23,7 +23,7 @@ _STEP = 1e-5  # a thousandth of a point, so that a page ranks as `TaskSelector.r
 _SHOWN_DIGITS = 4  # hundredths of a point: reasons beyond what is shown would treble the page
 _WIDTH_DIGITS = 6  # of a half-width in the page's data
 _N_OTHERS = 40  # languages beside those of training, where these alone make a large page
-_KNOWN = ("sib200", "sw")  # shown first where runs have them
+_KNOWN = "sib200"  # topics of a text: shown first where runs have it
 
 
 def chooser_of(selector: TaskSelector, runs: pd.DataFrame, *, rank_options: str) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def start_of(
 ) -> tuple[int, int]:
     """Positions of the target and the language shown first.
 
-    SIB-200 in Swahili where the runs have it; else the target with most runs, in its language with
-    most of them, English last.
+    SIB-200 where the runs have it, else the target with most runs; in its language with most of
+    them, then with most runs of any target, English last.
     """
     found = [find_language(code) for code in runs["language"]]
     cells = zip(runs["target"], [item.code if item else "" for item in found], strict=True)
@@ -79,9 +79,10 @@ def start_of(
     if not known:
         return 0, 0
     by_target = Counter(name for name, _ in known)
-    target = _KNOWN[0] if _KNOWN[0] in by_target else by_target.most_common(1)[0][0]
+    target = _KNOWN if _KNOWN in by_target else by_target.most_common(1)[0][0]
     own = Counter(code for name, code in known if name == target)
-    code = min(own, key=lambda code: (code != _KNOWN[1], code == "en", -own[code]))
+    of_any = Counter(code for _, code in known)
+    code = min(own, key=lambda code: (code == "en", -own[code], -of_any[code]))
     return targets.index(target), languages.index(code)
 
 
