@@ -1,10 +1,10 @@
 """The primary comparisons of the second study, as study.md wrote them down before its runs.
 
-    python experiments/primary.py RUNS --intermediates mnli,sts_semeval,sst2 --out DIR
+    python experiments/primary.py RUNS --intermediates mnli,sts_semeval --out artifacts/primary
 
 The intermediates are those of the blocks that are done; targets are those that have both seeds of
-each of them and pass the gate. DIR gets primary.json, anatomy.json, the runs
-that are compared and three figures.
+each of them and pass the gate. --out gets primary.json, anatomy.json, the runs that are compared
+and three figures.
 
 One measure: the gain of the first choice over `direct` on other seeds than were learnt from, mean
 over a target's languages, then over a cluster's targets, then over clusters. Every cluster is held
@@ -29,7 +29,7 @@ from first_choices import (  # beside this file
     first_choices,
     permuted,
 )
-from primary_words import lines, sentences  # beside this file
+from primary_words import lines, scope_sentence, sentences  # beside this file
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
@@ -205,9 +205,8 @@ def main() -> None:
     found["permuted"] = [
         without_signal(runs, draw=draw, workers=chosen.workers) for draw in range(chosen.permuted)
     ]
-    print(f"Candidates: {', '.join(found['intermediates'])} and {DIRECT}; "
-          f"{len(found['targets'])} targets: {', '.join(found['targets'])}.")  # fmt: skip
-    print(*sentences(found), sep="\n")
+    print(scope_sentence(found, runs))
+    print(f"Targets: {', '.join(found['targets'])}.", *sentences(found), sep="\n")
     for part, title in (("primary", "As written down"), ("among", "An intermediate in any case")):
         for units in ("clusters", "kinds"):
             table = lines(found[part][units], judged=part == "primary")

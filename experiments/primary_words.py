@@ -38,6 +38,22 @@ def lines(found: Sequence[Record], *, judged: bool = True) -> Iterator[str]:
         yield _row(cells)
 
 
+def scope_sentence(found: Record, runs: pd.DataFrame) -> str:
+    """Which candidates, targets, languages and seeds a record compares.
+
+    Args:
+        found: The record.
+        runs: The runs that it compares.
+    """
+    (encoder,) = runs["encoder"].unique()
+    return (
+        f"{encoder}, {len(runs):,} scores: `direct` and {len(found['intermediates'])} "
+        f"intermediates ({', '.join(found['intermediates'])}) on {len(found['targets'])} targets "
+        f"in {found['primary']['clusters'][0]['n_clusters']} clusters and "
+        f"{runs['language'].nunique()} languages, {runs['seed'].nunique()} seeds."
+    )
+
+
 def sentences(found: Record) -> Iterator[str]:
     """What a record says, in plain sentences."""
     clusters = found["primary"]["clusters"]

@@ -1,10 +1,10 @@
-"""The tables of both studies in the README and beside this file, from their records.
+"""The second study's tables and figures in the documentation, from its records.
 
     python experiments/tables.py [--check]
 
-Each table stands between `<!-- table NAME -->` and `<!-- end of table -->` and is written anew from
-`artifacts/evaluation`, those of the second study from `artifacts/primary`; with --check nothing
-is written, and the exit code is 1 where one is stale.
+Each stands between `<!-- table NAME -->` and `<!-- end of table -->` and is written anew: what was
+asked before the first run from `artifacts/primary`, the rest from `artifacts/evaluation`. With
+--check nothing is written, and the exit code is 1 where one is stale.
 """
 
 import argparse
@@ -15,16 +15,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from primary_words import lines, sentences  # beside this file
+from primary_words import lines, scope_sentence, sentences  # beside this file
+from record_words import interval_sentences  # beside this file
 
 from metaselect.evaluation.answer import answer_sentences
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import contrast_in
+from metaselect.runs.exchange import read_runs
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "artifacts" / "evaluation"
-BLOCK = ROOT / "artifacts" / "primary"
-PAGES = (ROOT / "README.md", ROOT / "experiments" / "README.md")
+PRIMARY = ROOT / "artifacts" / "primary"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "experiments" / "README.md",
+    ROOT / "docs" / "explanation" / "limits.md",
+)
 
 Record = Mapping[str, Any]
 Rows = Sequence[Sequence[str]]
@@ -56,7 +62,7 @@ _LADDER = (  # words, arm, and what it is compared with
         {"history": " against history", "+difficulty": " against + difficulty"},
     ),
     ("+ affinity (all)", "all", {"+both": ""}),
-    ("+ measured (difficulty, affinity, language)", "+measured", {"all": ""}),
+    ("+ measured (difficulty of the tasks)", "+measured", {"all": ""}),
     ("all, languages shuffled", "shuffled languages", {}),
 )  # fmt: skip
 _DEFINITIONS = {
@@ -101,7 +107,7 @@ def main() -> int:
 def protocols() -> str:
     """The methods under every protocol."""
     rows = []
-    for name, words in _QUESTIONS.items():
+    for name, words in _judged("evaluation"):
         record = _record(f"evaluation-{name}")
         regrets = {method: _regret(record["methods"], method) for method in _METHODS}
         best = min((text for text in regrets.values() if text != _NONE), key=float)
@@ -114,17 +120,8 @@ def protocols() -> str:
 
 
 def shares() -> str:
-    """What the gains of the main grid are made of, a row for each view of them."""
-    return _shares(RECORDS)
-
-
-def block_shares() -> str:
-    """What the second study's gains are made of."""
-    return _shares(BLOCK)
-
-
-def _shares(folder: Path) -> str:
-    views = _views(folder)
+    """What the gains are made of, a row for each view of them."""
+    views = _views()
     named = (*_FACTORS, *_PRODUCTS)
     rows = []
     for name, words in _in_words(views):
@@ -138,16 +135,7 @@ def _shares(folder: Path) -> str:
 
 def sensitivity() -> str:
     """The smallest effect of intermediate x target x language that the shares would show."""
-    return _sensitivity(RECORDS)
-
-
-def block_sensitivity() -> str:
-    """The same of the second study."""
-    return _sensitivity(BLOCK)
-
-
-def _sensitivity(folder: Path) -> str:
-    views = _views(folder)
+    views = _views()
     rows = []
     for name, words in _in_words(views):
         found = views[name]["sensitivity"]
@@ -182,15 +170,11 @@ def ladder() -> str:
 
 def steps() -> str:
     """The same steps under the other protocols."""
-    names = [
-        name
-        for name in _QUESTIONS
-        if name not in ("target", "target-among") and _has(f"ablation-{name}")
-    ]
     rows = []
-    for name in names:
+    for name, words in _judged("ablation"):
+        if name in ("target", "target-among"):
+            continue
         record = _record(f"ablation-{name}")
-        words = _QUESTIONS[name]
         regrets = [_regret(record["arms"], arm) for arm in ("size", "history")]
         pairs = (
             ("+difficulty", "history"), ("+language", "history"), ("+both", "history"),
@@ -220,16 +204,26 @@ def answer() -> str:
     return "".join(f"- {line}\n" for line in answer_sentences(found))
 
 
+def limits() -> str:
+    """How far intervals and chances can be trusted, for new targets and for new families."""
+    told = interval_sentences(_record("evaluation-target"), _record("evaluation-family"))
+    return _joined(f"- {line}" for line in told)
+
+
+def scope() -> str:
+    """What the primary comparisons are over."""
+    return _joined([scope_sentence(_primary(), read_runs(PRIMARY / "runs.csv.gz"))])
+
+
 def primary() -> str:
-    """The second study's primary comparisons, over clusters."""
+    """The primary comparisons, over clusters."""
     found = [item for item in _compared("primary", "clusters") if item["primary"]]
     return _joined(lines(found))
 
 
 def findings() -> str:
-    """What the second study's record says, in sentences."""
-    found = json.loads((BLOCK / "primary.json").read_text(encoding="utf-8"))
-    return _joined(f"- {line}" for line in sentences(found))
+    """What the record of the comparisons says, in sentences."""
+    return _joined(f"- {line}" for line in sentences(_primary()))
 
 
 def kinds() -> str:
@@ -249,9 +243,13 @@ def among() -> str:
 
 
 def _compared(part: str, units: str) -> list[Record]:
-    found = json.loads((BLOCK / "primary.json").read_text(encoding="utf-8"))
-    rows: list[Record] = found[part][units]
+    rows: list[Record] = _primary()[part][units]
     return rows
+
+
+def _primary() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((PRIMARY / "primary.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _joined(rows: Iterable[str]) -> str:
@@ -259,16 +257,16 @@ def _joined(rows: Iterable[str]) -> str:
 
 
 TABLES = {
-    "primary": primary, "findings": findings, "kinds": kinds, "beside": beside, "among": among,
-    "blockshares": block_shares, "blocksensitivity": block_sensitivity, "answer": answer,
-    "protocols": protocols, "shares": shares, "sensitivity": sensitivity,
-    "ladder": ladder, "steps": steps, "definitions": definitions,
+    "scope": scope, "primary": primary, "findings": findings, "kinds": kinds, "beside": beside,
+    "among": among, "shares": shares, "sensitivity": sensitivity, "answer": answer,
+    "protocols": protocols, "ladder": ladder, "steps": steps, "definitions": definitions,
+    "limits": limits,
 }  # fmt: skip
 
 
-def _views(folder: Path) -> Record:
-    """Each way to look at the gains of a study's main grid, from its anatomy."""
-    anatomy = json.loads((folder / "anatomy.json").read_text(encoding="utf-8"))
+def _views() -> Record:
+    """Each way to look at the gains that are compared, from their anatomy."""
+    anatomy = json.loads((PRIMARY / "anatomy.json").read_text(encoding="utf-8"))
     views: Record = anatomy["studies"][0]["by_view"]
     return views
 
@@ -287,8 +285,13 @@ def _crossed(rows: Record, name: str) -> str:
     return _NONE if value is None else _signed(value)
 
 
-def _has(name: str) -> bool:
-    return (RECORDS / f"{name}.json").is_file()
+def _judged(kind: str) -> list[tuple[str, str]]:
+    """What was left out in the records of a kind, with its words."""
+    return [
+        (name, words)
+        for name, words in _QUESTIONS.items()
+        if (RECORDS / f"{kind}-{name}.json").is_file()
+    ]
 
 
 def _regret(rows: Record, name: str) -> str:

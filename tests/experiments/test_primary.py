@@ -126,8 +126,9 @@ def test_the_measure_is_the_gain_on_the_other_seed(
 
 
 def test_the_record_the_runs_and_the_figures_are_kept(
-    primary: ModuleType, runs: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    primary: ModuleType, runs: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     table, out = tmp_path / "runs.csv", tmp_path / "out"
     runs.to_csv(table, index=False)
     asked = ["primary.py", str(table), "--intermediates", "mnli,sst2", "--out", str(out)]
@@ -135,6 +136,13 @@ def test_the_record_the_runs_and_the_figures_are_kept(
     monkeypatch.setattr(sys, "argv", asked)
     monkeypatch.syspath_prepend(str(FOLDER))
     primary.main()
+    scope, targets, *_ = capsys.readouterr().out.splitlines()
+    # xcopa in et, ht, qu and sw, three targets in fi and tr; both seeds, four candidates.
+    assert scope == (
+        "e, 80 scores: `direct` and 2 intermediates (mnli, sst2) on 4 targets in 4 clusters and 6 "
+        "languages, 2 seeds."
+    )
+    assert targets == "Targets: sib200, udpos, xcopa, xquad."
     manifest = read_manifest(out, kind="comparisons", schema=1)
     assert set(manifest.hashes) == {
         "primary.json", "anatomy.json", "runs.csv.gz", "gains.svg", "choices.svg", "expected.svg"
