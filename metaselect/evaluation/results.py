@@ -26,7 +26,7 @@ _N_BINS = 5
 _PRIMARY_RIVALS = ("random", "history", "history_kind", "direct")
 """The questions of the study: does the ranker beat chance, what is best on average, what is best on
 the kind, and never using an intermediate? Holm's correction is over these alone. They were named
-after the first records of the study that ships were made."""
+after the first records of the first study were made."""
 
 _STEPS = (
     ("+difficulty", "history", True),
