@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from metaselect.harness.config import read_config
+from metaselect.selector.shipped import shipped_runs
 
 KEYS = {"intermediate", "target", "hours", "expected_reduction", "gain", "gain_sd"}
 WHOLE = {
@@ -187,11 +188,17 @@ def test_a_table_without_direct_and_one_of_several_studies_are_refused(call, run
 
 
 def test_without_runs_the_largest_study_that_ships_is_planned_for(call, place):
+    runs = shipped_runs()
+    (largest,) = runs["study"].mode()
     done = call("plan", "--budget", "2", "--json")
     assert done.code == 0
-    assert done.json["study"] == "reference"
-    assert "study reference, the largest of those that ship" in done.err
-    assert done.json["seeds"] == [2]  # its cells have seeds 0 and 1
+    assert done.json["study"] == largest
+    assert f"study {largest}, the largest of those that ship" in done.err
+    assert done.json["runs"]
+    cells = runs[runs["study"] == largest].groupby(["intermediate", "target"])["seed"].unique()
+    for run in done.json["runs"]:
+        known = cells.get((run["intermediate"], run["target"]), ())
+        assert not {*known} & {*done.json["seeds"]}
 
 
 def test_a_grid_that_did_not_make_the_runs_is_refused(call, half_file, place):
