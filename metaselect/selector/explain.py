@@ -145,6 +145,8 @@ def answer(
     if choice == DIRECT:
         lost = not kept and gain >= _WORTH_TELLING
         why = "no candidate is expected to help"
+        if gain > 0:
+            why = "hardly any gain is expected"
         if lost:
             why = "every candidate lost, averaged over the languages of the target's runs"
         return (

@@ -43,8 +43,8 @@ DIRECT = _entry("direct", 0.0, None)
         ),
         (
             [_entry("mnli", 0.0001, 0.9), DIRECT],
-            "Fine-tune on the target alone: no candidate is expected to help (best of them: mnli, "
-            "+0.0 points expected).",
+            "Fine-tune on the target alone: hardly any gain is expected (best of them: mnli, +0.0 "
+            "points expected).",
         ),
         ([DIRECT], "Fine-tune on the target alone: there is no candidate."),
     ],
