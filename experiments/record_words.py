@@ -42,13 +42,13 @@ def _scored(record: Record) -> str:
     common, highest = max(found["bins"], key=lambda part: float(part["share"])), found["bins"][-1]
     told = (
         f"its Brier score is {score}, {words} that of one constant share, {constant}; "
-        f"{_percent(common['share'])} of what it says is near one number, "
-        f"{_percent(common['said'])}, where {_percent(common['seen'])} were seen"
+        f"{_percent(common['share'])} of its probabilities lie near {_percent(common['said'])}, "
+        f"where {_percent(common['seen'])} of the gains were above 0"
     )
     if highest == common:
         return told
     said, seen = _percent(highest["said"]), _percent(highest["seen"])
-    return f"{told}; where it says most, {said} on average, {seen} were seen"
+    return f"{told}; its highest are {said} on average, where {seen} were"
 
 
 def _percent(share: float) -> str:

@@ -48,7 +48,8 @@ _QUESTIONS = {
 }  # fmt: skip
 _METHODS = {
     "random": "random", "direct": "no intermediate", "size": "largest data",
-    "history": "best on average", "ranker": "ranker",
+    "history": "best on average", "composite": "sum of signals", "ridge": "ridge",
+    "ranker": "ranker",
 }  # fmt: skip
 _ON_OTHER_SEEDS = {"random": "random", "ranker": "ranker", "ceiling": "by the runs themselves"}
 _LADDER = (  # words, arm, and what it is compared with

@@ -11,7 +11,7 @@ import typer
 from metaselect.cli import options
 from metaselect.cli.console import print_json
 from metaselect.cli.inputs import check_out
-from metaselect.errors import MetaselectError
+from metaselect.errors import MetaselectError, first_line
 from metaselect.selector.shipped import RUNS_KIND, RUNS_TABLE
 from metaselect.wording import counted
 
@@ -153,7 +153,10 @@ def _settings(folder: Path) -> dict[str, Any]:
     try:
         settings: dict[str, Any] = json.loads((folder / "grid.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MetaselectError(f"{folder} holds no results of metaselect run: {error}.") from error
+        why = getattr(error, "strerror", None) or first_line(error)
+        raise MetaselectError(
+            f"{folder} holds no results of metaselect run: grid.json: {why}."
+        ) from error
     return settings
 
 

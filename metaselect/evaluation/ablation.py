@@ -18,7 +18,7 @@ from metaselect.evaluation.fold_evaluation import (
     check_choice,
     runs_to_evaluate,
 )
-from metaselect.evaluation.folds import FoldPlan, OuterFold, plan_folds
+from metaselect.evaluation.folds import OuterFold, plan_folds
 from metaselect.evaluation.nested import Fits, run_one
 from metaselect.evaluation.progress import Progress
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS, Group
@@ -106,10 +106,9 @@ def plan_ablation(
         protocol=config.protocol,
         seed=config.search.seed,
         n_partitions=ARM_PARTITIONS,
+        cross_all=True,
     )
     check_choice(plan, config)
-    if plan.crossed:
-        plan = FoldPlan(plan.crossed, plan.crossed)
     other = shuffled_languages(runs["language"], seed=config.search.seed)
     folds = {
         False: plan.distinct,

@@ -151,8 +151,7 @@ class FoldPlan:
     Attributes:
         main: Folds that every measure comes from.
         crossed: Folds that learn from one half of the seeds and score on the other; the same as
-            `main` where training and test gains share trained models, empty where no candidate
-            has two seeds.
+            `main` where main folds cross seeds, empty where no candidate has two seeds.
     """
 
     main: tuple[OuterFold, ...]
@@ -171,6 +170,7 @@ def plan_folds(
     protocol: Unit,
     seed: int,
     n_partitions: int,
+    cross_all: bool = False,
 ) -> FoldPlan:
     """The folds of a protocol on a runs table.
 
@@ -182,13 +182,15 @@ def plan_folds(
         protocol: What is left out.
         seed: Of partitions and halves.
         n_partitions: Of the intermediates; other units are left out one at a time.
+        cross_all: Whether main folds cross seeds under every protocol that can, not only where
+            training and test gains share trained models.
 
     Raises:
         MetaselectError: Too few units, or nothing to rank.
     """
     partitions = _partitions(protocol, seed, n_partitions)
     crossed = tuple(_crossed(runs, catalogue, partitions, protocol=protocol))
-    if crossed and protocol in SHARED_LUCK:
+    if crossed and (cross_all or protocol in SHARED_LUCK):
         return FoldPlan(crossed, crossed)
     rows = rankable(prepare(query_gains(runs), catalogue, unit=protocol))
     main = [

@@ -143,12 +143,12 @@ def answer(
     expected = f"{round(gain * 100, 1) + 0.0:+.1f} points expected"  # + 0.0: never -0.0
     expected += " in the worst language" if objective == "worst" else ""
     if choice == DIRECT:
-        lost = not kept and gain >= _WORTH_TELLING
-        why = "no candidate is expected to help"
-        if gain > 0:
-            why = "hardly any gain is expected"
-        if lost:
+        if not kept and gain >= _WORTH_TELLING:
             why = "every candidate lost, averaged over the languages of the target's runs"
+        elif gain > 0:
+            why = "hardly any gain is expected"
+        else:
+            why = "no candidate is expected to help"
         return (
             f"{mark}Fine-tune on the target alone: {why} "
             f"(best of them: {best['intermediate']}, {expected}{_aside(ranking, best, doubts)})."

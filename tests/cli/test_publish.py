@@ -49,7 +49,9 @@ def test_the_same_results_give_the_same_bytes(call, grid, tmp_path):
 def test_a_folder_without_results_is_refused_and_nothing_is_made(call, tmp_path):
     done = call("runs", "publish", tmp_path, "--out", tmp_path / "shared")
     assert done.code == 2
-    assert "holds no results of metaselect run" in done.err
+    assert done.err.endswith(
+        f"{tmp_path} holds no results of metaselect run: grid.json: No such file or directory.\n"
+    )
     assert not (tmp_path / "shared").exists()
 
 

@@ -42,5 +42,5 @@ def test_chances_are_held_against_a_constant_and_what_was_seen(words: ModuleType
     # 0.2404 is 0.240 as it is told, and so no better than 0.240.
     assert "score is 0.240, no better than that of one constant share, 0.240" in told
     assert "score is 0.230, better than that of one constant share, 0.240" in told
-    assert "75 % of what it says is near one number, 30 %, where 40 % were seen" in told
-    assert told.count("where it says most, 88 % on average, 50 % were seen") == 2
+    assert "75 % of its probabilities lie near 30 %, where 40 % of the gains were above 0" in told
+    assert told.count("; its highest are 88 % on average, where 50 % were") == 2
