@@ -1,6 +1,7 @@
 """Inner folds of whole units: what a setting loses on rows that it did not see."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,7 +13,7 @@ from metaselect.errors import MetaselectError
 from metaselect.features.base import Group
 from metaselect.features.table import NEW
 from metaselect.ranking.metrics import regret_at
-from metaselect.ranking.model import GainModel, Settings, fixed_features
+from metaselect.ranking.model import FittedPrior, Settings, fit_prior, fixed_features
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
 from metaselect.runs.gains import with_known_gain
@@ -34,6 +35,15 @@ def folds_of(units: Sequence[str], *, n_folds: int, seed: int) -> list[tuple[str
     return [tuple(order[start::count]) for start in range(count)]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _LastPrior:
+    """The prior that a fold fitted last, and the features of the fold's own rows."""
+
+    settings: Settings
+    prior: FittedPrior
+    table: pd.DataFrame
+
+
 class InnerFolds:
     """The inner folds of one search, and what each setting scored on them."""
 
@@ -52,6 +62,7 @@ class InnerFolds:
         self.groups = tuple(groups)
         self.seed = seed
         self.known: dict[str, Floats] = {}
+        self.last_priors: dict[tuple[str, ...], _LastPrior] = {}
         self.units = self.rows["held_out"].to_numpy(dtype=object)
         self.folds = folds_of(self.units.tolist(), n_folds=n_folds, seed=seed)
         place = {unit: number for number, fold in enumerate(self.folds) for unit in fold}
@@ -134,17 +145,22 @@ class InnerFolds:
         kept = self.rows["absolute"].to_numpy(dtype=bool)
         return np.asarray(self.scores(settings)[kept], dtype=np.float64)
 
-    def _fill(self, scores: Floats, settings: Settings, fold: Sequence[str]) -> None:
+    def _fill(self, scores: Floats, settings: Settings, fold: tuple[str, ...]) -> None:
+        """Score a fold's rows; settings that differ in their trees alone share the prior."""
         away = np.isin(self.units, fold)
-        model = GainModel.fit(
-            self.rows[~away],
-            settings=settings,
-            catalogue=self.catalogue,
-            seed=self.seed,
-            fixed=self.fixed,
-        )
         unseen = self.rows[away].assign(held_out=NEW)
-        scores[away] = model.score(unseen, model.table(unseen, fixed=self.fixed))
+        before_trees = replace(settings, ranker={})
+        last = self.last_priors.get(fold)
+        if last is None or last.settings != before_trees:
+            prior = fit_prior(
+                self.rows[~away], settings=settings, catalogue=self.catalogue, fixed=self.fixed
+            )
+            model = prior.with_trees(settings, seed=self.seed)
+            table = model.table(unseen, fixed=self.fixed)
+            self.last_priors[fold] = _LastPrior(before_trees, prior, table)
+        else:
+            model, table = last.prior.with_trees(settings, seed=self.seed), last.table
+        scores[away] = model.score(unseen, table)
 
     def _losses(self, scores: Floats, among: npt.NDArray[np.bool_]) -> dict[str, float]:
         """Regret@1 and regret@3, halved, among some rows: means of each cluster's queries."""

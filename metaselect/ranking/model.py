@@ -86,38 +86,9 @@ class GainModel:
             fixed: Values of the features that no training gain enters, for these rows by index,
                 from `fixed_features`, where many fits share them.
         """
-        known = _evened(with_known_gain(rows))
-        own = fixed_features(known, settings, catalogue) if fixed is None else fixed
-        gains = known["gain"].to_numpy(dtype=np.float64)
-        weights = _weights(known, settings.pooling.noise)
-        world = with_examples(World(catalogue), known)
-        if "history" in settings.groups:
-            world = replace(world, profiles=Profiles.fit(known, catalogue, leave_out=True))
-        told = _beside(own.loc[known.index], _profiles(settings), known, world)
-        linear = fit_linear(
-            told,
-            gains,
-            groups=pd.factorize(known["query"])[0],
-            weights=weights,
-            spread=settings.linear_spread,
+        return fit_prior(rows, settings=settings, catalogue=catalogue, fixed=fixed).with_trees(
+            settings, seed=seed
         )
-        if "history" in settings.groups:
-            beyond = known.assign(gain=gains - linear.gain(told))
-            pooled = History.fit(beyond, pooling=settings.pooling, leave_out=True)
-            world = replace(world, history=pooled)
-        table = _beside(told, _effects(settings), known, world)
-        fitted = _fitted_prior(linear, table)
-        composite, parts = Composite.fit(known, table, groups=settings.groups, like=fitted)
-        ranker = TaskRanker(**{"random_state": seed, **settings.ranker})
-        model = cls(settings, linear, world, composite, ranker)
-        ranker.fit(
-            table.to_numpy(),
-            gains,
-            group=known["query"].to_numpy(),
-            weight=weights,
-            prior=model._mixed(fitted, parts),
-        )
-        return model
 
     def table(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> pd.DataFrame:
         """Feature values of rows, shape (n_rows, n_features)."""
@@ -128,7 +99,8 @@ class GainModel:
 
     def score(self, rows: pd.DataFrame, table: pd.DataFrame) -> Floats:
         """Scores of intermediates, shape (n_rows,), from their `table`; NaN for `direct`."""
-        prior = self._mixed(_fitted_prior(self.linear, table), self.composite.parts(rows, table))
+        parts = self.composite.parts(rows, table)
+        prior = _mixed(_fitted_prior(self.linear, table), parts, share=self._share)
         scores = self.ranker.predict(table.to_numpy(), prior=prior)
         scores[is_direct(rows)] = np.nan
         return scores
@@ -148,9 +120,74 @@ class GainModel:
     def _share(self) -> float:
         return self.settings.composite_share if self.composite.names else 0.0
 
-    def _mixed(self, fitted: Floats, parts: Floats) -> Floats:
-        """The prior: what was fitted, and the composite's equal weights."""
-        return np.asarray((1.0 - self._share) * fitted + self._share * parts.sum(axis=1))
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedPrior:
+    """All that is learnt before the trees, with the rows that it was learnt from.
+
+    Attributes:
+        linear, world, composite: Parts of a `GainModel`.
+        table: Feature values of the rows, shape (n_rows, n_features).
+        gains, weights: Of the rows, over the root of their query's spread, shape (n_rows,).
+        queries: Of the rows, shape (n_rows,).
+        values: The prior of the rows, shape (n_rows,).
+    """
+
+    linear: LinearGain
+    world: World
+    composite: Composite
+    table: pd.DataFrame
+    gains: Floats
+    weights: Floats
+    queries: npt.NDArray[Any]
+    values: Floats
+
+    def with_trees(self, settings: Settings, *, seed: int) -> GainModel:
+        """A model of the prior and trees; settings differ in `ranker` alone from the prior's."""
+        ranker = TaskRanker(**{"random_state": seed, **settings.ranker})
+        ranker.fit(
+            self.table.to_numpy(),
+            self.gains,
+            group=self.queries,
+            weight=self.weights,
+            prior=self.values,
+        )
+        return GainModel(settings, self.linear, self.world, self.composite, ranker)
+
+
+def fit_prior(
+    rows: pd.DataFrame,
+    *,
+    settings: Settings,
+    catalogue: Catalogue,
+    fixed: pd.DataFrame | None = None,
+) -> FittedPrior:
+    """Learn the prior; arguments are those of `GainModel.fit`."""
+    known = _evened(with_known_gain(rows))
+    own = fixed_features(known, settings, catalogue) if fixed is None else fixed
+    gains = known["gain"].to_numpy(dtype=np.float64)
+    weights = _weights(known, settings.pooling.noise)
+    world = with_examples(World(catalogue), known)
+    if "history" in settings.groups:
+        world = replace(world, profiles=Profiles.fit(known, catalogue, leave_out=True))
+    told = _beside(own.loc[known.index], _profiles(settings), known, world)
+    linear = fit_linear(
+        told,
+        gains,
+        groups=pd.factorize(known["query"])[0],
+        weights=weights,
+        spread=settings.linear_spread,
+    )
+    if "history" in settings.groups:
+        beyond = known.assign(gain=gains - linear.gain(told))
+        pooled = History.fit(beyond, pooling=settings.pooling, leave_out=True)
+        world = replace(world, history=pooled)
+    table = _beside(told, _effects(settings), known, world)
+    fitted = _fitted_prior(linear, table)
+    composite, parts = Composite.fit(known, table, groups=settings.groups, like=fitted)
+    values = _mixed(fitted, parts, share=settings.composite_share if composite.names else 0.0)
+    queries = known["query"].to_numpy()
+    return FittedPrior(linear, world, composite, table, gains, weights, queries, values)
 
 
 def fixed_features(rows: pd.DataFrame, settings: Settings, catalogue: Catalogue) -> pd.DataFrame:
@@ -185,6 +222,11 @@ def _fitted_prior(linear: LinearGain, table: pd.DataFrame) -> Floats:
     """Expected gain before the trees: what features say, plus what history adds."""
     effects = [name for name in table.columns if name in _EFFECT_NAMES]
     return linear.gain(table) + prior_gain(table[effects])
+
+
+def _mixed(fitted: Floats, parts: Floats, *, share: float) -> Floats:
+    """The prior: what was fitted, and the composite's equal weights."""
+    return np.asarray((1.0 - share) * fitted + share * parts.sum(axis=1))
 
 
 def _evened(rows: pd.DataFrame) -> pd.DataFrame:
