@@ -22,7 +22,7 @@ from metaselect.runs.gains import QUERY, control_gains, query_gains, query_key
 MARGIN = 0.05
 """By which a target must beat the best constant answer, to pass the gate."""
 
-RULES = ("random", "direct", "size", "history", "history_kind")
+RULES = ("random", "direct", "size", "history", "history_kind", "composite", "ridge")
 ARMS = ("history", "+difficulty", "+both")
 COMPARISONS = (
     ("ranker", "random"),
@@ -31,12 +31,13 @@ COMPARISONS = (
     ("ladder: +both", "ladder: +difficulty"),
     ("history", DIRECT_PLUS),
 )
-BESIDE = (("ranker", "history_kind"), ("ranker", DIRECT))
+BESIDE = tuple(("ranker", rule) for rule in ("history_kind", "composite", "ridge", DIRECT))
 """Asked as well, but no primary comparisons: Holm is not over these."""
 
 WORDS = {
     "random": "random choice", DIRECT: "no intermediate", "history": "best on average",
     "ceiling": "best by the target's other seed", "history_kind": "best on its kind",
+    "composite": "sum of signals", "ridge": "ridge regression",
     DIRECT_PLUS: "as many steps on the target alone",
     "ladder: history": "size and history", "ladder: +difficulty": "... and difficulty",
     "ladder: +both": "... and difficulty, language and diversity",

@@ -72,6 +72,10 @@ def sentences(found: Record) -> Iterator[str]:
         f"The ranker's first choice gains over {'; over '.join(told)}. "
         f"It takes no intermediate for {taken} of the queries (mean over clusters)."
     )
+    simpler = [
+        f"{WORDS[other]} {_told(by_pair['ranker', other])}" for other in ("composite", "ridge")
+    ]
+    yield f"Its choice gains over the {'; over '.join(simpler)}."
     steps = [by_pair[pair] for pair in COMPARISONS[2:4]]
     changed = [f"in {item['n_changed']} of {item['n_clusters']} clusters" for item in steps]
     yield (

@@ -98,9 +98,9 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     )
     (first, *_) = record["primary"]["clusters"]
     assert first["verdict"] == primary.verdict(over_clusters[0], choices.direct)
-    assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 2
+    assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 4
     table = list(primary.lines(record["primary"]["clusters"]))
-    assert len(table) == 2 + 5 + 2
+    assert len(table) == 2 + 5 + 4
     assert all(line.count("|") == 10 for line in table)
     alone = {item["method"]: item["difference"] for item in record["by_intermediate"]}
     assert set(alone) == {"cola", "mnli", "sst2"}
@@ -110,11 +110,12 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     assert by_target == pytest.approx({name: found["ranker", name] for name in TARGETS}, abs=1e-6)
     said = list(primary.sentences(record))
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
-    assert "of 4 clusters" in said[2]
+    assert said[2].startswith("Its choice gains over the sum of signals ")
+    assert "of 4 clusters" in said[3]
     assert set(record["agreeing"]["gains"]) == {f"{name} after mnli" for name in TARGETS}
     assert record["agreeing"]["losses"] == {}
-    assert said[3].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
-    assert len(said) == 4
+    assert said[4].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
+    assert len(said) == 5
     draws = [{"random": 0.01, "history": 0.02}, {"random": 0.03, "history": 0.0}]
     (*_, last) = primary.sentences({**record, "permuted": draws})
     assert "+2.00 (SD 1.41) over random choice and +1.00 (SD 1.41) over best on average" in last
@@ -148,7 +149,9 @@ def test_the_record_the_runs_and_the_figures_are_kept(
         "primary.json", "anatomy.json", "runs.csv.gz", "gains.svg", "choices.svg", "expected.svg"
     }  # fmt: skip
     (draw,) = json.loads((out / "primary.json").read_text(encoding="utf-8"))["permuted"]
-    assert set(draw) == {"random", "history", "history_kind", "direct"}
+    assert set(draw) == {
+        "random", "history", "history_kind", "composite", "ridge", "direct",
+    }  # fmt: skip
     kept = read_runs(out / "runs.csv.gz")
     assert set(kept["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
 
