@@ -5,7 +5,7 @@ wherever a table has two, methods also learn from one half of the seeds and are 
 other, both ways round, and the gain of a choice is then free of the luck that led to it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -16,7 +16,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.table import NEW, Unit, prepare, rankable
 from metaselect.ranking.innerfolds import folds_of
-from metaselect.runs.gains import candidate_runs, query_gains, split_seeds
+from metaselect.runs.gains import SETTING, candidate_runs, query_gains, query_key, split_seeds
 from metaselect.seeding import derive_seed
 
 PROTOCOLS: tuple[Unit, ...] = get_args(Unit)
@@ -33,6 +33,11 @@ _WHAT = {
 }
 _NUMBER = {2: "two", 3: "three"}
 _INTERMEDIATE_FOLDS = 3  # enough candidates in each to choose among, enough left to learn from
+
+LEAST_SHARE = 0.5
+"""Share of the intermediates of its study, encoder and adaptation that a query must have to be
+tested. An unfinished grid has queries with one or two of many candidates: there is hardly a choice
+in them, and their targets would count as much as those that ask for the whole choice."""
 
 PARTITIONS = 10
 """Of the intermediates in an evaluation: results of one partition hold for that one alone."""
@@ -192,13 +197,27 @@ def plan_folds(
     crossed = tuple(_crossed(runs, catalogue, partitions, protocol=protocol))
     if crossed and (cross_all or protocol in SHARED_LUCK):
         return FoldPlan(crossed, crossed)
-    rows = rankable(prepare(query_gains(runs), catalogue, unit=protocol))
+    gains = query_gains(runs)
+    rows = rankable(prepare(gains, catalogue, unit=protocol))
     main = [
         _named(fold, number)
         for number, own in partitions
         for fold in outer_folds(rows, protocol=protocol, seed=own)
     ]
-    return FoldPlan(tuple(_with_direct_runs(main)), crossed)
+    return FoldPlan(tuple(_tested(main, complete_queries(gains))), crossed)
+
+
+def complete_queries(gains: pd.DataFrame) -> set[str]:
+    """Keys of the queries that have enough of their study's intermediates to be tested.
+
+    Args:
+        gains: From `query_gains`.
+    """
+    rows = gains[gains["intermediate"] != DIRECT]
+    rows = rows.assign(query=query_key(rows))
+    counts = rows.groupby([*SETTING, "query"])["intermediate"].nunique()
+    most = counts.groupby(list(SETTING)).transform("max")
+    return set(counts.index.get_level_values("query")[counts >= LEAST_SHARE * most])
 
 
 def _crossed(
@@ -211,6 +230,7 @@ def _crossed(
     """Folds that learn from one half of the seeds and score on the other, both ways round."""
     if not has_two_seeds(runs):
         return
+    complete = complete_queries(query_gains(runs))
     for number, own in partitions:
         halves = [
             prepare(query_gains(half), catalogue, unit=protocol)
@@ -223,7 +243,7 @@ def _crossed(
                 )
             except MetaselectError:
                 return  # half of the seeds are too few for this protocol
-            yield from (_named(fold, number, place) for fold in _with_direct_runs(folds))
+            yield from (_named(fold, number, place) for fold in _tested(folds, complete))
 
 
 def has_two_seeds(runs: pd.DataFrame) -> bool:
@@ -248,11 +268,16 @@ def _named(fold: OuterFold, partition: int, half: int = 0) -> OuterFold:
     return replace(fold, name=f"{partition}.{half} {fold.name}")
 
 
-def _with_direct_runs(folds: list[OuterFold]) -> list[OuterFold]:
-    """Folds that test queries with `direct` runs alone, if any has them.
+def _tested(folds: Sequence[OuterFold], complete: Collection[str]) -> list[OuterFold]:
+    """Folds whose test holds the queries to be judged; all others still serve as training rows.
 
-    Only there is training directly a choice; the others still serve as training rows.
+    These are complete queries, and where any of them has `direct` runs, those that have: only
+    there is training directly a choice.
     """
+    folds = [
+        replace(fold, test=fold.test[fold.test["query"].isin(complete).to_numpy()])
+        for fold in folds
+    ]
     if any(fold.test["absolute"].any() for fold in folds):
         folds = [replace(fold, test=fold.test[fold.test["absolute"]]) for fold in folds]
     return [fold for fold in folds if len(fold.test)]

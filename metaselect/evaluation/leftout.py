@@ -5,9 +5,8 @@ from collections.abc import Collection
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.runs.gains import query_gains, query_key
-
-_SETTING = ["study", "encoder", "adaptation"]
+from metaselect.evaluation.folds import complete_queries
+from metaselect.runs.gains import SETTING, query_gains, query_key
 
 
 def queries_left_out(
@@ -25,22 +24,26 @@ def queries_left_out(
         Empty where every query was evaluated.
     """
     gains = query_gains(runs)
+    complete = complete_queries(gains)
     rows = gains.assign(query=query_key(gains))
     rows = rows[~rows["query"].isin(set(evaluated))]
-    several = len(gains[_SETTING].drop_duplicates()) > 1
+    several = len(gains[list(SETTING)].drop_duplicates()) > 1
     found: dict[str, list[str]] = {}
-    for _, own in rows.groupby("query", sort=False):
+    for query, own in rows.groupby("query", sort=False):
         first = own.iloc[0]
         name = f"{first['target']} in {first['language']}"
-        reason = _reason(own if with_direct else own[own["intermediate"] != DIRECT])
+        asked = own if with_direct else own[own["intermediate"] != DIRECT]
+        reason = _reason(asked, is_complete=query in complete)
         found.setdefault(reason, []).append(f"{first['study']}: {name}" if several else name)
     return found
 
 
-def _reason(rows: pd.DataFrame) -> str:
+def _reason(rows: pd.DataFrame, *, is_complete: bool) -> str:
     """Why one query's candidates are nothing to evaluate."""
     if len(rows) < 2:
         return "fewer than two candidates"
+    if not is_complete:
+        return "fewer than half of the intermediates of its study"
     if not rows["gain"].max() > rows["gain"].min():
         return "all gains are equal"
     if not rows["absolute"].any():

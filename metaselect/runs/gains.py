@@ -16,7 +16,8 @@ from metaselect.runs.floors import raised_to_floor
 from metaselect.runs.keys import distinct_keys
 from metaselect.seeding import derive_seed
 
-QUERY = ("study", "encoder", "adaptation", "target", "language")
+SETTING = ("study", "encoder", "adaptation")
+QUERY = (*SETTING, "target", "language")
 """The columns that name a query."""
 
 TRAIN_EXAMPLES = "train_examples"
@@ -176,8 +177,8 @@ def _in_first_half(runs: pd.DataFrame, *, seed: int) -> npt.NDArray[np.bool_]:
 
     Seeds that intermediates have are dealt first, so that both halves have as many of them.
     """
-    protocol, _ = distinct_keys(runs, QUERY[:3])
-    draw, drawn = distinct_keys(runs, (*QUERY[:3], "seed"))
+    protocol, _ = distinct_keys(runs, SETTING)
+    draw, drawn = distinct_keys(runs, (*SETTING, "seed"))
     chosen = np.bincount(draw, weights=runs["intermediate"] != DIRECT, minlength=len(drawn)) > 0
     names = drawn.astype(str).itertuples(index=False)
     order = [derive_seed(seed, *(str(part) for part in row)) for row in names]

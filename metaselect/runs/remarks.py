@@ -12,12 +12,12 @@ from metaselect.catalogue.languages import find_language
 from metaselect.catalogue.languagetags import varieties
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.runs.floors import COLLAPSED, MAJORITY, at_floor, is_unjudged
-from metaselect.runs.gains import QUERY, query_gains
+from metaselect.runs.gains import QUERY, SETTING, query_gains
 from metaselect.runs.keys import centred
 from metaselect.runs.simulated import is_simulated
 from metaselect.wording import counted, few
 
-_SETTING = ["study", "encoder", "adaptation"]
+_SETTING = list(SETTING)
 _DISTINCT = 0.903  # the highest concordance of two distinct targets of TaskWeb
 _BY_LUCK = 0.05  # chance that any pair no closer than that is named
 _MEANS_DIRECT = ("none", "no", "null", "nothing", "baseline", "no_intermediate")

@@ -92,6 +92,20 @@ def test_ten_partitions_of_the_intermediates_each_test_every_candidate_twice(run
     assert len(partitions) > 5
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_queries_of_an_unfinished_grid_are_learnt_from_and_not_tested(runs, protocol):
+    # of one target only two intermediates were run so far
+    begun = (runs["target"] == "xnli") & ~runs["intermediate"].isin(["direct", "mnli", "qqp"])
+    own = runs[~begun].reset_index(drop=True)
+    plan = plan_folds(own, CATALOGUE, protocol=protocol, seed=0, n_partitions=2)
+    for folds in (plan.main, plan.crossed):
+        tested, learnt = (
+            {name for fold in folds for name in getattr(fold, part)["target"]}
+            for part in ("test", "train")
+        )
+        assert learnt - tested == {"xnli"}
+
+
 def test_one_seed_leaves_nothing_to_cross(runs):
     one = runs[runs["seed"] == 0].reset_index(drop=True)
     assert has_two_seeds(runs)

@@ -46,3 +46,10 @@ def test_of_several_studies_the_name_is_told() -> None:
     assert found["all gains are equal"] == ["ours: panx in sw", "theirs: panx in sw"]
     protocol = "nothing to choose in the folds of this protocol"
     assert found[protocol] == ["ours: xcopa in sw", "theirs: xnli in sw", "theirs: xcopa in sw"]
+
+
+def test_a_target_with_few_of_the_intermediates_is_named() -> None:
+    more = table(*[("xnli", name, 0.5) for name in ("copa", "cola", "sst2")])
+    runs = check_runs(pd.concat([RUNS, more], ignore_index=True), percent=False)
+    found = queries_left_out(runs, evaluated("xnli", "panx", "udpos"), with_direct=True)
+    assert found["fewer than half of the intermediates of its study"] == ["xcopa in sw"]
