@@ -116,24 +116,17 @@ def sharing_data(names: Iterable[str], target: str, catalogue: Catalogue) -> lis
     ]
 
 
-def runs_warnings(
-    runs: pd.DataFrame, first_choices: Sequence[str], target: str, catalogue: Catalogue
+def own_warnings(
+    own: OwnRuns | None, first_choices: Iterable[str], target: str, catalogue: Catalogue
 ) -> list[str]:
     """Warn where a target's own runs stand at their floor, or speak against the choice made.
 
     Args:
-        runs: A table from `check_runs`; rows of other targets are left aside.
+        own: Summary of the target's runs; None where there are none.
         first_choices: Intermediates that a ranking puts first.
         target: Of the ranking.
         catalogue: Task cards.
     """
-    return own_warnings(own_runs(runs, target), first_choices, target, catalogue)
-
-
-def own_warnings(
-    own: OwnRuns | None, first_choices: Iterable[str], target: str, catalogue: Catalogue
-) -> list[str]:
-    """`runs_warnings` by the summary of a target's runs; none where there are no runs."""
     if own is None:
         return []
     floor = floor_words(own, target, catalogue)

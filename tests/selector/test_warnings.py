@@ -3,11 +3,12 @@ import pytest
 
 from metaselect.catalogue.cardfiles import parse_cards, shipped_catalogue
 from metaselect.runs.schema import check_runs
+from metaselect.selector.own_runs import own_runs
 from metaselect.selector.warnings import (
     candidate_warnings,
     language_warnings,
+    own_warnings,
     ranking_warnings,
-    runs_warnings,
     target_warnings,
 )
 
@@ -143,12 +144,16 @@ def runs_of(target, scores):
     )  # fmt: skip
 
 
+def told_of(runs, first_choices, target):
+    return own_warnings(own_runs(runs, target), first_choices, target, CATALOGUE)
+
+
 def test_runs_that_speak_against_the_first_choice_are_told():
     runs = runs_of("xnli", {"direct": 0.70, "mnli": 0.75, "squad": 0.66})
-    assert runs_warnings(runs, ["mnli"], "xnli", CATALOGUE) == []
-    assert runs_warnings(runs, ["direct"], "xnli", CATALOGUE) == []
-    assert runs_warnings(runs, ["squad"], "panx", CATALOGUE) == []  # no runs of it
-    assert runs_warnings(runs, ["squad", "squad"], "xnli", CATALOGUE) == [
+    assert told_of(runs, ["mnli"], "xnli") == []
+    assert told_of(runs, ["direct"], "xnli") == []
+    assert told_of(runs, ["squad"], "panx") == []  # no runs of it
+    assert told_of(runs, ["squad", "squad"], "xnli") == [
         "squad: the runs speak against it: it changed xnli by -4.00 points in the mean of 3 "
         "languages"
     ]
@@ -156,20 +161,18 @@ def test_runs_that_speak_against_the_first_choice_are_told():
 
 def test_runs_at_a_constant_answer_s_level_are_told():
     runs = runs_of("xcopa", {"direct": 0.50, "copa": 0.51})
-    (told,) = runs_warnings(runs, ["copa"], "xcopa", CATALOGUE)
+    (told,) = told_of(runs, ["copa"], "xcopa")
     assert told.startswith("xcopa: its runs are hardly better than a constant answer (mean 50.5")
     for constant in (0.3, "0.3"):  # as JSONL and as CSV have it
         measured = runs.assign(majority_score=constant)
-        assert runs_warnings(measured, ["copa"], "xcopa", CATALOGUE) == []
-    (again,) = runs_warnings(runs.assign(majority_score=""), ["copa"], "xcopa", CATALOGUE)
+        assert told_of(measured, ["copa"], "xcopa") == []
+    (again,) = told_of(runs.assign(majority_score=""), ["copa"], "xcopa")
     assert again == told
 
 
 def test_runs_that_are_mostly_no_better_than_a_constant_answer_are_told():
     runs = runs_of("xnli", {"direct": 0.35, "mnli": 0.42, "qqp": 0.70}).assign(majority_score=0.45)
-    (told,) = runs_warnings(runs, ["qqp"], "xnli", CATALOGUE)
+    (told,) = told_of(runs, ["qqp"], "xnli")
     assert told.startswith("xnli: 67% of its scores are no better than a constant answer's")
     learnt = runs.assign(majority_score=0.40)  # mnli's and qqp's are above it
-    assert not any(
-        "no better" in line for line in runs_warnings(learnt, ["qqp"], "xnli", CATALOGUE)
-    )
+    assert not any("no better" in line for line in told_of(learnt, ["qqp"], "xnli"))

@@ -87,19 +87,6 @@ def one_hot(codes: Codes, n_classes: int) -> Floats:
     return np.asarray(codes[:, None] == np.arange(n_classes), dtype=np.float64)
 
 
-def principal_components(features: Floats) -> tuple[Floats, Floats]:
-    """Centred items along their principal axes, and the variances along these, largest first.
-
-    Args:
-        features: Shape (n_items, n_dims).
-
-    Returns:
-        Shapes (n_items, k) and (k,), k the smaller of n_items and n_dims.
-    """
-    left, singular, _ = np.linalg.svd(features - features.mean(axis=0), full_matrices=False)
-    return left * singular, singular**2 / len(features)
-
-
 def varies(features: Floats) -> bool:
     """Whether items differ by more than rounding does."""
     spread = float(np.ptp(features, axis=0).max())
