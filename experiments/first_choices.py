@@ -15,7 +15,7 @@ from metaselect.evaluation.fold_evaluation import (
     runs_to_evaluate,
 )
 from metaselect.evaluation.folds import plan_folds
-from metaselect.features.base import DEFAULT_GROUPS
+from metaselect.features.base import DEFAULT_GROUPS, Group
 from metaselect.ranking.tuning import SearchSettings
 from metaselect.runs.gains import QUERY, control_gains, query_gains, query_key
 
@@ -23,7 +23,12 @@ MARGIN = 0.05
 """By which a target must beat the best constant answer, to pass the gate."""
 
 RULES = ("random", "direct", "size", "history", "history_kind", "composite", "ridge")
-ARMS = ("history", "+difficulty", "+both")
+ARMS: Mapping[str, tuple[Group, ...]] = {
+    **{name: LADDER[name] for name in ("history", "+difficulty", "+both")},
+    "+measured difficulty": (*LADDER["+difficulty"], "measured"),
+    "+both, measured": (*LADDER["+both"], "measured"),
+}
+"""Feature groups by arm; without the group `affinity`, `measured` is difficulty alone."""
 COMPARISONS = (
     ("ranker", "random"),
     ("ranker", "history"),
@@ -31,7 +36,11 @@ COMPARISONS = (
     ("ladder: +both", "ladder: +difficulty"),
     ("history", DIRECT_PLUS),
 )
-BESIDE = tuple(("ranker", rule) for rule in ("history_kind", "composite", "ridge", DIRECT))
+BESIDE = (
+    *(("ranker", rule) for rule in ("history_kind", "composite", "ridge", DIRECT)),
+    ("ladder: +measured difficulty", "ladder: history"),
+    ("ladder: +both, measured", "ladder: +measured difficulty"),
+)
 """Asked as well, but no primary comparisons: Holm is not over these."""
 
 WORDS = {
@@ -39,8 +48,10 @@ WORDS = {
     "ceiling": "best by the target's other seed", "history_kind": "best on its kind",
     "composite": "sum of signals", "ridge": "ridge regression",
     DIRECT_PLUS: "as many steps on the target alone",
-    "ladder: history": "size and history", "ladder: +difficulty": "... and difficulty",
-    "ladder: +both": "... and difficulty, language and diversity",
+    "ladder: history": "size and history", "ladder: +difficulty": "... and published difficulty",
+    "ladder: +both": "... and published difficulty, language and diversity",
+    "ladder: +measured difficulty": "... and measured difficulty",
+    "ladder: +both, measured": "... and measured difficulty, language and diversity",
 }  # fmt: skip
 
 
@@ -110,7 +121,7 @@ def first_choices(
     trials: int,
     seed: int,
     workers: int,
-    arms: Sequence[str] = ARMS,
+    arms: Mapping[str, tuple[Group, ...]] = ARMS,
 ) -> dict[bool, Choices]:
     """Gains of first choices in held-out clusters, on other seeds than were learnt from.
 
@@ -120,7 +131,7 @@ def first_choices(
         trials: Settings that each fold tries for the ranker; the ladder takes the defaults.
         seed: Of the halves of seeds and the search.
         workers: Processes.
-        arms: Of the ladder.
+        arms: Of the ladder, with their feature groups.
 
     Returns:
         By whether `direct` may be chosen.
@@ -139,7 +150,8 @@ def first_choices(
         raise MetaselectError("No cell has two seeds: nothing can be scored on other seeds.")
     bare = replace(search, n_trials=1, trees=False)
     named = {"ranker": config} | {
-        f"ladder: {arm}": replace(config, groups=LADDER[arm], search=bare, rules=()) for arm in arms
+        f"ladder: {arm}": replace(config, groups=groups, search=bare, rules=())
+        for arm, groups in arms.items()
     }
     jobs = [(name, (fold, own)) for name, own in named.items() for fold in folds]
     names = [name for name, _ in jobs]

@@ -36,6 +36,7 @@ from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.cli.records import made_from
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.contrasts import Comparison, Contrast, contrast, holm
+from metaselect.evaluation.coverage import coverage_record, coverage_sentence
 from metaselect.evaluation.fold_evaluation import default_workers
 from metaselect.evaluation.folds import without_same_source
 from metaselect.evaluation.results import contrasts_json
@@ -54,6 +55,9 @@ WORTH = 0.005
 
 MOVED = 0.02
 """Mean gain or loss from which a cell is said to move its target."""
+
+ASKING_DIFFICULTY = ("ladder: +difficulty", "ladder: +both")
+"""Steps that add published difficulty, alone or times languages."""
 
 MOSTLY = 0.75
 """Share of clusters beyond which two arms that both choose `direct` were asked nothing."""
@@ -77,10 +81,16 @@ def compared(choices: Choices, *, by: str, seed: int) -> list[Contrast]:
     return holm([*found, *still_open])[: len(found)]
 
 
-def verdict(found: Contrast, direct: Mapping[str, float]) -> str:
-    """Yes, the opposite, no or too little evidence, by the rules of study.md."""
+def verdict(found: Contrast, direct: Mapping[str, float], *, difficulty_is_known: bool) -> str:
+    """Yes, the opposite, no or too little evidence, by the rules of study.md.
+
+    Where published difficulty is known of one intermediate alone, a step of the ladder that adds
+    it (or its products with languages) was not asked: study.md did not foresee this.
+    """
     if not found.primary:
         return "exploratory"
+    if found.method in ASKING_DIFFICULTY and not difficulty_is_known:
+        return "not asked: difficulty of one intermediate is known"
     pair = (found.method, found.against)
     if all(name in direct for name in pair) and min(direct[name] for name in pair) > MOSTLY:
         return "too little evidence: both choose direct"
@@ -99,18 +109,22 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
 
     Returns:
         Keys `intermediates`, `targets`; `by_intermediate`, each against `direct` on all seeds,
-        without targets that share its data; `agreeing`, from the function of that name; `primary`
-        and `among` (an intermediate in any case), each with `clusters` and `kinds` (contrasts, the
+        without targets that share its data; `agreeing`, from the function of that name;
+        `difficulty`, of which intermediates it is known, from `coverage_record`; `primary` and
+        `among` (an intermediate in any case), each with `clusters` and `kinds` (contrasts, the
         primary ones with their verdict), `gains` (mean over clusters by method), `by_target` (the
         same by method and target) and `direct` (share of clusters in which an arm takes none).
     """
+    coverage = coverage_record(runs, shipped_catalogue())
+    is_known = coverage_sentence(coverage) is None
     return {
         "intermediates": sorted({*runs["intermediate"]} - {DIRECT, DIRECT_PLUS}),
         "targets": sorted({*runs["target"]}),
         "by_intermediate": contrasts_json(by_intermediate(runs, choices[True], seed=seed)),
         "agreeing": agreeing(runs),
-        "primary": _part(choices[True], seed=seed),
-        "among": _part(choices[False], seed=seed),
+        "difficulty": coverage,
+        "primary": _part(choices[True], seed=seed, difficulty_is_known=is_known),
+        "among": _part(choices[False], seed=seed, difficulty_is_known=is_known),
     }
 
 
@@ -155,17 +169,22 @@ def without_signal(runs: pd.DataFrame, *, draw: int, workers: int) -> dict[str, 
     order for all languages; settings are the defaults.
     """
     dealt = permuted(runs, seed=draw)
-    found = first_choices(dealt, shipped_catalogue(), trials=1, seed=0, workers=workers, arms=())
+    found = first_choices(dealt, shipped_catalogue(), trials=1, seed=0, workers=workers, arms={})
     contrasts = compared(found[True], by="cluster", seed=0)
     return {item.against: item.difference for item in contrasts if item.method == "ranker"}
 
 
-def _part(choices: Choices, *, seed: int) -> dict[str, Any]:
+def _part(choices: Choices, *, seed: int, difficulty_is_known: bool) -> dict[str, Any]:
     by_cluster = choices.gains.groupby(["method", "cluster"])["gain"].mean()
     arms = {name: choices.direct[name] for name in (f"ladder: {arm}" for arm in ARMS)}
     found = {"clusters": "cluster", "kinds": "kind"}
     return {
-        **{name: _judged(compared(choices, by=by, seed=seed), arms) for name, by in found.items()},
+        **{
+            name: _judged(
+                compared(choices, by=by, seed=seed), arms, difficulty_is_known=difficulty_is_known
+            )
+            for name, by in found.items()
+        },
         "gains": by_cluster.groupby("method").mean().to_dict(),
         "by_target": {
             str(name): rows.set_index("target")["gain"].to_dict()
@@ -175,9 +194,11 @@ def _part(choices: Choices, *, seed: int) -> dict[str, Any]:
     }
 
 
-def _judged(found: Sequence[Contrast], direct: Mapping[str, float]) -> list[dict[str, Any]]:
+def _judged(
+    found: Sequence[Contrast], direct: Mapping[str, float], *, difficulty_is_known: bool
+) -> list[dict[str, Any]]:
     return [
-        {**row, "verdict": verdict(item, direct)}
+        {**row, "verdict": verdict(item, direct, difficulty_is_known=difficulty_is_known)}
         for item, row in zip(found, contrasts_json(found), strict=True)
     ]
 

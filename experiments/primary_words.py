@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from first_choices import COMPARISONS, WORDS  # beside this file
+from first_choices import BESIDE, COMPARISONS, WORDS  # beside this file
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.evaluation.coverage import coverage_sentence
 from metaselect.wording import points
 
 Record = Mapping[str, Any]
@@ -76,12 +77,10 @@ def sentences(found: Record) -> Iterator[str]:
         f"{WORDS[other]} {_told(by_pair['ranker', other])}" for other in ("composite", "ridge")
     ]
     yield f"Its choice gains over the {'; over '.join(simpler)}."
-    steps = [by_pair[pair] for pair in COMPARISONS[2:4]]
-    changed = [f"in {item['n_changed']} of {item['n_clusters']} clusters" for item in steps]
-    yield (
-        f"Difficulty changes a first choice {changed[0]}{_judged_as(steps[0])}; language and "
-        f"diversity {changed[1]}{_judged_as(steps[1])}."
-    )
+    yield _steps(by_pair)
+    gap = coverage_sentence(found["difficulty"])
+    if gap is not None:
+        yield gap
     moved = found["agreeing"]
     yield (
         f"Both seeds of a cell agree on {len(moved['losses'])} losses and {len(moved['gains'])} "
@@ -91,6 +90,20 @@ def sentences(found: Record) -> Iterator[str]:
         yield "Whether it is the task or the longer training that helps has not been run yet."
     if len(found.get("permuted", ())) > 1:
         yield _without_signal(found["permuted"])
+
+
+def _steps(by_pair: Mapping[tuple[str, str], Record]) -> str:
+    """In how many clusters each step of the ladder changes the choice."""
+    told = []
+    for words, pair in (
+        ("published difficulty", COMPARISONS[2]), ("language and diversity", COMPARISONS[3]),
+        ("measured difficulty in its place", BESIDE[-2]), ("language and diversity", BESIDE[-1]),
+    ):  # fmt: skip
+        item = by_pair[pair]
+        changed = f"in {item['n_changed']} of {item['n_clusters']} clusters"
+        told.append(f"{words} {changed}, by {_told(item)}{_judged_as(item)}")
+    first, *others = told
+    return f"Beyond size and history, first choices are changed by {first}; {'; '.join(others)}."
 
 
 def _firsts(cells: Mapping[str, float]) -> str:

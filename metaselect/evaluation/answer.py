@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from metaselect.evaluation.coverage import coverage_sentence
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import best_rule, contrast_in
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, cluster_words, one_decides
@@ -274,7 +275,9 @@ def answer_sentences(findings: Findings) -> list[str]:
     if protocol in findings.ablations:
         ablation = findings.ablations[protocol]
         both = _by_rival(ablation["contrasts"])["+both", "history"]
-        lines.append(f"{_ADDED['+both']} {_change(both, ablation)}")
+        coverage = findings.records.get("coverage")
+        gap = None if coverage is None else coverage_sentence(coverage)
+        lines.append(" ".join(filter(None, [f"{_ADDED['+both']} {_change(both, ablation)}", gap])))
     return lines
 
 

@@ -17,6 +17,7 @@ from metaselect.catalogue.tasks import Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.ablation import all_arms, ladder_arms, plan_ablation
 from metaselect.evaluation.anatomy import anatomy_record
+from metaselect.evaluation.coverage import coverage_record
 from metaselect.evaluation.definitions import definitions_record
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice
 from metaselect.evaluation.folds import PROTOCOLS, without_same_source
@@ -32,7 +33,12 @@ Kind = Literal["evaluation", "ablation"]
 _DETAILED_PROTOCOLS: tuple[Unit, ...] = ("target", "intermediate")
 """Protocols that are also evaluated without shared data, and without `direct` as a choice."""
 
-_ANATOMY_COST, _DEFINITIONS_COST, _ARM_COST = 3.0, 1.0, 0.4  # in fits of an evaluation, roughly
+_ANATOMY_COST, _DEFINITIONS_COST, _COVERAGE_COST, _ARM_COST = (
+    3.0,
+    1.0,
+    0.1,
+    0.4,
+)  # in fits of an evaluation, roughly
 _RECORDS = {"evaluation": evaluation_record, "ablation": ablation_record}
 
 
@@ -42,8 +48,9 @@ class Findings:
 
     Attributes:
         records: By name: `anatomy` (shares of the gains' variance), `definitions` (of difficulty,
-            side by side), `evaluation-NAME` and `ablation-NAME`. NAME is a protocol; the suffix
-            `-apart` excludes shared training data, `-among` excludes `direct` from the choices.
+            side by side), `coverage` (whose difficulty is known), `evaluation-NAME` and
+            `ablation-NAME`. NAME is a protocol; the suffix `-apart` excludes shared training data,
+            `-among` excludes `direct` from the choices.
         skipped: Reason, by the NAME of each evaluation that could not be made.
     """
 
@@ -131,6 +138,7 @@ def question_parts(
         for name, make, cost in (
             ("anatomy", anatomy_record, _ANATOMY_COST),
             ("definitions", definitions_record, _DEFINITIONS_COST),
+            ("coverage", coverage_record, _COVERAGE_COST),
         )
     ]
     for protocol in protocols:

@@ -63,7 +63,9 @@ class MethodRow:
         return item is not None and item["low"] is not None and item["low"] * item["high"] <= 0
 
 
-def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[str]:
+def answers(
+    evaluations: Sequence[Record], ablations: Sequence[Record], coverage: Record | None = None
+) -> list[str]:
     """Whether the runs answer the question, then what they say of it, the features first.
 
     That is `conclusion`, the sentences of `answer_sentences` and the verdict; none where no record
@@ -75,7 +77,7 @@ def answers(evaluations: Sequence[Record], ablations: Sequence[Record]) -> list[
         for record in found
         if not restriction_words(record)
     }
-    findings = Findings(whole, {})
+    findings = Findings(whole if coverage is None else {**whole, "coverage": coverage}, {})
     first = next(iter(findings.evaluations.values()), {"contrasts": ()})
     rivals = {item["against"] for item in first["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:

@@ -17,6 +17,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from metaselect.evaluation.coverage import coverage_record
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -135,7 +136,9 @@ def _evaluation_context(content: ReportContent) -> dict[str, Any]:
         "directions": DIRECTIONS,
         "ceiling_line": CEILING_LINE,
         "decided_line": DECIDED_LINE,
-        "answers": answers(evaluations, ablations),
+        "answers": answers(
+            evaluations, ablations, coverage_record(content.runs, content.selector.catalogue)
+        ),
         "evaluations": [
             shown(record, "evaluation", ceiling_sentence(record), direct_sentence(record))
             for record in evaluations

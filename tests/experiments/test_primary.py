@@ -97,10 +97,12 @@ def test_the_measure_is_the_gain_on_the_other_seed(
         np.mean([found["ranker", name] for name in TARGETS]), abs=1e-6
     )
     (first, *_) = record["primary"]["clusters"]
-    assert first["verdict"] == primary.verdict(over_clusters[0], choices.direct)
-    assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 4
+    assert first["verdict"] == primary.verdict(
+        over_clusters[0], choices.direct, difficulty_is_known=False
+    )
+    assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 6
     table = list(primary.lines(record["primary"]["clusters"]))
-    assert len(table) == 2 + 5 + 4
+    assert len(table) == 2 + 5 + 6
     assert all(line.count("|") == 10 for line in table)
     alone = {item["method"]: item["difference"] for item in record["by_intermediate"]}
     assert set(alone) == {"cola", "mnli", "sst2"}
@@ -111,11 +113,14 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     said = list(primary.sentences(record))
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
     assert said[2].startswith("Its choice gains over the sum of signals ")
-    assert "of 4 clusters" in said[3]
+    assert said[3].startswith("Beyond size and history, first choices are changed by published ")
+    assert said[3].count("of 4 clusters, by ") == 4
+    assert said[4].startswith("Published difficulty is known of 1 of 3 intermediates (mnli), so")
+    assert record["difficulty"]["known"]["measured difficulty"] == ["cola", "mnli", "sst2"]
     assert set(record["agreeing"]["gains"]) == {f"{name} after mnli" for name in TARGETS}
     assert record["agreeing"]["losses"] == {}
-    assert said[4].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
-    assert len(said) == 5
+    assert said[5].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
+    assert len(said) == 6
     draws = [{"random": 0.01, "history": 0.02}, {"random": 0.03, "history": 0.0}]
     (*_, last) = primary.sentences({**record, "permuted": draws})
     assert "+2.00 (SD 1.41) over random choice and +1.00 (SD 1.41) over best on average" in last
@@ -245,4 +250,8 @@ def test_verdicts_follow_the_rules_written_down(
         high_without_one=0.02, detectable=0.01,
     )  # fmt: skip
     direct = {"ladder: +both": 0.8, "ladder: +difficulty": 0.9}
-    assert primary.verdict(replace(base, **changes), direct) == said
+    found = replace(base, **changes)
+    assert primary.verdict(found, direct, difficulty_is_known=True) == said
+    asks = str(found.method) in primary.ASKING_DIFFICULTY
+    unasked = primary.verdict(found, direct, difficulty_is_known=False)
+    assert unasked == ("not asked: difficulty of one intermediate is known" if asks else said)
