@@ -54,6 +54,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
     from metaselect.evaluation.answer import ablation_verdict
+    from metaselect.evaluation.coverage import coverage_record
     from metaselect.evaluation.results import ablation_record
 
     check_out(out, kind="ablation")
@@ -68,7 +69,15 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
         result = ablate(table, catalogue, config, progress=say)
     record = ablation_record(result, config)
     record["verdict"] = ablation_verdict(record)
-    deliver(record, "ablation", runs=table, out=out, show=None if as_json else show_ablation)
+    record["coverage"] = coverage_record(table, catalogue)
+    deliver(record, "ablation", runs=table, out=out, show=None if as_json else _show)
+
+
+def _show(record: dict[str, Any]) -> None:
+    from metaselect.evaluation.coverage import coverage_sentence
+
+    show_ablation(record)
+    print(*filter(None, [coverage_sentence(record["coverage"])]), sep="\n")
 
 
 def show_ablation(record: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ def answers(
         for record in found
         if not restriction_words(record)
     }
-    findings = Findings(whole if coverage is None else {**whole, "coverage": coverage}, {})
+    findings = Findings(whole if coverage is None else {**whole, "coverage": dict(coverage)}, {})
     first = next(iter(findings.evaluations.values()), {"contrasts": ()})
     rivals = {item["against"] for item in first["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:
