@@ -291,6 +291,7 @@ def test_ablate_has_the_ladder_and_its_contrasts(ablated):
     found = done.json
     ladder = {"random", "size", "history", "+difficulty", "+language", "+both", "oracle"}
     assert ladder <= set(found["arms"])
+    assert set(found["coverage"]["known"]) == {"difficulty", "measured difficulty"}
     assert all(set(row) >= MEASURES for row in found["arms"].values())
     assert all(set(item) >= CONTRAST for item in found["contrasts"])
     assert read_manifest(folder, kind="ablation", schema=2).made_by["n_runs"] == 90

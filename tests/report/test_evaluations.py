@@ -70,6 +70,10 @@ def test_a_narrower_question_does_not_answer_the_whole_one():
     assert found[-1] == verdict(EVALUATION)
     assert len(found) == 1 + 3 + 1
     assert len(answers([EVALUATION], [])) == 1 + 2 + 1
+    known = {"difficulty": ["mnli"], "measured difficulty": ["mnli", "qqp"]}
+    unasked = answers([EVALUATION], [ABLATION], {"intermediates": ["mnli", "qqp"], "known": known})
+    assert unasked[1].endswith("it tells none from another: nothing was asked of it.")
+    assert [unasked[0], *unasked[2:]] == [found[0], *found[2:]]
     assert answers([{**EVALUATION, "with_direct": False}], [ABLATION]) == []
 
 
