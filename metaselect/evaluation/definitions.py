@@ -15,6 +15,7 @@ from scipy import stats
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.fold_evaluation import grade_steps, measure_queries
+from metaselect.evaluation.folds import complete_queries
 from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.evaluation.rounding import rounded_record
 from metaselect.features.base import World, compute
@@ -53,8 +54,10 @@ def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -
         catalogue: Cards and measured values.
         seed: Of sampled sign flips.
     """
-    rows = rankable(prepare(query_gains(runs), catalogue, unit="target"))
-    rows = rows[rows["intermediate"] != DIRECT].reset_index(drop=True)
+    gains = query_gains(runs)
+    rows = rankable(prepare(gains, catalogue, unit="target"))
+    is_asked = (rows["intermediate"] != DIRECT) & rows["query"].isin(complete_queries(gains))
+    rows = rows[is_asked]
     rows = rows[rows.groupby("query")["intermediate"].transform("size") > 1]
     rows = rows.reset_index(drop=True)
     values = _values(rows, catalogue)

@@ -58,6 +58,17 @@ def test_a_definition_chooses_the_hardest_first() -> None:
     assert ("size", "size") not in named
 
 
+def test_a_target_with_two_of_five_intermediates_is_not_asked() -> None:
+    cards = catalogue(cb=0.9, rte=0.5, copa=0.1)
+    more = {(target, name): 0.0 for target in ("xnli", "udpos", "panx") for name in ("wsc", "wic")}
+    begun = {("xquad", "cb"): 0.2, ("xquad", "rte"): -0.2}
+    whole, unfinished = (
+        definitions_record(runs_of(own), cards, seed=0)
+        for own in (GAINS | more, GAINS | more | begun)
+    )
+    assert unfinished == whole
+
+
 def test_a_definition_that_tells_no_two_candidates_apart_is_left_out() -> None:
     record = definitions_record(runs_of(GAINS), catalogue(cb=0.9), seed=0)
     assert "unlearnt_share" not in record["methods"]
