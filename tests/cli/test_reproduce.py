@@ -63,7 +63,7 @@ def unbroken(few_runs):
 def records_in(folder):
     """Content of every record by its name."""
     names = read_manifest(folder, kind=FINDINGS, schema=2).hashes
-    assert len(names) == 5  # anatomy, definitions, evaluation, ablation, skipped
+    assert len(names) == 6  # anatomy, definitions, coverage, evaluation, ablation, skipped
     return {name: json.loads((folder / name).read_text(encoding="utf-8")) for name in names}
 
 
@@ -115,8 +115,10 @@ def test_reproduce_does_the_whole_job_and_answers_in_four_sentences(gone_on):
     folder, _, done = gone_on
     for name, kind, schema in (("predictor", "predictor", 2), ("report", "report", 1)):
         read_manifest(folder / name, kind=kind, schema=schema)
-    names = {"anatomy", "definitions", "evaluation-encoder", "ablation-encoder", "skipped"}
-    assert {f"{name}.json" for name in names} == set(records_in(folder / "evaluation"))
+    kinds = ("anatomy", "definitions", "coverage", "evaluation-encoder", "ablation-encoder")
+    assert {f"{name}.json" for name in (*kinds, "skipped")} == set(
+        records_in(folder / "evaluation")
+    )
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower()
     said, *last = done.out.splitlines()[-4:]
@@ -140,14 +142,14 @@ def test_reproduce_refuses_a_folder_of_something_else_before_it_works(call, few_
 
 def test_a_stopped_call_says_what_it_kept_and_how_to_go_on(gone_on):
     assert "Traceback" not in gone_on[1]
-    told = "stopped: 3 records are kept in made/unfinished; the same command goes on from there"
+    told = "stopped: 4 records are kept in made/unfinished; the same command goes on from there"
     assert told in gone_on[1].splitlines()  # a pool that is stopped may warn after it
 
 
 def test_records_made_in_two_calls_on_two_processors_are_those_of_one(gone_on, unbroken):
     folder, _, done = gone_on
     assert "definitions.json has changed since it was made. " in done.err
-    assert "2 records are kept from a call that was stopped\n2 records to make" in done.err
+    assert "3 records are kept from a call that was stopped\n2 records to make" in done.err
     assert records_in(folder / "evaluation") == unbroken
     assert not (folder / "unfinished").exists()
 
@@ -156,7 +158,7 @@ def test_a_second_call_reads_the_records_of_the_first(call, few_runs, gone_on, p
     shutil.copytree(gone_on[0], place / "made")
     done = call("reproduce", "--runs", few_runs, *FEW, "--json")
     assert done.code == 0
-    assert "4 records are those of an earlier call; --again makes them anew" in done.err
+    assert "5 records are those of an earlier call; --again makes them anew" in done.err
     assert "records to make" not in done.err
     assert done.json["verdict"].startswith("On simulated runs ")
     records = records_in(gone_on[0] / "evaluation").items()

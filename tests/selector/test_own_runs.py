@@ -9,9 +9,9 @@ import pytest
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.runs.schema import check_runs
 from metaselect.selector.doubts import doubts_of, known_doubts, known_runs
-from metaselect.selector.own_runs import own_runs_from_json
+from metaselect.selector.own_runs import own_runs, own_runs_from_json
 from metaselect.selector.provenance import summarise_training, training_from_json
-from metaselect.selector.warnings import own_warnings, runs_warnings
+from metaselect.selector.warnings import own_warnings
 
 CATALOGUE = shipped_catalogue()
 
@@ -43,7 +43,7 @@ def test_what_is_kept_warns_as_the_runs_do(runs, target, study):
     known = training_from_json(entry).own_runs
     own = runs if study is None else runs[runs["study"] == study]
     said = own_warnings(known_runs(known, target, study), ["mnli"], target, CATALOGUE)
-    assert said == runs_warnings(own, ["mnli"], target, CATALOGUE)
+    assert said == own_warnings(own_runs(own, target), ["mnli"], target, CATALOGUE)
     doubts = known_doubts(known, target, ["mnli"], CATALOGUE, study=study)
     assert doubts == doubts_of(runs, target, ["mnli"], CATALOGUE, study=study)
     assert doubts.runs_at_floor == ((target, study) == ("xnli", "one"))
