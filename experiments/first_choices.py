@@ -36,10 +36,16 @@ COMPARISONS = (
     ("ladder: +both", "ladder: +difficulty"),
     ("history", DIRECT_PLUS),
 )
-BESIDE = (
-    *(("ranker", rule) for rule in ("history_kind", "composite", "ridge", DIRECT)),
+PUBLISHED_STEPS = COMPARISONS[2:4]
+"""Steps of the ladder that add published difficulty, then its products with languages."""
+
+MEASURED_STEPS = (
     ("ladder: +measured difficulty", "ladder: history"),
     ("ladder: +both, measured", "ladder: +measured difficulty"),
+)
+BESIDE = (
+    *(("ranker", rule) for rule in ("history_kind", "composite", "ridge", DIRECT)),
+    *MEASURED_STEPS,
 )
 """Asked as well, but no primary comparisons: Holm is not over these."""
 

@@ -24,6 +24,7 @@ from first_choices import (  # beside this file
     ARMS,
     BESIDE,
     COMPARISONS,
+    PUBLISHED_STEPS,
     Choices,
     block,
     first_choices,
@@ -34,6 +35,7 @@ from primary_words import lines, scope_sentence, sentences  # beside this file
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.cli.records import made_from
+from metaselect.errors import MetaselectError
 from metaselect.evaluation.anatomy import anatomy_record
 from metaselect.evaluation.contrasts import Comparison, Contrast, contrast, holm
 from metaselect.evaluation.coverage import coverage_record, coverage_sentence
@@ -55,9 +57,6 @@ WORTH = 0.005
 
 MOVED = 0.02
 """Mean gain or loss from which a cell is said to move its target."""
-
-ASKING_DIFFICULTY = ("ladder: +difficulty", "ladder: +both")
-"""Steps that add published difficulty, alone or times languages."""
 
 MOSTLY = 0.75
 """Share of clusters beyond which two arms that both choose `direct` were asked nothing."""
@@ -81,17 +80,19 @@ def compared(choices: Choices, *, by: str, seed: int) -> list[Contrast]:
     return holm([*found, *still_open])[: len(found)]
 
 
-def verdict(found: Contrast, direct: Mapping[str, float], *, difficulty_is_known: bool) -> str:
+def verdict(found: Contrast, direct: Mapping[str, float], *, unasked: str | None) -> str:
     """Yes, the opposite, no or too little evidence, by the rules of study.md.
 
-    Where published difficulty is known of one intermediate alone, a step of the ladder that adds
-    it (or its products with languages) was not asked: study.md did not foresee this.
+    Args:
+        found: A comparison.
+        direct: Share of clusters in which a ladder's arm takes no intermediate, by the arm's name.
+        unasked: Why nothing was asked of published difficulty, which study.md did not foresee.
     """
     if not found.primary:
         return "exploratory"
-    if found.method in ASKING_DIFFICULTY and not difficulty_is_known:
-        return "not asked: difficulty of one intermediate is known"
     pair = (found.method, found.against)
+    if unasked is not None and pair in PUBLISHED_STEPS:
+        return unasked
     if all(name in direct for name in pair) and min(direct[name] for name in pair) > MOSTLY:
         return "too little evidence: both choose direct"
     if found.p_holm < LEVEL:
@@ -116,15 +117,18 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
         same by method and target) and `direct` (share of clusters in which an arm takes none).
     """
     coverage = coverage_record(runs, shipped_catalogue())
-    is_known = coverage_sentence(coverage) is None
+    unasked = None
+    if coverage_sentence(coverage) is not None:
+        number = "one" if coverage["known"]["difficulty"] else "no"
+        unasked = f"not asked: difficulty of {number} intermediate is known"
     return {
         "intermediates": sorted({*runs["intermediate"]} - {DIRECT, DIRECT_PLUS}),
         "targets": sorted({*runs["target"]}),
         "by_intermediate": contrasts_json(by_intermediate(runs, choices[True], seed=seed)),
         "agreeing": agreeing(runs),
         "difficulty": coverage,
-        "primary": _part(choices[True], seed=seed, difficulty_is_known=is_known),
-        "among": _part(choices[False], seed=seed, difficulty_is_known=is_known),
+        "primary": _part(choices[True], seed=seed, unasked=unasked),
+        "among": _part(choices[False], seed=seed, unasked=unasked),
     }
 
 
@@ -174,15 +178,13 @@ def without_signal(runs: pd.DataFrame, *, draw: int, workers: int) -> dict[str, 
     return {item.against: item.difference for item in contrasts if item.method == "ranker"}
 
 
-def _part(choices: Choices, *, seed: int, difficulty_is_known: bool) -> dict[str, Any]:
+def _part(choices: Choices, *, seed: int, unasked: str | None) -> dict[str, Any]:
     by_cluster = choices.gains.groupby(["method", "cluster"])["gain"].mean()
     arms = {name: choices.direct[name] for name in (f"ladder: {arm}" for arm in ARMS)}
     found = {"clusters": "cluster", "kinds": "kind"}
     return {
         **{
-            name: _judged(
-                compared(choices, by=by, seed=seed), arms, difficulty_is_known=difficulty_is_known
-            )
+            name: _judged(compared(choices, by=by, seed=seed), arms, unasked=unasked)
             for name, by in found.items()
         },
         "gains": by_cluster.groupby("method").mean().to_dict(),
@@ -195,10 +197,10 @@ def _part(choices: Choices, *, seed: int, difficulty_is_known: bool) -> dict[str
 
 
 def _judged(
-    found: Sequence[Contrast], direct: Mapping[str, float], *, difficulty_is_known: bool
+    found: Sequence[Contrast], direct: Mapping[str, float], *, unasked: str | None
 ) -> list[dict[str, Any]]:
     return [
-        {**row, "verdict": verdict(item, direct, difficulty_is_known=difficulty_is_known)}
+        {**row, "verdict": verdict(item, direct, unasked=unasked)}
         for item, row in zip(found, contrasts_json(found), strict=True)
     ]
 
@@ -208,6 +210,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("runs", type=Path)
     options.add_argument("--intermediates", required=True, help="of the blocks done, with commas")
+    options.add_argument("--without", default="", help="targets to leave out, with commas")
     options.add_argument("--out", type=Path, help="folder for the records, the runs and figures")
     options.add_argument("--trials", type=int, default=20)
     options.add_argument("--seed", type=int, default=0)
@@ -217,7 +220,15 @@ def main() -> None:
     options.add_argument("--workers", type=int, default=default_workers())
     chosen = options.parse_args()
     catalogue = shipped_catalogue()
-    runs = block(read_runs(chosen.runs), chosen.intermediates.split(","), catalogue)
+    away = [name for name in chosen.without.split(",") if name]
+    try:
+        runs = read_runs(chosen.runs)
+        if unknown := sorted({*away} - {*runs["target"]}):
+            options.error(f"--without: no runs of {', '.join(unknown)}")
+        runs = runs[~runs["target"].isin(away)].reset_index(drop=True)
+        runs = block(runs, chosen.intermediates.split(","), catalogue)
+    except MetaselectError as error:
+        options.error(str(error))
     choices = first_choices(
         runs, catalogue, trials=chosen.trials, seed=chosen.seed, workers=chosen.workers
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from first_choices import BESIDE, COMPARISONS, WORDS  # beside this file
+from first_choices import MEASURED_STEPS, PUBLISHED_STEPS, WORDS  # beside this file
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.evaluation.coverage import coverage_sentence
@@ -93,17 +93,19 @@ def sentences(found: Record) -> Iterator[str]:
 
 
 def _steps(by_pair: Mapping[tuple[str, str], Record]) -> str:
-    """In how many clusters each step of the ladder changes the choice."""
+    """In how many clusters each step of the ladder changes the first choice."""
     told = []
-    for words, pair in (
-        ("published difficulty", COMPARISONS[2]), ("language and diversity", COMPARISONS[3]),
-        ("measured difficulty in its place", BESIDE[-2]), ("language and diversity", BESIDE[-1]),
-    ):  # fmt: skip
-        item = by_pair[pair]
-        changed = f"in {item['n_changed']} of {item['n_clusters']} clusters"
-        told.append(f"{words} {changed}, by {_told(item)}{_judged_as(item)}")
-    first, *others = told
-    return f"Beyond size and history, first choices are changed by {first}; {'; '.join(others)}."
+    for which, steps in (("Published", PUBLISHED_STEPS), ("Measured", MEASURED_STEPS)):
+        first, second = (
+            f"in {item['n_changed']} of {item['n_clusters']} clusters, by "
+            f"{_told(item)}{_judged_as(item)}"
+            for item in (by_pair[pair] for pair in steps)
+        )
+        told.append(
+            f"{which} difficulty changes the first choice {first}; "
+            f"language and diversity beside it {second}."
+        )
+    return " ".join(told)
 
 
 def _firsts(cells: Mapping[str, float]) -> str:

@@ -18,7 +18,13 @@ from metaselect.evaluation.rounding import rounded_record
 from metaselect.evaluation.sensitivity import language_sensitivity
 from metaselect.evaluation.shares import noise_of, variance_shares, views
 from metaselect.features.table import is_untrained
-from metaselect.runs.gains import candidate_runs, control_gains, observed_gains, query_gains
+from metaselect.runs.gains import (
+    SETTING,
+    candidate_runs,
+    control_gains,
+    observed_gains,
+    query_gains,
+)
 from metaselect.runs.simulated import is_simulated
 
 _COLLAPSED = 0.03  # above chance level, in score
@@ -57,7 +63,7 @@ def anatomy_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> di
     studies = []
     controls = control_gains(runs)
     runs = candidate_runs(runs)
-    for (study, encoder, adaptation), rows in runs.groupby(["study", "encoder", "adaptation"]):
+    for (study, encoder, adaptation), rows in runs.groupby(list(SETTING)):
         gains = seed_gains(rows)
         clusters = catalogue.clusters(gains["target"].unique())
         gains = gains.assign(cluster=gains["target"].map(clusters))

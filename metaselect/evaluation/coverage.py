@@ -1,62 +1,58 @@
-"""Of how many intermediates a feature group knows anything: of one alone it can ask nothing."""
+"""Of how many intermediates difficulty is known: of one alone nothing can be asked of it."""
 
 from typing import Any
 
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
-from metaselect.features.base import Group, World, compute
+from metaselect.features.base import World, compute
 from metaselect.features.registry import features_of
 from metaselect.features.size import with_examples
 from metaselect.features.table import prepare
 from metaselect.runs.gains import query_gains
 from metaselect.wording import few
 
-ASKED = ("difficulty", "measured difficulty")
-"""What is told of: difficulty as published, and as `metaselect features compute` measures it."""
-
 LEAST_KNOWN = 2
 """Intermediates that a feature must tell apart, for an arm of the ladder to ask anything of it."""
 
 
-def coverage_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int = 0) -> dict[str, Any]:
+def coverage_record(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
     """The intermediates of which any difficulty is known.
 
     Args:
         runs: A table from `check_runs`.
         catalogue: Task cards with measured values.
-        seed: Nothing is drawn by it.
 
     Returns:
-        Keys `intermediates` (all of the table) and `known` (by what is asked, their names).
+        Keys `intermediates` (all of the table) and `known`: the names of those whose `difficulty`
+        is published, and of those whose `measured difficulty` is in the catalogue.
     """
-    del seed  # every record of the question takes one
     rows = prepare(query_gains(runs), catalogue, unit="target")
     rows = rows[rows["intermediate"] != DIRECT]
-    groups: tuple[tuple[Group, ...], ...] = (("difficulty",), ("difficulty", "measured"))
-    published, features = (
-        [feature for feature in features_of(own) if "intermediate" in feature.keys]
-        for own in groups
-    )
-    table = compute(features, rows, with_examples(World(catalogue), rows))
-    found = {}
-    for name, is_published in zip(ASKED, (True, False), strict=True):
-        own = [item.name for item in features if (item in published) == is_published]
-        is_known = table[own].notna().any(axis=1)
-        found[name] = sorted(rows.loc[is_known, "intermediate"].astype(str).unique())
+    names = rows["intermediate"].astype(str)
+    features = features_of(("difficulty", "measured"))
+    features = [feature for feature in features if "intermediate" in feature.keys]
+    is_known = compute(features, rows, with_examples(World(catalogue), rows)).notna()
+    columns: dict[str, list[str]] = {"difficulty": [], "measured difficulty": []}
+    for feature in features:
+        asked = "measured difficulty" if "measured" in feature.groups else "difficulty"
+        columns[asked].append(feature.name)
     return {
-        "intermediates": sorted(rows["intermediate"].astype(str).unique()),
-        "known": found,
+        "intermediates": sorted(names.unique()),
+        "known": {
+            asked: sorted(names[is_known[own].any(axis=1)].unique())
+            for asked, own in columns.items()
+        },
     }
 
 
-def coverage_sentence(record: dict[str, Any], asked: str = "difficulty") -> str | None:
-    """That too few intermediates are known for difficulty to be asked; None where enough are."""
-    known, names = record["known"][asked], record["intermediates"]
+def coverage_sentence(record: dict[str, Any]) -> str | None:
+    """That published difficulty is known of too few intermediates; None where of enough."""
+    known, names = record["known"]["difficulty"], record["intermediates"]
     if len(known) >= min(LEAST_KNOWN, len(names)):
         return None
     which = f" ({few(known)})" if known else ""
     return (
-        f"Published {asked} is known of {len(known)} of {len(names)} intermediates{which}, so that "
-        "it tells none from another: nothing was asked of it."
+        f"Published difficulty is known of {len(known)} of {len(names)} intermediates{which}, so "
+        "that it tells none from another: nothing was asked of it."
     )

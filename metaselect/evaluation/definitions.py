@@ -15,7 +15,7 @@ from scipy import stats
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.fold_evaluation import grade_steps, measure_queries
-from metaselect.evaluation.folds import complete_queries
+from metaselect.evaluation.leftout import complete_queries
 from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.evaluation.rounding import rounded_record
 from metaselect.features.base import World, compute

@@ -14,9 +14,10 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
+from metaselect.evaluation.leftout import complete_queries
 from metaselect.features.table import NEW, Unit, prepare, rankable
 from metaselect.ranking.innerfolds import folds_of
-from metaselect.runs.gains import SETTING, candidate_runs, query_gains, query_key, split_seeds
+from metaselect.runs.gains import candidate_runs, query_gains, split_seeds
 from metaselect.seeding import derive_seed
 
 PROTOCOLS: tuple[Unit, ...] = get_args(Unit)
@@ -33,11 +34,6 @@ _WHAT = {
 }
 _NUMBER = {2: "two", 3: "three"}
 _INTERMEDIATE_FOLDS = 3  # enough candidates in each to choose among, enough left to learn from
-
-LEAST_SHARE = 0.5
-"""Share of the intermediates of its study, encoder and adaptation that a query must have to be
-tested. An unfinished grid has queries with one or two of many candidates: there is hardly a choice
-in them, and their targets would count as much as those that ask for the whole choice."""
 
 PARTITIONS = 10
 """Of the intermediates in an evaluation: results of one partition hold for that one alone."""
@@ -194,30 +190,18 @@ def plan_folds(
         MetaselectError: Too few units, or nothing to rank.
     """
     partitions = _partitions(protocol, seed, n_partitions)
-    crossed = tuple(_crossed(runs, catalogue, partitions, protocol=protocol))
+    gains = query_gains(runs)
+    complete = complete_queries(gains)
+    crossed = tuple(_crossed(runs, catalogue, partitions, protocol=protocol, complete=complete))
     if crossed and (cross_all or protocol in SHARED_LUCK):
         return FoldPlan(crossed, crossed)
-    gains = query_gains(runs)
     rows = rankable(prepare(gains, catalogue, unit=protocol))
     main = [
         _named(fold, number)
         for number, own in partitions
         for fold in outer_folds(rows, protocol=protocol, seed=own)
     ]
-    return FoldPlan(tuple(_tested(main, complete_queries(gains))), crossed)
-
-
-def complete_queries(gains: pd.DataFrame) -> set[str]:
-    """Keys of the queries that have enough of their study's intermediates to be tested.
-
-    Args:
-        gains: From `query_gains`.
-    """
-    rows = gains[gains["intermediate"] != DIRECT]
-    rows = rows.assign(query=query_key(rows))
-    counts = rows.groupby([*SETTING, "query"])["intermediate"].nunique()
-    most = counts.groupby(list(SETTING)).transform("max")
-    return set(counts.index.get_level_values("query")[counts >= LEAST_SHARE * most])
+    return FoldPlan(tuple(_tested(main, complete)), crossed)
 
 
 def _crossed(
@@ -226,11 +210,11 @@ def _crossed(
     partitions: Sequence[tuple[int, int]],
     *,
     protocol: Unit,
+    complete: Collection[str],
 ) -> Iterator[OuterFold]:
     """Folds that learn from one half of the seeds and score on the other, both ways round."""
     if not has_two_seeds(runs):
         return
-    complete = complete_queries(query_gains(runs))
     for number, own in partitions:
         halves = [
             prepare(query_gains(half), catalogue, unit=protocol)

@@ -33,12 +33,7 @@ Kind = Literal["evaluation", "ablation"]
 _DETAILED_PROTOCOLS: tuple[Unit, ...] = ("target", "intermediate")
 """Protocols that are also evaluated without shared data, and without `direct` as a choice."""
 
-_ANATOMY_COST, _DEFINITIONS_COST, _COVERAGE_COST, _ARM_COST = (
-    3.0,
-    1.0,
-    0.1,
-    0.4,
-)  # in fits of an evaluation, roughly
+_ARM_COST = 0.4  # in fits of an evaluation, roughly; so are those of parts made alone
 _RECORDS = {"evaluation": evaluation_record, "ablation": ablation_record}
 
 
@@ -131,15 +126,14 @@ def question_parts(
         protocols: What is left out, one after another.
     """
     shares_data = len(without_same_source(runs, catalogue)) < len(runs)
+    seed = config.search.seed
+    alone: tuple[tuple[str, float, Callable[[], Record]], ...] = (
+        ("anatomy", 3.0, partial(anatomy_record, runs, catalogue, seed=seed)),
+        ("definitions", 1.0, partial(definitions_record, runs, catalogue, seed=seed)),
+        ("coverage", 0.1, partial(coverage_record, runs, catalogue)),
+    )
     found = [
-        RecordPart(
-            (name,), partial(_plan_alone, name, make, cost, runs, catalogue, config.search.seed)
-        )
-        for name, make, cost in (
-            ("anatomy", anatomy_record, _ANATOMY_COST),
-            ("definitions", definitions_record, _DEFINITIONS_COST),
-            ("coverage", coverage_record, _COVERAGE_COST),
-        )
+        RecordPart((name,), partial(_plan_alone, name, cost, make)) for name, cost, make in alone
     ]
     for protocol in protocols:
         whole = replace(config, protocol=protocol)
@@ -241,18 +235,11 @@ def question_key(runs: pd.DataFrame, catalogue: Catalogue, config: EvaluationCon
     return digest.hexdigest()
 
 
-def _plan_alone(
-    name: str,
-    make: Callable[..., Record],
-    cost: float,
-    runs: pd.DataFrame,
-    catalogue: Catalogue,
-    seed: int,
-) -> Work:
+def _plan_alone(name: str, cost: float, make: Callable[[], Record]) -> Work:
     """A part that is one step."""
 
     def made(step: Callable[[], None]) -> Findings:
-        record = make(runs, catalogue, seed=seed)
+        record = make()
         step()
         return Findings({name: record}, {})
 

@@ -74,7 +74,6 @@ class GainModel:
         settings: Settings,
         catalogue: Catalogue,
         seed: int,
-        fixed: pd.DataFrame | None = None,
     ) -> "GainModel":
         """Learn from prepared rows with gains; rows of `direct` are left out.
 
@@ -83,12 +82,9 @@ class GainModel:
             settings: Feature groups and parameters.
             catalogue: Task cards.
             seed: Of the trees' sampling.
-            fixed: Values of the features that no training gain enters, for these rows by index,
-                from `fixed_features`, where many fits share them.
         """
-        return fit_prior(rows, settings=settings, catalogue=catalogue, fixed=fixed).with_trees(
-            settings, seed=seed
-        )
+        prior = fit_prior(rows, settings=settings, catalogue=catalogue)
+        return prior.with_trees(settings, seed=seed)
 
     def table(self, rows: pd.DataFrame, *, fixed: pd.DataFrame | None = None) -> pd.DataFrame:
         """Feature values of rows, shape (n_rows, n_features)."""
@@ -162,7 +158,15 @@ def fit_prior(
     catalogue: Catalogue,
     fixed: pd.DataFrame | None = None,
 ) -> FittedPrior:
-    """Learn the prior; arguments are those of `GainModel.fit`."""
+    """Learn what comes before the trees.
+
+    Args:
+        rows: As for `GainModel.fit`.
+        settings: Feature groups and parameters.
+        catalogue: Task cards.
+        fixed: Values of the features that no training gain enters, for these rows by index, from
+            `fixed_features`, where many fits share them.
+    """
     known = _evened(with_known_gain(rows))
     own = fixed_features(known, settings, catalogue) if fixed is None else fixed
     gains = known["gain"].to_numpy(dtype=np.float64)

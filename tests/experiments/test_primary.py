@@ -97,9 +97,7 @@ def test_the_measure_is_the_gain_on_the_other_seed(
         np.mean([found["ranker", name] for name in TARGETS]), abs=1e-6
     )
     (first, *_) = record["primary"]["clusters"]
-    assert first["verdict"] == primary.verdict(
-        over_clusters[0], choices.direct, difficulty_is_known=False
-    )
+    assert first["verdict"] == primary.verdict(over_clusters[0], choices.direct, unasked=None)
     assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 6
     table = list(primary.lines(record["primary"]["clusters"]))
     assert len(table) == 2 + 5 + 6
@@ -113,7 +111,8 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     said = list(primary.sentences(record))
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
     assert said[2].startswith("Its choice gains over the sum of signals ")
-    assert said[3].startswith("Beyond size and history, first choices are changed by published ")
+    assert said[3].startswith("Published difficulty changes the first choice in ")
+    assert said[3].count("not asked: difficulty of one intermediate is known") == 2
     assert said[3].count("of 4 clusters, by ") == 4
     assert said[4].startswith("Published difficulty is known of 1 of 3 intermediates (mnli), so")
     assert record["difficulty"]["known"]["measured difficulty"] == ["cola", "mnli", "sst2"]
@@ -136,8 +135,10 @@ def test_the_record_the_runs_and_the_figures_are_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     table, out = tmp_path / "runs.csv", tmp_path / "out"
-    runs.to_csv(table, index=False)
+    more = runs[runs["target"] == "sib200"].assign(target="panx")
+    pd.concat([runs, more]).to_csv(table, index=False)
     asked = ["primary.py", str(table), "--intermediates", "mnli,sst2", "--out", str(out)]
+    asked += ["--without", "panx"]
     asked += ["--trials", "1", "--workers", "1", "--permuted", "1"]
     monkeypatch.setattr(sys, "argv", asked)
     monkeypatch.syspath_prepend(str(FOLDER))
@@ -251,7 +252,7 @@ def test_verdicts_follow_the_rules_written_down(
     )  # fmt: skip
     direct = {"ladder: +both": 0.8, "ladder: +difficulty": 0.9}
     found = replace(base, **changes)
-    assert primary.verdict(found, direct, difficulty_is_known=True) == said
-    asks = str(found.method) in primary.ASKING_DIFFICULTY
-    unasked = primary.verdict(found, direct, difficulty_is_known=False)
-    assert unasked == ("not asked: difficulty of one intermediate is known" if asks else said)
+    assert primary.verdict(found, direct, unasked=None) == said
+    is_step = str(found.method).startswith("ladder: ")
+    told = primary.verdict(found, direct, unasked="not asked")
+    assert told == ("not asked" if is_step else said)

@@ -5,7 +5,7 @@ from scipy.stats import spearmanr
 from metaselect.features.base import DEFAULT_GROUPS, GROUPS
 from metaselect.features.table import NEW
 from metaselect.ranking.intervals import GainSpread, Residuals
-from metaselect.ranking.model import GainModel, Settings, fixed_features
+from metaselect.ranking.model import GainModel, Settings, fit_prior, fixed_features
 from metaselect.ranking.predictor import ChosenSettings, Predictor
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
@@ -44,9 +44,8 @@ class TestGainModel:
     def test_shared_fixed_features_change_nothing(self, model, simulated_rows, catalogue):
         rows = simulated_rows[simulated_rows["intermediate"] != "direct"]
         fixed = fixed_features(rows, model.settings, catalogue)
-        again = GainModel.fit(
-            rows, settings=model.settings, catalogue=catalogue, seed=1, fixed=fixed
-        )
+        prior = fit_prior(rows, settings=model.settings, catalogue=catalogue, fixed=fixed)
+        again = prior.with_trees(model.settings, seed=1)
         np.testing.assert_array_equal(
             again.score(rows, again.table(rows, fixed=fixed)), _scores(model, rows)
         )
