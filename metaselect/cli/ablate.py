@@ -53,9 +53,9 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
-    from metaselect.evaluation.answer import ablation_verdict
     from metaselect.evaluation.coverage import coverage_record
     from metaselect.evaluation.results import ablation_record
+    from metaselect.evaluation.verdicts import ablation_verdict
 
     check_out(out, kind="ablation")
     catalogue = load_catalogue(tasks, measured)
@@ -83,8 +83,8 @@ def _show(record: dict[str, Any]) -> None:
 def show_ablation(record: dict[str, Any]) -> None:
     """An ablation as tables for people, and at the end what each group of features adds."""
     from metaselect.evaluation.ablation import ARM_PARTITIONS
-    from metaselect.evaluation.answer import ablation_verdict
     from metaselect.evaluation.folds import PARTITIONS
+    from metaselect.evaluation.verdicts import ablation_verdict
 
     show_measures(headline(record), record["arms"], {}, head="arm")
     print(_ARMS)

@@ -65,11 +65,11 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
-    from metaselect.evaluation.answer import beside_random, verdict
     from metaselect.evaluation.fold_evaluation import runs_to_evaluate
     from metaselect.evaluation.leftout import queries_left_out
     from metaselect.evaluation.nested import evaluate
     from metaselect.evaluation.results import evaluation_record
+    from metaselect.evaluation.verdicts import beside_random, verdict
 
     check_out(out, kind="evaluation")
     chosen = groups_from(groups)

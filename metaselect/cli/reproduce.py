@@ -65,8 +65,9 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import Unfinished, known_findings, made_from, save_findings
-    from metaselect.evaluation.answer import answer_sentences, verdict
+    from metaselect.evaluation.answer import answer_sentences
     from metaselect.evaluation.question import make_findings, question_key, question_parts
+    from metaselect.evaluation.verdicts import verdict
     from metaselect.report.page import ReportContent, write_report
     from metaselect.report.sources import PageInputs, command_line, shell_options
     from metaselect.selector.provenance import Provenance, summarise_evaluation

@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from metaselect.evaluation.answer import answer_sentences, conclusion, verdict
+from metaselect.evaluation.answer import answer_sentences, conclusion
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.verdicts import verdict
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart

@@ -2,14 +2,9 @@
 
 import pytest
 
-from metaselect.evaluation.answer import (
-    ablation_verdict,
-    answer_sentences,
-    beside_random,
-    conclusion,
-    verdict,
-)
+from metaselect.evaluation.answer import answer_sentences, conclusion
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.verdicts import ablation_verdict, beside_random, verdict
 
 
 def contrast(method: str, against: str, difference: float, low: float, high: float) -> dict:

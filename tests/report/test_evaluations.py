@@ -2,8 +2,9 @@
 
 import pytest
 
-from metaselect.evaluation.answer import conclusion, verdict
+from metaselect.evaluation.answer import conclusion
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.verdicts import verdict
 from metaselect.report.evaluations import (
     answers,
     direct_sentence,

@@ -1,0 +1,214 @@
+"""The verdicts: which method is best and how surely, and which features help."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from metaselect.evaluation.results import best_rule, contrast_in
+from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS
+from metaselect.wording import counted, points, share
+
+Record = Mapping[str, Any]
+
+_SURE = 0.05
+_CONTROL = "shuffled languages"  # the arm that language features must beat
+_BESIDE: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
+    "regret@3": ("regret@3", lambda value: points(value).lstrip("+")),
+    "ndcg@3": ("ndcg@3", lambda value: f"{value:.3f}"),
+    "gain@1": ("gain@1", points),
+    "gain_crossed": ("gain on other seeds", points),
+    "hit@1": ("hit@1", share),
+}
+"""Measures beside regret@1, what they are called, and how the table writes them."""
+
+ADDED: Mapping[str, str] = {
+    "+difficulty": "Difficulty features",
+    "+language": "Language and diversity features",
+    "+both": "Difficulty, language and diversity features together",
+}
+"""What an arm of the ladder adds to size and history."""
+
+
+def verdict(record: Record) -> str:
+    """One sentence on an evaluation: the best method, by how much, and how surely.
+
+    By regret@1, against random choice and against the best simple rule; a difference is sure where
+    its interval does not hold 0 and, if it is a primary one, Holm's p is below .05.
+
+    Args:
+        record: From `evaluation.results.evaluation_record`.
+    """
+    where = "On simulated runs" if record["simulated"] else "On these runs"
+    rule, methods = best_rule(record["methods"]), record["methods"]
+    over_random = contrast_in(record, "ranker", "random")
+    if rule is None:
+        return f"{where} the ranker is {_against(record, over_random, 'random choice')}."
+    over_rule = contrast_in(record, "ranker", rule)
+    named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
+    best = rule if over_rule["difference"] > 0 else "ranker"
+    if best == rule:
+        over_random = record["best_rule"]
+    lost = f"its first choice is {plain(methods[best]['regret@1'])} points below the best"
+    first = f"{where} the best method is "
+    if over_random["difference"] >= 0:
+        first = f"{where} no method is better than random choice; of the others the best is "
+    if best == "ranker":
+        return (
+            f"{first}the ranker: {lost}, {_against(record, over_random, 'random choice')}, and "
+            f"{_against(record, over_rule, named)}."
+        )
+    return (
+        f"{first}{named}, not the ranker: {lost}, "
+        f"{_against(record, over_random, 'random choice')}; the ranker is "
+        f"{_against(record, over_rule, 'it')}."
+    )
+
+
+def beside_random(record: Record) -> str:
+    """What `verdict` leaves out of the ranker beside random choice; empty where that is nothing.
+
+    A sentence on their difference, where the verdict compares a rule with random choice, and one
+    on measures in which the ranker's mean is worse.
+
+    Args:
+        record: From `evaluation.results.evaluation_record`.
+    """
+    rule = best_rule(record["methods"])
+    told = []
+    if rule is not None and contrast_in(record, "ranker", rule)["difference"] > 0:
+        item = contrast_in(record, "ranker", "random")
+        interval = f" ({points(item['low'])} to {points(item['high'])})"
+        told.append(
+            f"The ranker against random choice: {points(item['difference'])} points of regret@1"
+            f"{'' if item['low'] is None else interval}: {_shown(record, item)}."
+        )
+    ranker, chance = (record["methods"][name] for name in ("ranker", "random"))
+    worse = [
+        f"{name} ({words(ranker[measure])} against {words(chance[measure])})"
+        for measure, (name, words) in _BESIDE.items()
+        if _looks_worse(measure, ranker.get(measure), chance.get(measure))
+    ]
+    if worse:
+        told.append(f"The ranker's mean is worse than random choice's in {', '.join(worse)}.")
+    return " ".join(told)
+
+
+def _shown(record: Record, item: Record) -> str:
+    """Whether a difference in regret@1 is shown, and why not."""
+    if item["low"] is None or not excludes_zero(item):
+        return "not shown to be better or worse"
+    side = "better" if item["difference"] < 0 else "worse"
+    if passes_correction(item):
+        return f"shown to be {side}"
+    return f"not shown to be {side} (the interval {_uncorrected(record)})"
+
+
+def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
+    """Whether a value is worse than another, where a table shows them apart."""
+    words = _BESIDE[measure][1]
+    if own is None or other is None or words(own) == words(other):
+        return False
+    return own > other if measure in LOWER_IS_BETTER else own < other
+
+
+def ablation_verdict(record: Record) -> list[str]:
+    """A sentence on difficulty, on language and diversity, and on both: do they help?
+
+    And one on the control with shuffled languages, where its own p is below .05, so that a table
+    which shows that is not read as an answer.
+
+    By regret@1, of the ranker with size and history against the same ranker with these groups too.
+    A difference is told as one where its interval does not hold 0 and Holm's p is below .05.
+
+    Args:
+        record: From `evaluation.results.ablation_record`; a step that it lacks has no sentence.
+    """
+    steps = by_rival(record["contrasts"])
+    told = [
+        f"{words} {_helps(record, steps[arm, 'history'])}."
+        for arm, words in ADDED.items()
+        if (arm, "history") in steps
+    ]
+    control = steps.get(("all", _CONTROL))
+    if control is not None and control["p"] < _SURE and control.get("p_holm") is not None:
+        told.append(f"All features against {_CONTROL}: {_with_both_p(record, control)}.")
+    return told
+
+
+def _with_both_p(record: Record, item: Record) -> str:
+    """A difference with its p before and after correction, and what that shows."""
+    shown = "shown" if passes_correction(item) else "not shown"
+    return (
+        f"{points(item['difference'])} points of regret@1, p {item['p']:.3f}, Holm's p over "
+        f"{counted(_n_primary(record), 'comparison')} {item['p_holm']:.3f}, so {shown} to differ"
+    )
+
+
+def _helps(record: Record, item: Record) -> str:
+    """Whether what an arm adds is shown to help, with the difference and its interval."""
+    clusters = counted(item["n_clusters"], "cluster")
+    if item["n_changed"] == 0:
+        return f"change no first choice beyond size and history, in any of {clusters}"
+    told = f"{points(item['difference'])} points of regret@1 beyond size and history"
+    if item["low"] is None:
+        return f"are not shown to help: {told} ({clusters}, no interval)"
+    interval = f"95% interval {points(item['low'])} to {points(item['high'])}"
+    if not excludes_zero(item):
+        return f"are not shown to help: {told} ({interval}, {clusters})"
+    verb = "help" if item["difference"] < 0 else "hurt"
+    if passes_correction(item):
+        return f"{verb}: {told} ({interval}, {clusters})"
+    return f"are not shown to {verb}: {told} ({interval} {_uncorrected(record)}, {clusters})"
+
+
+def excludes_zero(item: Record) -> bool:
+    """Whether a contrast's interval, which it must have, lies on one side of 0."""
+    return bool(item["low"] > 0 or item["high"] < 0)
+
+
+def passes_correction(item: Record) -> bool:
+    """Whether Holm's p is below .05; a contrast that is no primary one has none."""
+    corrected = item.get("p_holm")
+    return corrected is None or corrected < _SURE
+
+
+def _uncorrected(record: Record) -> str:
+    number = counted(_n_primary(record), "comparison")
+    return f"excludes 0, but not after correction for {number}"
+
+
+def _n_primary(record: Record) -> int:
+    return sum(item.get("p_holm") is not None for item in record["contrasts"])
+
+
+def _against(record: Record, item: Record, other: str) -> str:
+    """A difference in regret@1, with its interval and whether that leaves its sign open."""
+    difference = round(item["difference"] * 100, 2)
+    side, sign = ("better", -1) if difference < 0 else ("worse", 1)
+    told = (
+        f"{abs(difference):.2f} points {side} than {other}" if difference else f"level with {other}"
+    )
+    if item["n_changed"] == 0:
+        return f"{told} (equal in every cluster)"
+    if item["low"] is None:
+        return f"{told} (one cluster and no interval: not surely)"
+    low, high = sorted(sign * item[bound] for bound in ("low", "high"))
+    interval = f"95% interval {points(low)} to {points(high)}"
+    if not excludes_zero(item):
+        return f"{told} (not surely: {interval})"
+    if passes_correction(item):
+        return f"{told} (surely: {interval})"
+    return f"{told} (not surely: {interval} {_uncorrected(record)})"
+
+
+def by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:
+    """Contrasts in regret@1, by the method and what it is compared with."""
+    return {
+        (item["method"], item["against"]): item
+        for item in contrasts
+        if item["measure"] == "regret@1"
+    }
+
+
+def plain(fraction: float | None) -> str:
+    """A fraction as points without a sign."""
+    return points(fraction).lstrip("+-") if fraction is not None else "an unknown number of"
