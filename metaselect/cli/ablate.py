@@ -1,7 +1,6 @@
 """`metaselect ablate`: what feature groups add."""
 
 from dataclasses import replace
-from typing import Any
 
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
@@ -17,6 +16,7 @@ from metaselect.cli.evaluate import (
     show_measures,
 )
 from metaselect.cli.inputs import check_out, runs_from
+from metaselect.evaluation.records import AblationRecord
 
 _ARMS = (
     "Each arm but random and oracle is the ranker with the feature groups of its name (history and "
@@ -53,7 +53,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
-    from metaselect.evaluation.coverage import coverage_record
+    from metaselect.evaluation.coverage import coverage_record, coverage_sentence
     from metaselect.evaluation.results import ablation_record
     from metaselect.evaluation.verdicts import ablation_verdict
 
@@ -68,19 +68,17 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
         )
         result = ablate(table, catalogue, config, progress=say)
     record = ablation_record(result, config)
-    record["verdict"] = ablation_verdict(record)
-    record["coverage"] = coverage_record(table, catalogue)
-    deliver(record, "ablation", runs=table, out=out, show=None if as_json else _show)
+    coverage = coverage_record(table, catalogue)
+
+    def show() -> None:
+        show_ablation(record)
+        print(*filter(None, [coverage_sentence(coverage)]), sep="\n")
+
+    whole = {**record, "verdict": ablation_verdict(record), "coverage": coverage}
+    deliver(whole, "ablation", runs=table, out=out, show=None if as_json else show)
 
 
-def _show(record: dict[str, Any]) -> None:
-    from metaselect.evaluation.coverage import coverage_sentence
-
-    show_ablation(record)
-    print(*filter(None, [coverage_sentence(record["coverage"])]), sep="\n")
-
-
-def show_ablation(record: dict[str, Any]) -> None:
+def show_ablation(record: AblationRecord) -> None:
     """An ablation as tables for people, and at the end what each group of features adds."""
     from metaselect.evaluation.ablation import ARM_PARTITIONS
     from metaselect.evaluation.folds import PARTITIONS

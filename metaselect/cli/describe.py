@@ -10,6 +10,7 @@ from metaselect.cli import options
 from metaselect.cli.console import print_table, warn
 from metaselect.cli.inputs import check_out, runs_from
 from metaselect.errors import MetaselectError
+from metaselect.evaluation.records import ContrastEntry, DefinitionsRecord
 from metaselect.wording import counted, points, share
 
 _VIEW_WORDS = {
@@ -51,17 +52,18 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
     warn(twin_notes(table, catalogue))
-    record = anatomy_record(table, catalogue, seed=seed)
-    record["definitions"] = definitions_record(table, catalogue, seed=seed)
-    deliver(record, "anatomy", runs=table, out=out, show=None if as_json else _show)
+    anatomy = anatomy_record(table, catalogue, seed=seed)
+    definitions = definitions_record(table, catalogue, seed=seed)
+
+    def show() -> None:
+        show_anatomy(anatomy)
+        show_definitions(definitions)
+
+    whole = {**anatomy, "definitions": definitions}
+    deliver(whole, "anatomy", runs=table, out=out, show=None if as_json else show)
 
 
-def _show(record: dict[str, Any]) -> None:
-    show_anatomy(record)
-    show_definitions(record["definitions"])
-
-
-def show_anatomy(record: dict[str, Any]) -> None:
+def show_anatomy(record: Mapping[str, Any]) -> None:
     """The anatomy of each study as tables for people."""
     mark = " (SIMULATED RUNS)" if record["simulated"] else ""
     for study in record["studies"]:
@@ -141,7 +143,7 @@ def _size(sd: float | None, *, scaled: bool) -> str:
     return f"{sd:.2f} of a target's SD" if scaled else f"{points(sd).lstrip('+')} points"
 
 
-def show_definitions(record: dict[str, Any]) -> None:
+def show_definitions(record: DefinitionsRecord) -> None:
     """Difficulty's definitions as choosers, as a table for people."""
     against = {
         (item["method"], item["against"]): item
@@ -167,7 +169,7 @@ def show_definitions(record: dict[str, Any]) -> None:
     print_table(title, heads, rows, note=note)
 
 
-def _choose_as_size(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
+def _choose_as_size(contrasts: Sequence[ContrastEntry]) -> list[str]:
     """Definitions whose regret and gain are those of size in every cluster."""
     against = [item for item in contrasts if item["against"] == "size"]
     changed = {item["method"] for item in against if item["n_changed"]}
@@ -175,7 +177,7 @@ def _choose_as_size(contrasts: Sequence[Mapping[str, Any]]) -> list[str]:
             if name not in changed]  # fmt: skip
 
 
-def _change(item: dict[str, Any] | None) -> str:
+def _change(item: ContrastEntry | None) -> str:
     if item is None:
         return "-"
     low, high = points(item["low"]), points(item["high"])

@@ -2,13 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
 from metaselect.cli.inputs import check_out, groups_from, runs_from
+from metaselect.evaluation.records import (
+    ContrastEntry,
+    EvaluationRecord,
+    Measures,
+    RecordHead,
+)
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -23,6 +29,9 @@ from metaselect.evaluation.words import (
 )
 from metaselect.parallel import ExecutorName
 from metaselect.wording import counted, few, points, share
+
+if TYPE_CHECKING:
+    from metaselect.evaluation.fold_evaluation import EvaluationConfig
 
 OTHER_SEEDS = "Methods learn from one half of the seeds and are scored on the other."
 
@@ -84,25 +93,25 @@ def evaluate_command(  # noqa: PLR0913 - a parameter an option
         )
         result = evaluate(table, catalogue, config, progress=say)
     record = evaluation_record(result, config)
-    record["left_out"] = queries_left_out(
+    left_out = queries_left_out(
         runs_to_evaluate(table, catalogue, config),
         set(result.candidates["query"]),
         with_direct=config.with_direct,
     )
-    record["verdict"] = verdict(record)
-    record["beside_random"] = beside_random(record)
-    deliver(record, "evaluation", runs=table, out=out, show=None if as_json else _show)
+    said, beside = verdict(record), beside_random(record)
 
+    def show() -> None:
+        show_evaluation(record, left_out=left_out)
+        print("", said, *filter(None, [beside]), sep="\n")
 
-def _show(record: dict[str, Any]) -> None:
-    show_evaluation(record)
-    print("", record["verdict"], *filter(None, [record["beside_random"]]), sep="\n")
+    whole = {**record, "left_out": left_out, "verdict": said, "beside_random": beside}
+    deliver(whole, "evaluation", runs=table, out=out, show=None if as_json else show)
 
 
 def evaluation_config(
     protocol: ProtocolName, trials: int, level: float, seed: int, workers: int | None,
     executor: ExecutorName,
-) -> Any:  # fmt: skip
+) -> "EvaluationConfig":  # fmt: skip
     """How an evaluation is made, from the options of a command."""
     from metaselect.evaluation.fold_evaluation import EvaluationConfig, default_workers
     from metaselect.features.base import DEFAULT_GROUPS
@@ -120,11 +129,18 @@ def evaluation_config(
     )
 
 
-def show_evaluation(record: dict[str, Any]) -> None:
-    """An evaluation as tables for people: points, lower regret is better."""
+def show_evaluation(
+    record: EvaluationRecord, *, left_out: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """An evaluation as tables for people: points, lower regret is better.
+
+    Args:
+        record: The evaluation.
+        left_out: Queries that were not evaluated, by the reason.
+    """
     show_measures(headline(record), record["methods"], METHOD_WORDS)
     show_alike(record)
-    for reason, names in record.get("left_out", {}).items():
+    for reason, names in (left_out or {}).items():
         print(f"{counted(len(names), 'query', 'queries')} left out, {reason}: {few(names)}")
     counts = record["size_counts"]
     print(
@@ -139,7 +155,7 @@ def show_evaluation(record: dict[str, Any]) -> None:
     print(f"\n{calibration_line(record)}")
 
 
-def _show_contrasts(record: dict[str, Any], measure: str) -> None:
+def _show_contrasts(record: EvaluationRecord, measure: str) -> None:
     """The contrasts of one measure; on other seeds, those of the ceiling."""
     items = [
         item
@@ -155,10 +171,10 @@ def _show_contrasts(record: dict[str, Any], measure: str) -> None:
 
 
 def contrast_table(
-    record: dict[str, Any], items: Sequence[Mapping[str, Any]]
+    record: RecordHead, items: Sequence[ContrastEntry]
 ) -> tuple[list[str], list[list[str]]]:
     """Heads and one row a contrast, with Holm's p where any contrast has one."""
-    corrected = any(item.get("p_holm") is not None for item in items)
+    corrected = any(item["p_holm"] is not None for item in items)
     rows = [
         [
             f"{item['method']} - {item['against']}",
@@ -172,8 +188,8 @@ def contrast_table(
     return heads, rows
 
 
-def _holm(item: Mapping[str, Any]) -> str:
-    return "" if item.get("p_holm") is None else f"{item['p_holm']:.4f}"
+def _holm(item: ContrastEntry) -> str:
+    return "" if item["p_holm"] is None else f"{item['p_holm']:.4f}"
 
 
 def contrasts_title(measure: str) -> str:
@@ -183,15 +199,15 @@ def contrasts_title(measure: str) -> str:
     return f"{name}, paired over clusters; {better} is better, p by sign flips"
 
 
-def decided_note(items: Iterable[Mapping[str, Any]]) -> str:
+def decided_note(items: Iterable[ContrastEntry]) -> str:
     """What the mark means, where a contrast has it."""
     return DECIDED_LINE if any(map(one_decides, items)) else ""
 
 
-def calibration_line(record: Mapping[str, Any]) -> str:
+def calibration_line(record: EvaluationRecord) -> str:
     """How far a record's intervals and probabilities of gains can be believed, in one line."""
-    covered, said = record["intervals"], record.get("calibration") or {}
-    by_cluster = covered.get("coverage_by_cluster")
+    covered, said = record["intervals"], record["calibration"]
+    by_cluster = covered["coverage_by_cluster"]
     least = ""
     if by_cluster:
         name = min(by_cluster, key=lambda cluster: by_cluster[cluster])
@@ -201,14 +217,14 @@ def calibration_line(record: Mapping[str, Any]) -> str:
         f"{share(covered['coverage'])}{least}, half-width "
         f"{points(covered['half_width']).lstrip('+')} points"
     )
-    if said.get("brier") is None:
-        return told
     brier, constant = said["brier"], said["brier_of_share"]
+    if brier is None or constant is None:
+        return told
     worse = "" if brier < constant else ": no better than a constant"
     return f"{told}; P(gain>0): Brier score {brier:.3f}, of a constant share {constant:.3f}{worse}"
 
 
-def headline(record: dict[str, Any]) -> str:
+def headline(record: RecordHead) -> str:
     """What a record's table shows, and whether its runs were simulated."""
     return (
         f"{'SIMULATED RUNS, ' if record['simulated'] else ''}{record['protocol']} left out"
@@ -219,7 +235,7 @@ def headline(record: dict[str, Any]) -> str:
 
 def show_measures(
     title: str,
-    methods: dict[str, dict[str, float | None]],
+    methods: Mapping[str, Measures],
     words: Mapping[str, str],
     *,
     head: str = "method",
@@ -250,19 +266,19 @@ def show_measures(
     print_table(title, heads, rows, note="\n".join(notes))
 
 
-def show_alike(record: dict[str, Any]) -> None:
+def show_alike(record: RecordHead) -> None:
     """A line on the methods, or arms, that cannot be told apart here, if there are any."""
-    found = [", ".join(names) for names in record.get("alike", [])]
+    found = [", ".join(names) for names in record["alike"]]
     if found:
         print(f"the same choices in every query: {'; '.join(found)}")
 
 
-def _changed_cells(record: dict[str, Any], item: Mapping[str, Any]) -> list[str]:
+def _changed_cells(record: RecordHead, item: ContrastEntry) -> list[str]:
     """In how many clusters a contrast's two differ, and the targets of the one that leads."""
     return [f"{item['n_changed']} of {item['n_clusters']}", cluster_words(record, item["leading"])]
 
 
-def _difference_cells(item: Mapping[str, Any]) -> list[str]:
+def _difference_cells(item: ContrastEntry) -> list[str]:
     """A contrast's difference in points, its interval, its range without one cluster, its p."""
     interval = f"{points(item['low'])} to {points(item['high'])}"
     return [points(item["difference"]), interval, without_one(item), f"{item['p']:.4f}"]

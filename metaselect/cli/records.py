@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeVar, overload
 
 import typer
 
@@ -15,6 +15,7 @@ from metaselect.cli.inputs import check_out, say_if_replaced
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.folds import PROTOCOLS
 from metaselect.evaluation.question import Findings, RecordPart
+from metaselect.evaluation.records import AblationRecord, EvaluationRecord
 from metaselect.evaluation.results import SCHEMA
 from metaselect.files import folder_kind, read_manifest, sealed_folder, write_json
 from metaselect.runs.schema import table_hash
@@ -23,12 +24,14 @@ from metaselect.wording import counted
 if TYPE_CHECKING:
     import pandas as pd
 
+Record = TypeVar("Record")
+
 FINDINGS: Final = "findings"
 """Kind of the folder in which `metaselect reproduce` keeps all its records."""
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class Records(Generic[Record]):
     """What one folder holds.
 
     Attributes:
@@ -39,10 +42,20 @@ class Records:
 
     folder: Path
     runs_hash: str | None
-    records: tuple[dict[str, Any], ...]
+    records: tuple[Record, ...]
 
 
-def read_records(folders: Iterable[Path], kind: Literal["evaluation", "ablation"]) -> list[Records]:
+@overload
+def read_records(
+    folders: Iterable[Path], kind: Literal["evaluation"]
+) -> list[Records[EvaluationRecord]]: ...
+@overload
+def read_records(
+    folders: Iterable[Path], kind: Literal["ablation"]
+) -> list[Records[AblationRecord]]: ...
+def read_records(
+    folders: Iterable[Path], kind: Literal["evaluation", "ablation"]
+) -> list[Records[Any]]:
     """The records of one kind in folders of `evaluate`, `ablate` or `reproduce`, hashes checked.
 
     Raises:
@@ -52,12 +65,12 @@ def read_records(folders: Iterable[Path], kind: Literal["evaluation", "ablation"
 
 
 def deliver(
-    record: dict[str, Any],
+    record: Mapping[str, Any],
     kind: str,
     *,
     runs: "pd.DataFrame",
     out: Path | None,
-    show: Callable[[dict[str, Any]], None] | None,
+    show: Callable[[], None] | None,
 ) -> None:
     """Write a record into a folder, if there is one to be, and print it.
 
@@ -72,7 +85,10 @@ def deliver(
         made_by = {**made_from(runs), "search": record.get("search")}
         say_if_replaced(out, kind=kind)
         _write_records(out, kind, {kind: record}, made_by)
-    (print_json if show is None else show)(record)
+    if show is None:
+        print_json(record)
+    else:
+        show()
 
 
 def made_from(runs: "pd.DataFrame") -> dict[str, Any]:
@@ -205,7 +221,7 @@ class Unfinished:
             self._folder.rmdir()
 
 
-def _read(folder: Path, kind: str) -> Records:
+def _read(folder: Path, kind: str) -> Records[Any]:
     held = FINDINGS if folder_kind(folder) == FINDINGS else kind
     manifest = read_manifest(folder, kind=held, schema=SCHEMA)
     whole = f"{kind}.json"

@@ -1,7 +1,7 @@
 """`metaselect report`: one self-contained page of what a predictor says and how good it is."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -59,11 +59,15 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     given = evaluation or (), ablation or ()
     if runs is None and predictor is None and not evaluation and not ablation:
         evaluation = ablation = [shipped_evaluation()]
-    found = read_records(evaluation or (), "evaluation"), read_records(ablation or (), "ablation")
-    evaluations, ablations = ([each for item in kind for each in item.records] for kind in found)
+    judged, ablated = (
+        read_records(evaluation or (), "evaluation"),
+        read_records(ablation or (), "ablation"),
+    )
+    evaluations = [record for item in judged for record in item.records]
+    ablations = [record for item in ablated for record in item.records]
     catalogue = load_catalogue(tasks, measured)
     table = runs_from(runs, percent=percent, catalogue=catalogue)
-    both = [*found[0], *found[1]]
+    both: list[Records[Any]] = [*judged, *ablated]
     warn(_other_runs(both, table))
     folder = predictor or str(shipped_predictor())
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)
@@ -93,7 +97,7 @@ def report_command(  # noqa: PLR0913 - a parameter an option
         print(page)
 
 
-def _runs_of(found: "list[Records]", runs: "pd.DataFrame", path: Path | None) -> Path | None:
+def _runs_of(found: "list[Records[Any]]", runs: "pd.DataFrame", path: Path | None) -> Path | None:
     """The path of the runs that records were made of, or a name for it where it is not known."""
     from metaselect.report.sources import UNKNOWN_RUNS
     from metaselect.runs.schema import table_hash
@@ -102,7 +106,7 @@ def _runs_of(found: "list[Records]", runs: "pd.DataFrame", path: Path | None) ->
     return path if hashes <= {table_hash(runs)} else Path(UNKNOWN_RUNS)
 
 
-def _other_runs(found: "list[Records]", runs: "pd.DataFrame") -> list[str]:
+def _other_runs(found: "list[Records[Any]]", runs: "pd.DataFrame") -> list[str]:
     """What to know of records that were made from other runs than the page's."""
     from metaselect.runs.schema import table_hash
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from metaselect.cli.records import Unfinished
     from metaselect.evaluation.question import Findings
+    from metaselect.evaluation.records import EvaluationRecord
     from metaselect.features.table import Unit
 
 _SHOWN = {
@@ -91,9 +92,8 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         known = known_findings(parts, record_sources(unfinished, out, again=again), key=key)
         findings = make_findings(parts, known=known, keep=unfinished.keep, progress=say)
         save_findings(out / "evaluation", findings, made_by)
-        evaluations, ablations = (
-            tuple(found.values()) for found in (findings.evaluations, findings.ablations)
-        )
+        evaluations = tuple(findings.evaluations.values())
+        ablations = tuple(findings.ablations.values())
         selector.provenance = Provenance(evaluations=tuple(map(summarise_evaluation, evaluations)))
         selector.save_pretrained(out / "predictor")
         say("3/3 rank and report")
@@ -148,7 +148,7 @@ def _protocols(text: str | None) -> "tuple[Unit, ...]":
 def _show(findings: "Findings") -> None:
     """The first protocol in full, the others in a line each; every record is in the folder."""
     show_anatomy(findings.records["anatomy"])
-    show_definitions(findings.records["definitions"])
+    show_definitions(findings.definitions)
     evaluations, ablations = findings.evaluations, findings.ablations
     first, *others = evaluations
     print()
@@ -168,7 +168,7 @@ def _show(findings: "Findings") -> None:
     print()
 
 
-def _one_line(name: str, record: dict[str, Any]) -> list[str]:
+def _one_line(name: str, record: "EvaluationRecord") -> list[str]:
     rows = record["methods"]
     from metaselect.evaluation.results import contrast_in
 

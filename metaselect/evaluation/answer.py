@@ -1,10 +1,8 @@
 """The answer to the research question in words, from all of its records."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from metaselect.evaluation.coverage import coverage_sentence
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.records import AblationRecord, ContrastEntry, EvaluationRecord
 from metaselect.evaluation.results import best_rule
 from metaselect.evaluation.verdicts import (
     ADDED,
@@ -16,8 +14,6 @@ from metaselect.evaluation.verdicts import (
 from metaselect.evaluation.words import cluster_words, one_decides
 from metaselect.wording import counted, points
 
-Record = Mapping[str, Any]
-
 
 def conclusion(findings: Findings) -> str:
     """Whether the runs answer the question, in a sentence or two: what is sure, or why nothing is.
@@ -26,12 +22,9 @@ def conclusion(findings: Findings) -> str:
     of the first protocol's evaluation and ablation count.
     """
     protocol, evaluation = next(iter(findings.evaluations.items()))
-    ablation = findings.ablations.get(protocol, {"contrasts": ()})
-    primary = [
-        item
-        for item in (*evaluation["contrasts"], *ablation["contrasts"])
-        if item.get("p_holm") is not None
-    ]
+    ablation = findings.ablations.get(protocol)
+    added = [] if ablation is None else ablation["contrasts"]
+    primary = [item for item in (*evaluation["contrasts"], *added) if item["p_holm"] is not None]
     sure = [item for item in primary if _is_sure(item)]
     runs = "These simulated runs" if evaluation["simulated"] else "These runs"
     rule = "a 95% interval without 0, and Holm's p below .05"
@@ -50,11 +43,11 @@ def conclusion(findings: Findings) -> str:
     clusters = counted(evaluation["n_clusters"], "cluster")
     return (
         f"{runs} do not answer the question: none of {number} is sure with {clusters} of targets "
-        f"({rule}).{_visible(by_rival(ablation['contrasts']).get(('+both', 'history')))}"
+        f"({rule}).{_visible(by_rival(added).get(('+both', 'history')))}"
     )
 
 
-def _visible(both: Record | None) -> str:
+def _visible(both: ContrastEntry | None) -> str:
     """The smallest effect of all the features that such runs would show; empty where unknown."""
     if both is None:
         return ""
@@ -68,8 +61,8 @@ def _visible(both: Record | None) -> str:
     return f" W{added[1:]} shows only from {plain(both['detectable'])} points of regret@1 on."
 
 
-def _is_sure(item: Record) -> bool:
-    return item["low"] is not None and excludes_zero(item) and passes_correction(item)
+def _is_sure(item: ContrastEntry) -> bool:
+    return excludes_zero(item) and passes_correction(item)
 
 
 def answer_sentences(findings: Findings) -> list[str]:
@@ -94,13 +87,13 @@ def answer_sentences(findings: Findings) -> list[str]:
     if protocol in findings.ablations:
         ablation = findings.ablations[protocol]
         both = by_rival(ablation["contrasts"])["+both", "history"]
-        coverage = findings.records.get("coverage")
+        coverage = findings.coverage
         gap = None if coverage is None else coverage_sentence(coverage)
         lines.append(" ".join(filter(None, [f"{ADDED['+both']} {_change(both, ablation)}", gap])))
     return lines
 
 
-def _free_of_luck(evaluation: Record) -> str:
+def _free_of_luck(evaluation: EvaluationRecord) -> str:
     """Gains of the first choice on other seeds than it was learnt from, where there are two."""
     gains = {name: row.get("gain_crossed") for name, row in evaluation["methods"].items()}
     if gains.get("ceiling") is None:
@@ -112,7 +105,7 @@ def _free_of_luck(evaluation: Record) -> str:
     )
 
 
-def _change(both: Record, ablation: Record) -> str:
+def _change(both: ContrastEntry, ablation: AblationRecord) -> str:
     """What the features change, in how many clusters, and the power to see it.
 
     Where one cluster decides the sign, the power to see a change is that cluster's: it is not told.
@@ -136,7 +129,7 @@ def _change(both: Record, ablation: Record) -> str:
     )
 
 
-def _told(item: Record) -> str:
+def _told(item: ContrastEntry) -> str:
     return (
         f"{points(item['difference'])} points (95% interval {points(item['low'])} to "
         f"{points(item['high'])}, p {item['p']:.3f}, {item['n_clusters']} clusters)"

@@ -1,10 +1,9 @@
 """Of how many intermediates difficulty is known: of one alone nothing can be asked of it."""
 
-from typing import Any
-
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.evaluation.records import CoverageRecord
 from metaselect.features.base import World, compute
 from metaselect.features.registry import features_of
 from metaselect.features.size import with_examples
@@ -16,7 +15,7 @@ LEAST_KNOWN = 2
 """Intermediates that a feature must tell apart, for an arm of the ladder to ask anything of it."""
 
 
-def coverage_record(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
+def coverage_record(runs: pd.DataFrame, catalogue: Catalogue) -> CoverageRecord:
     """The intermediates of which any difficulty is known.
 
     Args:
@@ -46,7 +45,7 @@ def coverage_record(runs: pd.DataFrame, catalogue: Catalogue) -> dict[str, Any]:
     }
 
 
-def coverage_sentence(record: dict[str, Any]) -> str | None:
+def coverage_sentence(record: CoverageRecord) -> str | None:
     """That published difficulty is known of too few intermediates; None where of enough."""
     known, names = record["known"]["difficulty"], record["intermediates"]
     if len(known) >= min(LEAST_KNOWN, len(names)):

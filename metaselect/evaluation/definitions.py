@@ -5,7 +5,6 @@ Which score one calls difficulty decides the sign of the answer, so each definit
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.fold_evaluation import grade_steps, measure_queries
 from metaselect.evaluation.leftout import complete_queries
+from metaselect.evaluation.records import DefinitionsRecord
 from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.evaluation.rounding import rounded_record
 from metaselect.features.base import World, compute
@@ -42,7 +42,7 @@ _SIZE = "log_size_intermediate"
 _CONTRASTED = "regret@1"  # gain@1 mirrors it: their differences are the same but for the sign
 
 
-def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> dict[str, Any]:
+def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -> DefinitionsRecord:
     """Each definition as a chooser, against random choice and against size.
 
     Candidates whose difficulty is unknown count as average ones; a definition is left out where no
@@ -84,19 +84,17 @@ def definitions_record(runs: pd.DataFrame, catalogue: Catalogue, *, seed: int) -
         for against in ("random", "size")
         if name not in ("random", against)
     ]
-    return rounded_record(
-        {
-            "schema": 1,
-            "simulated": is_simulated(runs),
-            "n_clusters": int(clusters["cluster"].nunique()),
-            "known_share": {
-                name: float(np.isfinite(values[f"{name}_intermediate"]).mean())
-                for name in DEFINITIONS
-            },
-            "methods": measures_json(means),
-            "contrasts": contrasts_json(found),
-        }
-    )
+    record: DefinitionsRecord = {
+        "schema": 1,
+        "simulated": is_simulated(runs),
+        "n_clusters": int(clusters["cluster"].nunique()),
+        "known_share": {
+            name: float(np.isfinite(values[f"{name}_intermediate"]).mean()) for name in DEFINITIONS
+        },
+        "methods": measures_json(means),
+        "contrasts": contrasts_json(found),
+    }
+    return rounded_record(record)
 
 
 def difficulty_table(catalogue: Catalogue, *, encoder: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pandas as pd
 
@@ -23,11 +23,17 @@ from metaselect.evaluation.fold_evaluation import EvaluationConfig, no_choice
 from metaselect.evaluation.folds import PROTOCOLS, without_same_source
 from metaselect.evaluation.nested import Fits, plan_evaluation, run_fits
 from metaselect.evaluation.progress import Progress, ProgressMeter
+from metaselect.evaluation.records import (
+    AblationRecord,
+    CoverageRecord,
+    DefinitionsRecord,
+    EvaluationRecord,
+)
 from metaselect.evaluation.results import METHOD, SCHEMA, ablation_record, evaluation_record
 from metaselect.features.table import Unit
 from metaselect.wording import counted
 
-Record = dict[str, Any]
+Record = Mapping[str, Any]
 Kind = Literal["evaluation", "ablation"]
 
 _DETAILED_PROTOCOLS: tuple[Unit, ...] = ("target", "intermediate")
@@ -56,14 +62,28 @@ class Findings:
         return Findings({**self.records, **other.records}, {**self.skipped, **other.skipped})
 
     @property
-    def evaluations(self) -> dict[str, Record]:
+    def evaluations(self) -> dict[str, EvaluationRecord]:
         """Evaluations by NAME."""
-        return self._of("evaluation")
+        return cast(dict[str, EvaluationRecord], self._of("evaluation"))
 
     @property
-    def ablations(self) -> dict[str, Record]:
+    def ablations(self) -> dict[str, AblationRecord]:
         """Ablations by NAME."""
-        return self._of("ablation")
+        return cast(dict[str, AblationRecord], self._of("ablation"))
+
+    @property
+    def definitions(self) -> DefinitionsRecord:
+        """Definitions of difficulty side by side.
+
+        Raises:
+            KeyError: That record was not made.
+        """
+        return cast(DefinitionsRecord, self.records["definitions"])
+
+    @property
+    def coverage(self) -> CoverageRecord | None:
+        """Whose difficulty is known; None where that record was not made."""
+        return cast(CoverageRecord | None, self.records.get("coverage"))
 
     def _of(self, kind: Kind) -> dict[str, Record]:
         start = f"{kind}-"

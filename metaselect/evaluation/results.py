@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,19 @@ import pandas as pd
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.evaluation.contrasts import Comparison, Contrast, Units, contrast, holm
 from metaselect.evaluation.fold_evaluation import EvaluationConfig, EvaluationResult
+from metaselect.evaluation.records import (
+    AblationRecord,
+    Calibration,
+    CalibrationBin,
+    ContrastEntry,
+    DirectChoices,
+    EvaluationRecord,
+    Halves,
+    Intervals,
+    Measures,
+    RecordHead,
+    RecordMaking,
+)
 from metaselect.evaluation.rounding import PLACES, rounded_record
 from metaselect.ranking.metrics import MEASURES
 
@@ -44,7 +57,7 @@ WITHOUT = "without "
 """Before a group's name: the arm with all groups but this one."""
 
 
-def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
+def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> EvaluationRecord:
     """The record of an evaluation: the keys of DESIGN 4.4 and what explains them, rounded."""
     rivals = [name for name in result.queries["method"].unique() if name not in _NOT_RIVALS]
     main = [
@@ -57,12 +70,14 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
         own = [] if result.crossed else rivals
         crossed = [Comparison("ranker", name, "gain_crossed") for name in own]
         crossed += [Comparison("ceiling", name, "gain_crossed") for name in (*rivals, "ranker")]
-    head = _head(result, config)
-    rule = best_rule(head["methods"])
+    methods = measures_json(result.methods)
+    rule = best_rule(methods)
     against_random = [Comparison(rule, "random", "regret@1")] if rule and "random" in rivals else []
     contrasts = holm(_contrasts(result, [*main, *crossed], config))
-    found = {
-        **head,
+    found: EvaluationRecord = {
+        **_head(result, config),
+        "methods": methods,
+        **_making(result, config),
         "halves": _halves(result),
         "contrasts": contrasts_json(contrasts),
         "best_rule": next(iter(contrasts_json(_contrasts(result, against_random, config))), None),
@@ -73,9 +88,8 @@ def evaluation_record(result: EvaluationResult, config: EvaluationConfig) -> dic
     return rounded_record(found)
 
 
-def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
+def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> AblationRecord:
     """The record of an ablation: arms with their measures and their contrasts, rounded."""
-    head = _head(result, config)
     known = set(result.queries["method"])
     names = [name for name in result.methods.index if name not in ("oracle", "random", "ceiling")]
     steps = [
@@ -89,11 +103,16 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> dict[
     steps += [
         Comparison(name, "random", "regret@1") for name in names if (name, "random") not in primary
     ]
-    found = holm(_contrasts(result, steps, config))
-    return rounded_record({"arms": head.pop("methods"), **head, "contrasts": contrasts_json(found)})
+    found: AblationRecord = {
+        "arms": measures_json(result.methods),
+        **_head(result, config),
+        **_making(result, config),
+        "contrasts": contrasts_json(holm(_contrasts(result, steps, config))),
+    }
+    return rounded_record(found)
 
 
-def best_rule(methods: Mapping[str, Mapping[str, float | None]]) -> str | None:
+def best_rule(methods: Mapping[str, Measures]) -> str | None:
     """The simple rule with the least regret@1 among a record's methods; None where it has none."""
     regrets = {
         name: regret
@@ -104,8 +123,12 @@ def best_rule(methods: Mapping[str, Mapping[str, float | None]]) -> str | None:
 
 
 def contrast_in(
-    record: Mapping[str, Any], method: str, against: str, *, measure: str = "regret@1"
-) -> Mapping[str, Any]:
+    record: EvaluationRecord | AblationRecord,
+    method: str,
+    against: str,
+    *,
+    measure: str = "regret@1",
+) -> ContrastEntry:
     """The contrast of two methods, or arms, in a record.
 
     Raises:
@@ -113,12 +136,11 @@ def contrast_in(
     """
     for item in record["contrasts"]:
         if (item["method"], item["against"], item["measure"]) == (method, against, measure):
-            found: Mapping[str, Any] = item
-            return found
+            return item
     raise KeyError(f"{method} against {against} in {measure}")
 
 
-def interval_coverage(result: EvaluationResult, *, level: float) -> dict[str, Any]:
+def interval_coverage(result: EvaluationResult, *, level: float) -> Intervals:
     """Nominal and realised coverage of the gains' intervals, means over clusters."""
     rows = result.candidates
     rows = rows[(rows["intermediate"] != DIRECT) & rows["absolute"]]
@@ -134,7 +156,7 @@ def interval_coverage(result: EvaluationResult, *, level: float) -> dict[str, An
     }
 
 
-def calibration(result: EvaluationResult) -> dict[str, Any]:
+def calibration(result: EvaluationResult) -> Calibration:
     """Whether gains are above 0 as often as was said, each cluster weighing the same.
 
     `bins` has, for each fifth of the probabilities, the mean said and the share seen; `brier` is
@@ -150,7 +172,7 @@ def calibration(result: EvaluationResult) -> dict[str, Any]:
     sizes = rows.groupby("cluster")["gain"].transform("size").to_numpy(dtype=np.float64)
     weights = 1.0 / sizes / rows["cluster"].nunique()
     fifth = np.minimum((said * _N_BINS).astype(int), _N_BINS - 1)
-    bins = [
+    bins: list[CalibrationBin] = [
         {
             "said": float(np.average(said[own], weights=weights[own])),
             "seen": float(np.average(seen[own], weights=weights[own])),
@@ -167,14 +189,14 @@ def calibration(result: EvaluationResult) -> dict[str, Any]:
     }
 
 
-def _halves(result: EvaluationResult) -> dict[str, Any] | None:
+def _halves(result: EvaluationResult) -> Halves | None:
     """Every method on the same halves of the seeds; None where no candidate has two."""
     if not len(result.halves):
         return None
     return {"methods": measures_json(result.methods_on_halves)}
 
 
-def direct_choices(result: EvaluationResult) -> dict[str, Any]:
+def direct_choices(result: EvaluationResult) -> DirectChoices:
     """How often training directly was best, how often it was chosen, and how often rightly."""
     rows = result.candidates[result.candidates["absolute"]]
     others = rows[rows["intermediate"] != DIRECT]
@@ -190,7 +212,7 @@ def direct_choices(result: EvaluationResult) -> dict[str, Any]:
     }
 
 
-def _head(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
+def _head(result: EvaluationResult, config: EvaluationConfig) -> RecordHead:
     return {
         "schema": SCHEMA,
         "protocol": config.protocol,
@@ -203,7 +225,11 @@ def _head(result: EvaluationResult, config: EvaluationConfig) -> dict[str, Any]:
         "alike": methods_alike(result.queries),
         "size_counts": _size_counts(result),
         "learnt_and_scored_on": _SEEDS[result.crossed],
-        "methods": measures_json(result.methods),
+    }
+
+
+def _making(result: EvaluationResult, config: EvaluationConfig) -> RecordMaking:
+    return {
         "not_applicable": dict(result.unusable),
         "search": {
             "trials_per_fold": config.search.n_trials,
@@ -243,7 +269,7 @@ def _size_counts(result: EvaluationResult) -> dict[str, int]:
     return {"train_examples": int(told.sum()), "card_rows": int((~told).sum())}
 
 
-def measures_json(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+def measures_json(table: pd.DataFrame) -> dict[str, Measures]:
     """Measures by method, as numbers that JSON can hold."""
     return {
         str(name): {str(measure): _number(value) for measure, value in row.items()}
@@ -267,12 +293,13 @@ def _contrasts(
     ]
 
 
-def contrasts_json(contrasts: Sequence[Contrast]) -> list[dict[str, Any]]:
+def contrasts_json(contrasts: Sequence[Contrast]) -> list[ContrastEntry]:
     """Contrasts as plain records."""
-    return [
+    rows = [
         {key: _number(value) if isinstance(value, float) else value for key, value in row.items()}
         for row in map(asdict, contrasts)
     ]
+    return cast(list[ContrastEntry], rows)
 
 
 def _number(value: float) -> float | None:

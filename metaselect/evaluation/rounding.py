@@ -7,12 +7,13 @@ rounded when they are made.
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Record = TypeVar("Record", bound=Mapping[str, object])
 
 PLACES = 12
 """Decimals of gains and of differences before they are compared; scores have four or five."""
@@ -40,14 +41,14 @@ def comparable(scores: Floats) -> Floats:
     return np.asarray(np.round(scores / largest, _SCORE_PLACES))
 
 
-def rounded_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def rounded_record(record: Record) -> Record:
     """A record with its floats to six significant digits and at most nine decimals.
 
     Example:
         >>> rounded_record({"regret@1": 0.0471857312710073, "rest": [4.3e-21, 12, None]})
         {'regret@1': 0.0471857, 'rest': [0.0, 12, None]}
     """
-    return {key: _rounded(value) for key, value in record.items()}
+    return cast(Record, {key: _rounded(value) for key, value in record.items()})
 
 
 def _rounded(value: Any) -> Any:

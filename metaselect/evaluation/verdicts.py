@@ -1,13 +1,17 @@
 """The verdicts: which method is best and how surely, and which features help."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
+from metaselect.evaluation.records import (
+    AblationRecord,
+    ContrastEntry,
+    EvaluationRecord,
+    difference_of,
+    interval_of,
+)
 from metaselect.evaluation.results import best_rule, contrast_in
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS
 from metaselect.wording import counted, points, share
-
-Record = Mapping[str, Any]
 
 _SURE = 0.05
 _CONTROL = "shuffled languages"  # the arm that language features must beat
@@ -28,7 +32,7 @@ ADDED: Mapping[str, str] = {
 """What an arm of the ladder adds to size and history."""
 
 
-def verdict(record: Record) -> str:
+def verdict(record: EvaluationRecord) -> str:
     """One sentence on an evaluation: the best method, by how much, and how surely.
 
     By regret@1, against random choice and against the best simple rule; a difference is sure where
@@ -44,12 +48,12 @@ def verdict(record: Record) -> str:
         return f"{where} the ranker is {_against(record, over_random, 'random choice')}."
     over_rule = contrast_in(record, "ranker", rule)
     named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
-    best = rule if over_rule["difference"] > 0 else "ranker"
+    best = rule if difference_of(over_rule) > 0 else "ranker"
     if best == rule:
-        over_random = record["best_rule"]
+        over_random = record["best_rule"] or over_random
     lost = f"its first choice is {plain(methods[best]['regret@1'])} points below the best"
     first = f"{where} the best method is "
-    if over_random["difference"] >= 0:
+    if difference_of(over_random) >= 0:
         first = f"{where} no method is better than random choice; of the others the best is "
     if best == "ranker":
         return (
@@ -63,7 +67,7 @@ def verdict(record: Record) -> str:
     )
 
 
-def beside_random(record: Record) -> str:
+def beside_random(record: EvaluationRecord) -> str:
     """What `verdict` leaves out of the ranker beside random choice; empty where that is nothing.
 
     A sentence on their difference, where the verdict compares a rule with random choice, and one
@@ -74,7 +78,7 @@ def beside_random(record: Record) -> str:
     """
     rule = best_rule(record["methods"])
     told = []
-    if rule is not None and contrast_in(record, "ranker", rule)["difference"] > 0:
+    if rule is not None and difference_of(contrast_in(record, "ranker", rule)) > 0:
         item = contrast_in(record, "ranker", "random")
         interval = f" ({points(item['low'])} to {points(item['high'])})"
         told.append(
@@ -92,11 +96,11 @@ def beside_random(record: Record) -> str:
     return " ".join(told)
 
 
-def _shown(record: Record, item: Record) -> str:
+def _shown(record: EvaluationRecord, item: ContrastEntry) -> str:
     """Whether a difference in regret@1 is shown, and why not."""
-    if item["low"] is None or not excludes_zero(item):
+    if not excludes_zero(item):
         return "not shown to be better or worse"
-    side = "better" if item["difference"] < 0 else "worse"
+    side = "better" if difference_of(item) < 0 else "worse"
     if passes_correction(item):
         return f"shown to be {side}"
     return f"not shown to be {side} (the interval {_uncorrected(record)})"
@@ -110,7 +114,7 @@ def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
     return own > other if measure in LOWER_IS_BETTER else own < other
 
 
-def ablation_verdict(record: Record) -> list[str]:
+def ablation_verdict(record: AblationRecord) -> list[str]:
     """A sentence on difficulty, on language and diversity, and on both: do they help?
 
     And one on the control with shuffled languages, where its own p is below .05, so that a table
@@ -129,12 +133,13 @@ def ablation_verdict(record: Record) -> list[str]:
         if (arm, "history") in steps
     ]
     control = steps.get(("all", _CONTROL))
-    if control is not None and control["p"] < _SURE and control.get("p_holm") is not None:
+    p = None if control is None or control["p_holm"] is None else control["p"]
+    if control is not None and p is not None and p < _SURE:
         told.append(f"All features against {_CONTROL}: {_with_both_p(record, control)}.")
     return told
 
 
-def _with_both_p(record: Record, item: Record) -> str:
+def _with_both_p(record: AblationRecord, item: ContrastEntry) -> str:
     """A difference with its p before and after correction, and what that shows."""
     shown = "shown" if passes_correction(item) else "not shown"
     return (
@@ -143,7 +148,7 @@ def _with_both_p(record: Record, item: Record) -> str:
     )
 
 
-def _helps(record: Record, item: Record) -> str:
+def _helps(record: AblationRecord, item: ContrastEntry) -> str:
     """Whether what an arm adds is shown to help, with the difference and its interval."""
     clusters = counted(item["n_clusters"], "cluster")
     if item["n_changed"] == 0:
@@ -154,44 +159,46 @@ def _helps(record: Record, item: Record) -> str:
     interval = f"95% interval {points(item['low'])} to {points(item['high'])}"
     if not excludes_zero(item):
         return f"are not shown to help: {told} ({interval}, {clusters})"
-    verb = "help" if item["difference"] < 0 else "hurt"
+    verb = "help" if difference_of(item) < 0 else "hurt"
     if passes_correction(item):
         return f"{verb}: {told} ({interval}, {clusters})"
     return f"are not shown to {verb}: {told} ({interval} {_uncorrected(record)}, {clusters})"
 
 
-def excludes_zero(item: Record) -> bool:
-    """Whether a contrast's interval, which it must have, lies on one side of 0."""
-    return bool(item["low"] > 0 or item["high"] < 0)
+def excludes_zero(item: ContrastEntry) -> bool:
+    """Whether a contrast has an interval and that lies on one side of 0."""
+    interval = interval_of(item)
+    return interval is not None and (interval[0] > 0 or interval[1] < 0)
 
 
-def passes_correction(item: Record) -> bool:
+def passes_correction(item: ContrastEntry) -> bool:
     """Whether Holm's p is below .05; a contrast that is no primary one has none."""
-    corrected = item.get("p_holm")
+    corrected = item["p_holm"]
     return corrected is None or corrected < _SURE
 
 
-def _uncorrected(record: Record) -> str:
+def _uncorrected(record: EvaluationRecord | AblationRecord) -> str:
     number = counted(_n_primary(record), "comparison")
     return f"excludes 0, but not after correction for {number}"
 
 
-def _n_primary(record: Record) -> int:
-    return sum(item.get("p_holm") is not None for item in record["contrasts"])
+def _n_primary(record: EvaluationRecord | AblationRecord) -> int:
+    return sum(item["p_holm"] is not None for item in record["contrasts"])
 
 
-def _against(record: Record, item: Record, other: str) -> str:
+def _against(record: EvaluationRecord, item: ContrastEntry, other: str) -> str:
     """A difference in regret@1, with its interval and whether that leaves its sign open."""
-    difference = round(item["difference"] * 100, 2)
+    difference = round(difference_of(item) * 100, 2)
     side, sign = ("better", -1) if difference < 0 else ("worse", 1)
     told = (
         f"{abs(difference):.2f} points {side} than {other}" if difference else f"level with {other}"
     )
     if item["n_changed"] == 0:
         return f"{told} (equal in every cluster)"
-    if item["low"] is None:
+    ends = interval_of(item)
+    if ends is None:
         return f"{told} (one cluster and no interval: not surely)"
-    low, high = sorted(sign * item[bound] for bound in ("low", "high"))
+    low, high = sorted(sign * end for end in ends)
     interval = f"95% interval {points(low)} to {points(high)}"
     if not excludes_zero(item):
         return f"{told} (not surely: {interval})"
@@ -200,7 +207,7 @@ def _against(record: Record, item: Record, other: str) -> str:
     return f"{told} (not surely: {interval} {_uncorrected(record)})"
 
 
-def by_rival(contrasts: Sequence[Record]) -> dict[tuple[str, str], Record]:
+def by_rival(contrasts: Sequence[ContrastEntry]) -> dict[tuple[str, str], ContrastEntry]:
     """Contrasts in regret@1, by the method and what it is compared with."""
     return {
         (item["method"], item["against"]): item

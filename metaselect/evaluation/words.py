@@ -1,8 +1,9 @@
 """Words for what records name: methods, clusters, restrictions; light, for the command line."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
+from metaselect.evaluation.records import ContrastEntry, RecordHead
 from metaselect.wording import few, points
 
 METHOD_WORDS: Mapping[str, str] = {
@@ -52,7 +53,7 @@ def directed(measure: str) -> str:
     return f"{measure} {'↓' if measure in LOWER_IS_BETTER else '↑'}"
 
 
-def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:
+def cluster_words(record: RecordHead, cluster: str | None) -> str:
     """The targets of a cluster; its own name where the record does not tell them.
 
     Example:
@@ -64,38 +65,38 @@ def cluster_words(record: Mapping[str, Any], cluster: str | None) -> str:
     return few(record.get("clusters", {}).get(cluster, [cluster]))
 
 
-def one_decides(item: Mapping[str, Any]) -> bool:
+def one_decides(item: ContrastEntry) -> bool:
     """Whether a contrast keeps its sign only with some one cluster.
 
     Example:
         >>> one_decides({"n_changed": 5, "low_without_one": -0.008, "high_without_one": 0.002})
         True
     """
-    low, high = item.get("low_without_one"), item.get("high_without_one")
-    return bool(low is not None and item["n_changed"] and low * high <= 0)
+    low, high = item["low_without_one"], item["high_without_one"]
+    return low is not None and high is not None and item["n_changed"] > 0 and low * high <= 0
 
 
-def without_one(item: Mapping[str, Any]) -> str:
+def without_one(item: ContrastEntry) -> str:
     """A contrast's lowest and highest difference without one cluster, marked where one decides.
 
     Example:
         >>> without_one({"n_changed": 5, "low_without_one": -0.008, "high_without_one": 0.002})
         '* -0.80 to +0.20'
     """
-    low, high = item.get("low_without_one"), item.get("high_without_one")
+    low, high = item["low_without_one"], item["high_without_one"]
     mark = f"{DECIDED} " if one_decides(item) else ""
     return "–" if low is None else f"{mark}{points(low)} to {points(high)}"
 
 
-def restriction_words(record: Mapping[str, Any]) -> str:
+def restriction_words(record: RecordHead) -> str:
     """The restrictions in words, each after a comma; empty where there are none."""
     return "".join(f", {words}" for words, _ in _restrictions_of(record))
 
 
-def restriction_options(record: Mapping[str, Any]) -> str:
+def restriction_options(record: RecordHead) -> str:
     """The restrictions as command options, each after a space; empty where there are none."""
     return "".join(f" {option}" for _, option in _restrictions_of(record))
 
 
-def _restrictions_of(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _restrictions_of(record: RecordHead) -> list[tuple[str, str]]:
     return [entry for key, entry in _RESTRICTIONS.items() if not record.get(key, True)]

@@ -3,25 +3,28 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from metaselect.evaluation.answer import answer_sentences, conclusion
 from metaselect.evaluation.question import Findings
+from metaselect.evaluation.records import (
+    AblationRecord,
+    CoverageRecord,
+    EvaluationRecord,
+    Measures,
+)
 from metaselect.evaluation.verdicts import verdict
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
 from metaselect.wording import points, share
 
-Record = Mapping[str, Any]
-Kind = Literal["evaluation", "ablation"]
+Record = EvaluationRecord | AblationRecord
 
 MEASURES = ("regret@1", "regret@3", "ndcg@3", "gain@1", "gain_crossed", "hit@1")
 _MAIN = "regret@1"
-_ENDS = ("difference", "low", "high")
-_SCORES = {"evaluation": "methods", "ablation": "arms"}
 _LEFT_OUT = {
     "target": "A new target",
     "family": "A new language family",
@@ -40,6 +43,25 @@ _TITLE = "difference in regret@1 (points)"
 
 
 @dataclass(frozen=True, slots=True)
+class Lead:
+    """A difference in regret@1 and its 95 % interval, None where there is none."""
+
+    difference: float
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        """All that a chart must have room for."""
+        return tuple(end for end in (self.difference, self.low, self.high) if end is not None)
+
+    @property
+    def unclear(self) -> bool:
+        """Whether the interval reaches 0."""
+        return self.low is not None and self.high is not None and self.low * self.high <= 0
+
+
+@dataclass(frozen=True, slots=True)
 class MethodRow:
     """One method, or arm, of a record.
 
@@ -54,32 +76,34 @@ class MethodRow:
     name: str
     words: str
     cells: Mapping[str, tuple[str, bool]]
-    contrast: Record | None
+    contrast: Lead | None
     reference: bool
 
     @property
     def unclear(self) -> bool:
         """Whether the contrast's interval reaches 0."""
-        item = self.contrast
-        return item is not None and item["low"] is not None and item["low"] * item["high"] <= 0
+        return self.contrast is not None and self.contrast.unclear
 
 
 def answers(
-    evaluations: Sequence[Record], ablations: Sequence[Record], coverage: Record | None = None
+    evaluations: Sequence[EvaluationRecord],
+    ablations: Sequence[AblationRecord],
+    coverage: CoverageRecord | None = None,
 ) -> list[str]:
     """Whether the runs answer the question, then what they say of it, the features first.
 
     That is `conclusion`, the sentences of `answer_sentences` and the verdict; none where no record
     can answer.
     """
-    whole = {
-        f"{kind}-{record['protocol']}": dict(record)
-        for kind, found in (("evaluation", evaluations), ("ablation", ablations))
-        for record in found
+    whole: dict[str, Mapping[str, Any]] = {
+        f"{'ablation' if 'arms' in record else 'evaluation'}-{record['protocol']}": record
+        for record in (*evaluations, *ablations)
         if not restriction_words(record)
     }
-    findings = Findings(whole if coverage is None else {**whole, "coverage": dict(coverage)}, {})
-    first = next(iter(findings.evaluations.values()), {"contrasts": ()})
+    findings = Findings(whole if coverage is None else {**whole, "coverage": coverage}, {})
+    first = next(iter(findings.evaluations.values()), None)
+    if first is None:
+        return []
     rivals = {item["against"] for item in first["contrasts"] if item["method"] == "ranker"}
     if not {"random", "history"} <= rivals:
         return []
@@ -89,28 +113,28 @@ def answers(
 
 def title_of(record: Record) -> str:
     """What was left out, and whether regret is that on other seeds than were learnt from."""
-    crossed = record.get("learnt_and_scored_on") == "other seeds"
+    crossed = record["learnt_and_scored_on"] == "other seeds"
     seeds = " (on other seeds)" if crossed else ""
     return f"{_LEFT_OUT[record['protocol']]}{restriction_words(record)}{seeds}"
 
 
-def method_rows(record: Record, kind: Kind) -> tuple[MethodRow, ...]:
+def method_rows(record: Record) -> tuple[MethodRow, ...]:
     """Methods from the least regret to the most, arms as the record has them; references last."""
-    scores = record[_SCORES[kind]]
+    scores, is_ablation = _scores(record), "arms" in record
     columns = {
         key: _marked(key, {name: row.get(key) for name, row in scores.items()}) for key in MEASURES
     }
 
     def place(name: str) -> tuple[int, float]:
-        regret = scores[name].get(_MAIN) if kind == "evaluation" else 0.0
+        regret = 0.0 if is_ablation else scores[name].get(_MAIN)
         return _last(name), float("inf") if regret is None else regret
 
     return tuple(
         MethodRow(
             name=name,
-            words=METHOD_WORDS.get(name, "") if kind == "evaluation" or _last(name) else "",
+            words=METHOD_WORDS.get(name, "") if not is_ablation or _last(name) else "",
             cells={key: column[name] for key, column in columns.items()},
-            contrast=_contrast(record, name, kind),
+            contrast=_lead(record, name),
             reference=bool(_last(name)),
         )
         for name in sorted(scores, key=place)
@@ -119,20 +143,19 @@ def method_rows(record: Record, kind: Kind) -> tuple[MethodRow, ...]:
 
 def domain_of(rows: Iterable[MethodRow]) -> tuple[float, float]:
     """Lowest and highest difference that a chart of the rows needs room for, 0 among them."""
-    items = [row.contrast for row in rows if row.contrast]
-    ends = [0.0, *(item[key] for item in items for key in _ENDS if item[key] is not None)]
+    ends = [0.0, *(end for row in rows if row.contrast is not None for end in row.contrast.ends)]
     room = 0.04 * (max(ends) - min(ends)) or 0.01
     return min(ends) - room, max(ends) + room
 
 
-def overview(records: Sequence[Record], kind: Kind) -> dict[str, list[Any]]:
+def overview(records: Sequence[Record]) -> dict[str, list[Any]]:
     """Regret@1 side by side: `heads`, and `rows` of a title and the cells of `MethodRow`.
 
     The methods of any record, but only the arms of all; not the oracle, which has no regret.
     """
-    tables = [record[_SCORES[kind]] for record in records]
+    tables = [_scores(record) for record in records]
     names = list(dict.fromkeys(name for table in tables for name in table if name != "oracle"))
-    if kind == "ablation":
+    if any("arms" in record for record in records):
         names = [name for name in names if all(name in table for table in tables)]
     names.sort(key=_last)
     rows = [
@@ -142,22 +165,22 @@ def overview(records: Sequence[Record], kind: Kind) -> dict[str, list[Any]]:
     return {"heads": names, "rows": rows}
 
 
-def whisker_rows(record: Record, kind: Kind) -> pd.DataFrame:
+def whisker_rows(record: Record) -> pd.DataFrame:
     """Rows of a dot-and-whisker chart: name, and difference, low and high in regret@1."""
     rows = [
-        {"name": row.name, **{key: row.contrast[key] for key in _ENDS}}
-        for row in method_rows(record, kind)
+        (row.name, row.contrast.difference, row.contrast.low, row.contrast.high)
+        for row in method_rows(record)
         if row.contrast is not None
     ]
-    frame = pd.DataFrame(rows, columns=["name", *_ENDS])
-    return frame.astype(dict.fromkeys(_ENDS, "float64"))
+    ends = ["difference", "low", "high"]
+    return pd.DataFrame(rows, columns=["name", *ends]).astype(dict.fromkeys(ends, "float64"))
 
 
-def ceiling_sentence(record: Record) -> str:
+def ceiling_sentence(record: EvaluationRecord) -> str:
     """What choosing by half of the seeds reaches on the other half."""
-    halves = record.get("halves")
+    halves = record["halves"]
     if halves is None or "ceiling" not in halves["methods"]:
-        reason = record.get("not_applicable", {}).get("ceiling", "not part of this evaluation")
+        reason = record["not_applicable"].get("ceiling", "not part of this evaluation")
         return f"Noise ceiling unknown: {reason}."
     gains = {name: row["gain@1"] for name, row in halves["methods"].items()}
     told = [
@@ -171,33 +194,37 @@ def ceiling_sentence(record: Record) -> str:
     )
 
 
-def direct_sentence(record: Record) -> str:
+def direct_sentence(record: EvaluationRecord) -> str:
     """How often no intermediate was best and, where it could be chosen, rightly advised."""
-    found = record.get("direct", {})
-    if found.get("best") is None:
+    found = record["direct"]
+    if found["best"] is None:
         return "No query has runs without an intermediate, so gains over them are unknown."
     told = (
         f"{share(found['share_negative_gains'])} of the intermediates' gains were negative. "
         f"No intermediate was best in {share(found['best'])} of the queries"
     )
-    if not record.get("with_direct", True):
+    if not record["with_direct"]:
         return f"{told}; it was no choice here."
     rightly = found["rightly"]
     right = "" if rightly is None else f", rightly in {share(rightly)} of these"
     return f"{told} and advised in {share(found['chosen'])}{right}."
 
 
-def _contrast(record: Record, name: str, kind: Kind) -> Record | None:
-    """The contrast of a row; the oracle of an ablation has random's regret as its lead."""
-    pair = ("ranker", name) if kind == "evaluation" else (name, "random")
+def _scores(record: Record) -> Mapping[str, Measures]:
+    """Measures by method, or by arm."""
+    return record["arms"] if "arms" in record else record["methods"]
+
+
+def _lead(record: Record, name: str) -> Lead | None:
+    """The difference that a row shows; the oracle of an ablation leads by random's regret."""
+    is_ablation = "arms" in record
+    pair = (name, "random") if is_ablation else ("ranker", name)
     for item in record["contrasts"]:
-        known = item["measure"] == _MAIN and item["difference"] is not None
-        if known and (item["method"], item["against"]) == pair:
-            return dict(item)
-    regret = record[_SCORES[kind]].get("random", {}).get(_MAIN)
-    if kind == "ablation" and name == "oracle" and regret is not None:
-        return {"difference": -regret, "low": None, "high": None, "p": None}
-    return None
+        difference = item["difference"] if item["measure"] == _MAIN else None
+        if difference is not None and (item["method"], item["against"]) == pair:
+            return Lead(difference, item["low"], item["high"])
+    regret = _scores(record).get("random", {}).get(_MAIN)
+    return Lead(-regret) if is_ablation and name == "oracle" and regret is not None else None
 
 
 def _last(name: str) -> int:
@@ -227,7 +254,7 @@ def _shown(measure: str, value: float | None) -> str:
 
 
 def write_figures(
-    out: Path, *, evaluations: Sequence[Mapping[str, Any]], ablations: Sequence[Mapping[str, Any]]
+    out: Path, *, evaluations: Sequence[EvaluationRecord], ablations: Sequence[AblationRecord]
 ) -> list[Path]:
     """Write each evaluation's contrasts and each ablation's ladder; the files' paths."""
     written = []
@@ -241,9 +268,9 @@ def write_figures(
 
 
 def _drawn(
-    evaluations: Sequence[Mapping[str, Any]], ablations: Sequence[Mapping[str, Any]]
+    evaluations: Sequence[EvaluationRecord], ablations: Sequence[AblationRecord]
 ) -> Iterator[tuple[str, Any]]:
-    for number, record in enumerate(evaluations, start=1):
-        yield f"contrasts-{number}", whisker_rows(record, "evaluation")
-    for number, record in enumerate(ablations, start=1):
-        yield f"ladder-{number}", whisker_rows(record, "ablation")
+    kinds: dict[str, Sequence[Record]] = {"contrasts": evaluations, "ladder": ablations}
+    for name, records in kinds.items():
+        for number, record in enumerate(records, start=1):
+            yield f"{name}-{number}", whisker_rows(record)

@@ -7,7 +7,7 @@ number names the command that made it, and what from.
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from metaselect.evaluation.coverage import coverage_record
+from metaselect.evaluation.records import AblationRecord, EvaluationRecord
 from metaselect.evaluation.words import (
     CEILING_LINE,
     DECIDED_LINE,
@@ -28,7 +29,6 @@ from metaselect.evaluation.words import (
 from metaselect.files import library_versions, write_manifest, write_text
 from metaselect.report.evaluations import (
     MEASURES,
-    Kind,
     answers,
     ceiling_sentence,
     direct_sentence,
@@ -66,8 +66,8 @@ class ReportContent:
 
     runs: pd.DataFrame
     selector: TaskSelector
-    evaluations: Sequence[Mapping[str, Any]]
-    ablations: Sequence[Mapping[str, Any]]
+    evaluations: Sequence[EvaluationRecord]
+    ablations: Sequence[AblationRecord]
     inputs: PageInputs = field(default_factory=PageInputs)
 
 
@@ -92,7 +92,10 @@ def seal(out: Path, content: ReportContent) -> None:
 def page_html(content: ReportContent) -> str:
     """The whole page as text."""
     runs, inputs, script = content.runs, content.inputs, _file("page.js")
-    records = {"evaluate": content.evaluations, "ablate": content.ablations}
+    records: dict[str, Sequence[EvaluationRecord | AblationRecord]] = {
+        "evaluate": content.evaluations,
+        "ablate": content.ablations,
+    }
     context = {
         **chooser_of(content.selector, runs, rank_options=inputs.rank),
         **_evaluation_context(content),
@@ -124,8 +127,8 @@ def _floors(content: ReportContent) -> dict[str, str]:
 
 
 def _evaluation_context(content: ReportContent) -> dict[str, Any]:
-    def shown(record: Mapping[str, Any], kind: Kind, *sentences: str) -> dict[str, Any]:
-        rows = method_rows(record, kind)
+    def shown(record: EvaluationRecord | AblationRecord, *sentences: str) -> dict[str, Any]:
+        rows = method_rows(record)
         head = {"record": record, "title": title_of(record), "sentences": sentences}
         has_ceiling = any(row.name == "ceiling" for row in rows)
         return {**head, "rows": rows, "domain": domain_of(rows), "has_ceiling": has_ceiling}
@@ -140,12 +143,12 @@ def _evaluation_context(content: ReportContent) -> dict[str, Any]:
             evaluations, ablations, coverage_record(content.runs, content.selector.catalogue)
         ),
         "evaluations": [
-            shown(record, "evaluation", ceiling_sentence(record), direct_sentence(record))
+            shown(record, ceiling_sentence(record), direct_sentence(record))
             for record in evaluations
         ],
-        "ablations": [shown(record, "ablation") for record in ablations],
-        "evaluation_overview": overview(evaluations, "evaluation"),
-        "ablation_overview": overview(ablations, "ablation"),
+        "ablations": [shown(record) for record in ablations],
+        "evaluation_overview": overview(evaluations),
+        "ablation_overview": overview(ablations),
     }
 
 

@@ -4,17 +4,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pandas as pd
 
+from metaselect.evaluation.records import AblationRecord, EvaluationRecord
 from metaselect.evaluation.words import restriction_options, restriction_words
 from metaselect.features.base import DEFAULT_GROUPS
 from metaselect.runs.schema import table_hash
 from metaselect.selector.selector import TaskSelector
 
 Row = tuple[str, str, str]
-Record = Mapping[str, Any]
+Record = EvaluationRecord | AblationRecord
 
 UNKNOWN_RUNS: Final = "RUNS.csv"
 UNKNOWN_PREDICTOR: Final = "PREDICTOR"

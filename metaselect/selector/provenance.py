@@ -12,6 +12,7 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.errors import MetaselectError
+from metaselect.evaluation.records import EvaluationRecord
 from metaselect.evaluation.results import contrast_in
 from metaselect.evaluation.words import restriction_words
 from metaselect.runs.schema import table_hash
@@ -108,7 +109,7 @@ def summarise_training(runs: pd.DataFrame) -> TrainingSummary:
     )
 
 
-def summarise_evaluation(record: Mapping[str, Any]) -> EvaluationSummary:
+def summarise_evaluation(record: EvaluationRecord) -> EvaluationSummary:
     """The summary of an evaluation's record.
 
     Raises:

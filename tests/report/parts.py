@@ -19,15 +19,22 @@ def _contrast(method, against, difference):
     head = {"method": method, "against": against, "measure": "regret@1", "n_clusters": 8}
     power = {"detectable": 0.012, "n_changed": 8, "leading": "squad", "low_without_one": low}
     found = {"difference": difference, "low": low, "high": high, "p": 0.0078, "p_holm": 0.5}
+    head["primary"] = True
     return {**head, **found, **power, "high_without_one": high}
 
 
 _HEAD = {
-    "schema": 1,
+    "schema": 2,
     "protocol": "target",
+    "with_direct": True,
+    "with_same_source": True,
     "simulated": False,
     "n_queries": 96,
     "n_clusters": 8,
+    "clusters": {},
+    "alike": [],
+    "size_counts": {"train_examples": 0, "card_rows": 96},
+    "learnt_and_scored_on": "the same seeds",
     "not_applicable": {"mnli": f"no query has {TASK}"},
     "search": {"trials_per_fold": 1, "trials": 8, "pruned": 0, "seed": 0, "groups": ["size"]},
 }
@@ -40,14 +47,21 @@ EVALUATION = {
         "oracle": _measured(0.0, 0.034),
         "ceiling": _measured(0.003, 0.03),
     },
+    "halves": None,
+    "best_rule": None,
     "contrasts": [_contrast("ranker", "random", -0.016), _contrast("ranker", "history", -0.0083)],
     "intervals": {
         "level": 0.9,
         "coverage": 0.87,
+        "coverage_by_cluster": {},
         "half_width": 0.0271,
         "share_without_interval": 0.0,
     },
-    "calibration": {"bins": [{"said": 0.41, "seen": 0.63, "share": 1.0}]},
+    "calibration": {
+        "brier": None,
+        "brier_of_share": None,
+        "bins": [{"said": 0.41, "seen": 0.63, "share": 1.0}],
+    },
     "direct": {"share_negative_gains": 0.25, "best": 0.04, "chosen": 0.0, "rightly": None},
 }
 ABLATION = {

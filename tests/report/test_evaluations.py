@@ -18,7 +18,7 @@ from tests.report.parts import ABLATION, EVALUATION
 
 
 def test_methods_stand_by_their_regret_with_references_last():
-    rows = method_rows(EVALUATION, "evaluation")
+    rows = method_rows(EVALUATION)
     assert [row.name for row in rows] == ["ranker", "history", "random", "oracle", "ceiling"]
     assert [row.reference for row in rows] == [False, False, False, True, True]
 
@@ -26,7 +26,7 @@ def test_methods_stand_by_their_regret_with_references_last():
 def test_the_best_is_marked_whoever_it_is_and_never_a_reference():
     better = {**EVALUATION["methods"]["history"], "regret@1": 0.002}
     record = {**EVALUATION, "methods": {**EVALUATION["methods"], "history": better}}
-    rows = {row.name: row.cells["regret@1"] for row in method_rows(record, "evaluation")}
+    rows = {row.name: row.cells["regret@1"] for row in method_rows(record)}
     assert rows["history"] == ("0.20", True)
     assert rows["ranker"] == ("0.40", False)
     assert rows["ceiling"] == ("0.30", False)
@@ -36,14 +36,14 @@ def test_the_best_is_marked_whoever_it_is_and_never_a_reference():
 def test_all_that_look_best_are_marked():
     tie = {**EVALUATION["methods"]["history"], "regret@1": 0.00401}  # 0.40 as the ranker's
     record = {**EVALUATION, "methods": {**EVALUATION["methods"], "history": tie}}
-    head, cells = overview([record], "evaluation")["rows"][0]
+    head, cells = overview([record])["rows"][0]
     assert head == "A new target"
     assert {name for name, (_, best) in cells.items() if best} == {"ranker", "history"}
-    assert overview([record], "evaluation")["heads"][-1] == "ceiling"
+    assert overview([record])["heads"][-1] == "ceiling"
 
 
 def test_a_contrast_whose_interval_reaches_0_is_unclear():
-    rows = {row.name: row for row in method_rows(EVALUATION, "evaluation")}
+    rows = {row.name: row for row in method_rows(EVALUATION)}
     assert not rows["random"].unclear  # -2.6 to -0.6
     assert rows["history"].unclear  # -1.83 to +0.17
     low, high = domain_of(rows.values())
@@ -52,7 +52,7 @@ def test_a_contrast_whose_interval_reaches_0_is_unclear():
 
 
 def test_the_oracle_of_an_ablation_leads_by_random_s_regret():
-    frame = whisker_rows(ABLATION, "ablation").set_index("name")
+    frame = whisker_rows(ABLATION).set_index("name")
     assert frame["difference"].to_dict() == pytest.approx({"size": -0.015, "oracle": -0.02})
 
 
