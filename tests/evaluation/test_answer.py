@@ -10,7 +10,8 @@ from metaselect.evaluation.verdicts import ablation_verdict, beside_random, verd
 def contrast(method: str, against: str, difference: float, low: float, high: float) -> dict:
     return {
         "method": method, "against": against, "measure": "regret@1", "difference": difference,
-        "low": low, "high": high, "p": 0.04, "primary": False, "p_holm": None, "n_clusters": 9, "detectable": 0.012,
+        "low": low, "high": high, "p": 0.04, "n_clusters": 9, "detectable": 0.012,
+        "primary": False, "p_holm": None,
         "n_changed": 9 if difference else 0, "leading": "squad" if difference else None,
         "low_without_one": low / 2, "high_without_one": high / 2,
     }  # fmt: skip
