@@ -72,7 +72,8 @@ class Feature:
         low, high: Range that values must lie in; infinities where there is none.
         missing: When it is missing.
         source: Formula's paper, or where the facts come from.
-        values: The function.
+        values: The function; None of a product.
+        factors: Of a product, the two features that are multiplied; missing where either is.
         otherwise: What the value 0 says, of a feature that is 0 or 1.
     """
 
@@ -85,7 +86,8 @@ class Feature:
     high: float
     missing: str
     source: str
-    values: Values
+    values: Values | None = None
+    factors: "tuple[Feature, Feature] | None" = None
     otherwise: str | None = None
 
 
@@ -101,12 +103,9 @@ def compute(features: Sequence[Feature], rows: pd.DataFrame, world: World) -> pd
         ValueError: A feature gave a wrong shape or a value outside its range.
     """
     matrix = np.empty((len(rows), len(features)), dtype=np.float32, order="F")
-    groups: dict[tuple[str, ...], tuple[npt.NDArray[np.intp], pd.DataFrame]] = {}
-    for column, feature in enumerate(features):
-        if feature.keys not in groups:
-            groups[feature.keys] = distinct_keys(rows, feature.keys)
-        codes, keys = groups[feature.keys]
-        np.take(_checked(feature, keys, world), codes, out=matrix[:, column], mode="clip")
+    columns = _Columns(rows, world)
+    for place, feature in enumerate(features):
+        matrix[:, place] = columns.of(feature)
     return pd.DataFrame(matrix, index=rows.index, columns=[f.name for f in features], copy=False)
 
 
@@ -124,7 +123,7 @@ def product_of(first: Feature, second: Feature) -> Feature:
         high=max(corners),
         missing="either factor missing",
         source="product of its two factors",
-        values=_values(first, second),
+        factors=(first, second),
     )
 
 
@@ -134,20 +133,30 @@ def products_of(features: Sequence[Feature], names: Sequence[tuple[str, str]]) -
     return [product_of(by_name[first], by_name[second]) for first, second in names]
 
 
-def _values(first: Feature, second: Feature) -> Values:
-    def values(keys: pd.DataFrame, world: World) -> Floats:
-        return _spread(first, keys, world) * _spread(second, keys, world)
+class _Columns:
+    """Features over rows, each computed once for its distinct keys, whatever products use it."""
 
-    return values
+    def __init__(self, rows: pd.DataFrame, world: World) -> None:
+        self._rows, self._world = rows, world
+        self._keys: dict[tuple[str, ...], tuple[npt.NDArray[np.intp], pd.DataFrame]] = {}
+        self._values: dict[Feature, Floats] = {}
+
+    def of(self, feature: Feature) -> Floats:
+        """Values of each row, shape (n_rows,)."""
+        if feature.factors is not None:
+            first, second = feature.factors
+            return self.of(first) * self.of(second)
+        if feature.keys not in self._keys:
+            self._keys[feature.keys] = distinct_keys(self._rows, feature.keys)
+        codes, keys = self._keys[feature.keys]
+        if feature not in self._values:
+            self._values[feature] = _checked(feature, keys, self._world)
+        return self._values[feature][codes]
 
 
-def _spread(factor: Feature, keys: pd.DataFrame, world: World) -> Floats:
-    """A factor's values, computed once for each of its own keys."""
-    codes, own = distinct_keys(keys, factor.keys)
-    return np.asarray(factor.values(own, world), dtype=np.float64)[codes]
-
-
-def _checked(feature: Feature, keys: pd.DataFrame, world: World) -> npt.NDArray[np.float32]:
+def _checked(feature: Feature, keys: pd.DataFrame, world: World) -> Floats:
+    if feature.values is None:
+        raise ValueError(f"{feature.name} has neither a function nor factors")
     values = np.asarray(feature.values(keys, world), dtype=np.float64)
     if values.shape != (len(keys),):
         raise ValueError(f"{feature.name} gave shape {values.shape} for {len(keys)} keys")
@@ -157,4 +166,4 @@ def _checked(feature: Feature, keys: pd.DataFrame, world: World) -> npt.NDArray[
             f"{feature.name} gave {known.min():.4g} to {known.max():.4g}, "
             f"outside {feature.low} to {feature.high}"
         )
-    return values.astype(np.float32)
+    return values

@@ -15,6 +15,7 @@ import pandas as pd
 
 from metaselect.features.base import Group
 from metaselect.ranking.relevance import usual_spread
+from metaselect.runs.keys import distinct_keys
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,16 +130,22 @@ def _signals(names: Sequence[str], table: pd.DataFrame, proven: Floats) -> Float
 def _left_out_means(rows: pd.DataFrame) -> Floats:
     """Mean gains of training rows by intermediate and kind, each without the row's own unit."""
     found = np.full(len(rows), np.nan)
-    unit = rows["held_out"].astype("object")
-    for keys in (_pairs(rows), rows["intermediate"].astype("object")):
-        total = rows["gain"].groupby(keys).agg(["sum", "size"])
-        own = rows["gain"].groupby([keys, unit]).agg(["sum", "size"])
-        index = pd.MultiIndex.from_arrays([keys, unit])
-        rest = total.reindex(keys).to_numpy() - own.reindex(index).to_numpy()
+    for keys in (("intermediate", "target_kind"), ("intermediate",)):
+        (total, n_total), (own, n_own) = (
+            _sums(rows["gain"], distinct_keys(rows, columns)[0])
+            for columns in (keys, (*keys, "held_out"))
+        )
+        rest = n_total - n_own
         with np.errstate(invalid="ignore", divide="ignore"):
-            means = np.where(rest[:, 1] > 0, rest[:, 0] / rest[:, 1], np.nan)
+            means = np.where(rest > 0, (total - own) / rest, np.nan)
         found = np.where(np.isnan(found), means, found)
     return np.where(np.isnan(found), rows["gain"].mean(), found) if len(rows) else found
+
+
+def _sums(values: pd.Series, codes: npt.NDArray[np.intp]) -> tuple[Floats, npt.NDArray[np.intp]]:
+    """Sum and number of values in each row's group, shape (n_rows,) each."""
+    sums = values.groupby(codes).sum().to_numpy(dtype=np.float64)
+    return sums[codes], np.bincount(codes)[codes] if len(codes) else codes
 
 
 def _pairs(rows: pd.DataFrame) -> pd.Series:

@@ -30,7 +30,8 @@ def distinct_keys(
     met = met[np.argsort(first[met])]
     place = np.empty(size, dtype=np.intp)
     place[met] = np.arange(len(met))
-    return place[combined], rows[list(columns)].iloc[first[met]].reset_index(drop=True)
+    keys = {name: rows[name].array.take(first[met]) for name in columns}
+    return place[combined], pd.DataFrame(keys, copy=False)
 
 
 def centred(
