@@ -277,11 +277,12 @@ def test_people_get_tables_of_an_evaluation(call, runs_file, place):
 
 
 @pytest.mark.parametrize("command", ["evaluate", "ablate"])
-def test_a_narrower_question_is_named_in_record_and_table(call, runs_file, command):
+def test_a_narrower_question_is_named_in_record_and_table(call, runs_file, place, command):
     given = (command, "--runs", runs_file, *ONE, "--without-direct", "--without-same-source")
-    found = call(*given, "--json").json
+    title = call(*given, "--out", place / "made").out.splitlines()[0]
+    kind = {"evaluate": "evaluation", "ablate": "ablation"}[command]
+    found = json.loads((place / "made" / f"{kind}.json").read_text(encoding="utf-8"))
     assert (found["with_direct"], found["with_same_source"]) == (False, False)
-    title = call(*given).out.splitlines()[0]
     assert "the choice among intermediates alone, without shared training data" in title
 
 

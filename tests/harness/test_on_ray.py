@@ -307,6 +307,7 @@ def test_nodes_that_share_no_disk_get_and_give_back_stages(
 
 @needs_ray
 @pytest.mark.skipif(not _can_hide(), reason="needs the right to mount (root on Linux)")
+@pytest.mark.slow
 def test_a_node_that_sees_no_data_says_what_to_do(
     nodes: Nodes, encoder_folder: Path, data_folder: Path, tmp_path: Path,
     tmp_path_factory: pytest.TempPathFactory,
