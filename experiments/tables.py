@@ -200,7 +200,7 @@ def definitions() -> str:
 
 def answer() -> str:
     """What `metaselect reproduce` says at its end."""
-    names = [f"{kind}-target" for kind in ("evaluation", "ablation")]
+    names = ["evaluation-target", "ablation-target", "coverage"]
     found = Findings({name: _record(name) for name in names}, skipped={})
     return "".join(f"- {line}\n" for line in answer_sentences(found))
 

@@ -1,6 +1,7 @@
 """`metaselect ablate`: what feature groups add."""
 
 from dataclasses import replace
+from functools import partial
 
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
@@ -16,7 +17,7 @@ from metaselect.cli.evaluate import (
     show_measures,
 )
 from metaselect.cli.inputs import check_out, runs_from
-from metaselect.evaluation.records import AblationRecord
+from metaselect.evaluation.records import AblationRecord, CoverageRecord
 
 _ARMS = (
     "Each arm but random and oracle is the ranker with the feature groups of its name (history and "
@@ -53,7 +54,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
     from metaselect.evaluation.ablation import ablate
-    from metaselect.evaluation.coverage import coverage_record, coverage_sentence
+    from metaselect.evaluation.coverage import coverage_record
     from metaselect.evaluation.results import ablation_record
     from metaselect.evaluation.verdicts import ablation_verdict
 
@@ -69,16 +70,12 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
         result = ablate(table, catalogue, config, progress=say)
     record = ablation_record(result, config)
     coverage = coverage_record(table, catalogue)
-
-    def show() -> None:
-        show_ablation(record)
-        print(*filter(None, [coverage_sentence(coverage)]), sep="\n")
-
-    whole = {**record, "verdict": ablation_verdict(record), "coverage": coverage}
+    whole = {**record, "verdict": ablation_verdict(record, coverage), "coverage": coverage}
+    show = partial(show_ablation, record, coverage)
     deliver(whole, "ablation", runs=table, out=out, show=None if as_json else show)
 
 
-def show_ablation(record: AblationRecord) -> None:
+def show_ablation(record: AblationRecord, coverage: CoverageRecord | None) -> None:
     """An ablation as tables for people, and at the end what each group of features adds."""
     from metaselect.evaluation.ablation import ARM_PARTITIONS
     from metaselect.evaluation.folds import PARTITIONS
@@ -100,4 +97,4 @@ def show_ablation(record: AblationRecord) -> None:
     left_out = _LEFT_OUT if any("all - without" in row[0] for row in rows) else ""
     note = "\n".join(filter(None, (decided_note(items), left_out)))
     print_table(contrasts_title(_MEASURE), heads, rows, note=note)
-    print("", *ablation_verdict(record), sep="\n")
+    print("", *ablation_verdict(record, coverage), sep="\n")

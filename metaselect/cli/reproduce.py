@@ -155,7 +155,7 @@ def _show(findings: "Findings") -> None:
     show_evaluation(evaluations[first])
     print()
     if first in ablations:
-        show_ablation(ablations[first])
+        show_ablation(ablations[first], findings.coverage)
     rows = [_one_line(name, evaluations[name]) for name in others]
     if rows:
         print()

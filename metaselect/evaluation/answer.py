@@ -43,22 +43,33 @@ def conclusion(findings: Findings) -> str:
     clusters = counted(evaluation["n_clusters"], "cluster")
     return (
         f"{runs} do not answer the question: none of {number} is sure with {clusters} of targets "
-        f"({rule}).{_visible(by_rival(added).get(('+both', 'history')))}"
+        f"({rule}).{_visible(by_rival(added).get(('+both', 'history')), gap=_gap(findings))}"
     )
 
 
-def _visible(both: ContrastEntry | None) -> str:
-    """The smallest effect of all the features that such runs would show; empty where unknown."""
+def _gap(findings: Findings) -> str | None:
+    """Why nothing was asked of published difficulty; None where something was."""
+    return None if findings.coverage is None else coverage_sentence(findings.coverage)
+
+
+def _visible(both: ContrastEntry | None, *, gap: str | None) -> str:
+    """The smallest effect of all the features that such runs would show; empty where unknown.
+
+    Where difficulty was not asked, features of language and diversity are all that is told of.
+    """
     if both is None:
         return ""
-    added = "what difficulty, language and diversity add to size and history"
+    features = "difficulty, language and diversity" if gap is None else "language and diversity"
+    added = f"what {features} add to size and history"
+    unasked = "" if gap is None else " Difficulty was not asked."
     if both["n_changed"] == 0:
-        return f" W{added[1:]} changes no first choice."
+        return f" W{added[1:]} changes no first choice.{unasked}"
     if one_decides(both):
-        return f" One cluster decides the sign of {added}."
+        return f" One cluster decides the sign of {added}.{unasked}"
     if both["detectable"] is None:
-        return f" W{added[1:]} changes too few choices to say what would show."
-    return f" W{added[1:]} shows only from {plain(both['detectable'])} points of regret@1 on."
+        return f" W{added[1:]} changes too few choices to say what would show.{unasked}"
+    shown = plain(both["detectable"])
+    return f" W{added[1:]} shows only from {shown} points of regret@1 on.{unasked}"
 
 
 def _is_sure(item: ContrastEntry) -> bool:
@@ -81,15 +92,15 @@ def answer_sentences(findings: Findings) -> list[str]:
         f"{where}, for {unseen}, the ranker's first choice is "
         f"{plain(ranker)} points below the best and a random one {plain(chance)}: "
         f"{_told(found['ranker', 'random'])}.{_free_of_luck(evaluation)}",
-        f"Against best on average it changes regret@1 by {_told(found['ranker', 'history'])}, "
-        f"against the best simple rule ({best}) by {_told(found['ranker', best])}.",
+        "Against best on average the ranker changes regret@1 by "
+        f"{_told(found['ranker', 'history'])}, against the best simple rule ({best}) by "
+        f"{_told(found['ranker', best])}.",
     ]
     if protocol in findings.ablations:
         ablation = findings.ablations[protocol]
         both = by_rival(ablation["contrasts"])["+both", "history"]
-        coverage = findings.coverage
-        gap = None if coverage is None else coverage_sentence(coverage)
-        lines.append(" ".join(filter(None, [f"{ADDED['+both']} {_change(both, ablation)}", gap])))
+        told = f"{ADDED['+both']} {_change(both, ablation)}"
+        lines.append(" ".join(filter(None, [told, _gap(findings)])))
     return lines
 
 
@@ -122,7 +133,7 @@ def _change(both: ContrastEntry, ablation: AblationRecord) -> str:
     else:
         power = f"a change of {plain(both['detectable'])} points could have been seen"
     return (
-        f"change it by {_told(both)} beyond size and history, most of it in "
+        f"change regret@1 by {_told(both)} beyond size and history, most of it in "
         f"{cluster_words(ablation, both['leading'])} (without one cluster "
         f"{points(both['low_without_one'])} to {points(both['high_without_one'])}); choices change "
         f"in {both['n_changed']} clusters, {power}."

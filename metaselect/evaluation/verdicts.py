@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from metaselect.evaluation.coverage import coverage_sentence
 from metaselect.evaluation.records import (
     AblationRecord,
     ContrastEntry,
+    CoverageRecord,
     EvaluationRecord,
     difference_of,
     interval_of,
@@ -114,8 +116,10 @@ def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
     return own > other if measure in LOWER_IS_BETTER else own < other
 
 
-def ablation_verdict(record: AblationRecord) -> list[str]:
+def ablation_verdict(record: AblationRecord, coverage: CoverageRecord | None) -> list[str]:
     """A sentence on difficulty, on language and diversity, and on both: do they help?
+
+    Where published difficulty is known of too few intermediates, its sentence says that instead.
 
     And one on the control with shuffled languages, where its own p is below .05, so that a table
     which shows that is not read as an answer.
@@ -125,10 +129,14 @@ def ablation_verdict(record: AblationRecord) -> list[str]:
 
     Args:
         record: From `evaluation.results.ablation_record`; a step that it lacks has no sentence.
+        coverage: From `evaluation.coverage.coverage_record`; None where it is not known.
     """
     steps = by_rival(record["contrasts"])
+    gap = None if coverage is None else coverage_sentence(coverage)
     told = [
-        f"{words} {_helps(record, steps[arm, 'history'])}."
+        gap
+        if gap is not None and arm == "+difficulty"
+        else f"{words} {_helps(record, steps[arm, 'history'])}."
         for arm, words in ADDED.items()
         if (arm, "history") in steps
     ]

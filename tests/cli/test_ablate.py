@@ -1,6 +1,7 @@
 """What `ablate` and `evaluate` print of a record, of one made before a key came too."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 from metaselect.cli.ablate import show_ablation
@@ -17,7 +18,7 @@ def test_a_record_that_ships_is_printed_and_ends_with_its_verdict(capsys):
     names = sorted(path.stem for path in RECORDS.glob("ablation-*.json"))
     assert len(names) >= 5
     for name in names:
-        show_ablation(read(name))
+        show_ablation(read(name), None)
         *table, difficulty, language, both = capsys.readouterr().out.splitlines()
         assert any("is the ranker with the feature groups of its name" in line for line in table)
         assert difficulty.startswith("Difficulty features ")
@@ -30,7 +31,7 @@ def test_an_ablation_that_leaves_out_intermediates_says_how_many_partitions_it_a
         "Means over 3 partitions of the intermediates, which all arms share; `evaluate` takes 10."
     )
     for protocol, times in (("intermediate", 1), ("target", 0)):
-        show_ablation(read(f"ablation-{protocol}"))
+        show_ablation(read(f"ablation-{protocol}"), None)
         assert capsys.readouterr().out.splitlines().count(told) == times
 
 
@@ -38,7 +39,7 @@ def test_an_ablation_says_where_arms_are_scored_on_other_seeds(capsys):
     told = "Methods learn from one half of the seeds and are scored on the other."
     record = read("ablation-family")
     for seeds, times in (("other seeds", 1), ("the same seeds", 0)):
-        show_ablation(record | {"learnt_and_scored_on": seeds})
+        show_ablation(record | {"learnt_and_scored_on": seeds}, None)
         assert capsys.readouterr().out.splitlines().count(told) == times
 
 
@@ -46,10 +47,10 @@ def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(cap
     record = read("ablation-target")
     others = [item for item in record["contrasts"] if not item["against"].startswith("without ")]
     record |= {"contrasts": others}
-    show_ablation(record)
+    show_ablation(record, None)
     assert "all - without" not in capsys.readouterr().out
     left_out = record["contrasts"][0] | {"method": "all", "against": "without size"}
-    show_ablation(record | {"contrasts": [*record["contrasts"], left_out]})
+    show_ablation(record | {"contrasts": [*record["contrasts"], left_out]}, None)
     text = capsys.readouterr().out
     assert "all - without size" in text
     assert "all - without GROUP is what a group adds to all the others" in text
@@ -57,7 +58,7 @@ def test_the_contrasts_of_a_group_left_out_are_explained_where_there_are_any(cap
 
 def test_an_ablation_shows_holm_s_p_and_no_column_without_a_value(capsys):
     record = read("ablation-target")
-    show_ablation(record)
+    show_ablation(record, None)
     lines = capsys.readouterr().out.splitlines()
     (head,) = [line for line in lines if line.startswith("contrast ")]
     assert "Holm" in head
@@ -67,7 +68,7 @@ def test_an_ablation_shows_holm_s_p_and_no_column_without_a_value(capsys):
     assert any("+language: language and diversity" in line for line in lines)
     assert "on other seeds" in "".join(lines)
     arms = {name: row | {"gain_crossed": None} for name, row in record["arms"].items()}
-    show_ablation(record | {"arms": arms})
+    show_ablation(record | {"arms": arms}, None)
     assert "on other seeds" not in capsys.readouterr().out
 
 
@@ -99,7 +100,8 @@ def test_methods_that_choose_alike_and_targets_of_clusters_are_shown(capsys):
 
 def test_what_stands_without_one_cluster_is_shown_and_marked_where_one_decides(capsys):
     mark = "* one cluster decides the sign: without it the difference is 0 or turns round"
-    for show, name in ((show_evaluation, "evaluation-target"), (show_ablation, "ablation-target")):
+    show_ablated = partial(show_ablation, coverage=None)
+    for show, name in ((show_evaluation, "evaluation-target"), (show_ablated, "ablation-target")):
         record = read(name)
         first = next(item for item in record["contrasts"] if item["measure"] == "regret@1")
         ends = {"low_without_one": -0.0123, "high_without_one": 0.0045, "n_changed": 5}

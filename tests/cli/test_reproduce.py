@@ -124,7 +124,7 @@ def test_reproduce_does_the_whole_job_and_answers_in_four_sentences(gone_on):
     said, *last = done.out.splitlines()[-4:]
     assert said.startswith("On simulated runs the best method is ")
     assert last[0].startswith("On simulated runs, for an encoder never seen, the ranker's first")
-    assert last[1].startswith("Against best on average it changes regret@1 by ")
+    assert last[1].startswith("Against best on average the ranker changes regret@1 by ")
     assert "against the best simple rule (" in last[1]
     assert last[2].startswith("Difficulty, language and diversity features together change ")
     assert all("95% interval" in line and "clusters)" in line for line in last[:2])

@@ -46,7 +46,7 @@ def test_three_sentences_give_differences_intervals_and_the_power() -> None:
     assert "its choice gains +2.00 over training directly, a random one +0.00" in first
     assert "best on average" in second
     assert "the best simple rule (size) by -0.50" in second
-    assert "change it by -0.30 points" in third
+    assert "change regret@1 by -0.30 points" in third
     assert "most of it in squad (without one cluster -0.40 to +0.10)" in third
     assert third.endswith("choices change in 9 clusters, and one cluster decides the sign.")
     assert "could have been seen" not in third
@@ -161,7 +161,7 @@ def test_an_ablation_ends_with_a_sentence_on_each_kind_of_features() -> None:
     language = contrast("+language", "history", -0.01, -0.015, -0.005) | {"p_holm": 0.03}
     both = contrast("+both", "history", -0.01, -0.015, -0.005) | {"p_holm": 0.09}
     beyond = "points of regret@1 beyond size and history"
-    assert ablation_verdict({"contrasts": [added, language, both]}) == [
+    assert ablation_verdict({"contrasts": [added, language, both]}, None) == [
         f"Difficulty features are not shown to help: +0.12 {beyond} (95% interval -0.60 to +0.80, "
         "9 clusters).",
         f"Language and diversity features help: -1.00 {beyond} (95% interval -1.50 to -0.50, 9 "
@@ -172,15 +172,31 @@ def test_an_ablation_ends_with_a_sentence_on_each_kind_of_features() -> None:
     ]
 
 
+UNASKED = {"intermediates": ["mnli", "qqp"], "known": {"difficulty": ["mnli"]}}
+
+
+def test_where_difficulty_is_unknown_nothing_is_said_of_what_its_features_do() -> None:
+    contrasts = [contrast(arm, "history", 0.0, 0.0, 0.0) for arm in ("+difficulty", "+language")]
+    unasked, language = ablation_verdict({"contrasts": contrasts}, UNASKED)
+    assert unasked.startswith("Published difficulty is known of 1 of 2 intermediates (mnli)")
+    assert language.startswith("Language and diversity features change no first choice")
+    found = primary(findings(both=(0.0, 0.0, 0.0)), 0.05)
+    told = conclusion(Findings({**found.records, "coverage": UNASKED}, {}))
+    assert told.endswith(
+        ". What language and diversity add to size and history changes no first choice. Difficulty "
+        "was not asked."
+    )
+
+
 def test_a_control_that_looks_beaten_is_told_with_its_corrected_p() -> None:
     control = contrast("all", "shuffled languages", -0.003, -0.006, -0.0001) | {"p_holm": 0.15}
     both = contrast("+both", "history", 0.0, 0.0, 0.0) | {"p_holm": 1.0}
-    assert ablation_verdict({"contrasts": [both, control]})[-1] == (
+    assert ablation_verdict({"contrasts": [both, control]}, None)[-1] == (
         "All features against shuffled languages: -0.30 points of regret@1, p 0.040, Holm's p over "
         "2 comparisons 0.150, so not shown to differ."
     )
-    assert len(ablation_verdict({"contrasts": [both, control | {"p": 0.06}]})) == 1
-    shown = ablation_verdict({"contrasts": [both, control | {"p_holm": 0.045}]})[-1]
+    assert len(ablation_verdict({"contrasts": [both, control | {"p": 0.06}]}, None)) == 1
+    shown = ablation_verdict({"contrasts": [both, control | {"p_holm": 0.045}]}, None)[-1]
     assert shown.endswith("0.045, so shown to differ.")
 
 
@@ -188,7 +204,7 @@ def test_features_that_hurt_or_change_nothing_or_stand_on_one_cluster_are_told_s
     added = contrast("+difficulty", "history", 0.01, 0.005, 0.015)
     same = contrast("+language", "history", 0.0, 0.0, 0.0)
     one = contrast("+both", "history", 0.01, 0.0, 0.0) | {"low": None, "high": None}
-    hurt, nothing, alone = ablation_verdict({"contrasts": [added, same, one]})
+    hurt, nothing, alone = ablation_verdict({"contrasts": [added, same, one]}, None)
     assert hurt.startswith("Difficulty features hurt: +1.00 points")
     assert nothing.endswith("change no first choice beyond size and history, in any of 9 clusters.")
     assert "are not shown to help: +1.00" in alone

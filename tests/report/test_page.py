@@ -123,9 +123,9 @@ def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
     places = [words.index(part) for part in (
         "Do language diversity and task difficulty together",
         "These runs do not answer the question: none of 4 primary comparisons is sure",
-        "Difficulty, language and diversity features together change it by -0.20 points",
+        "Difficulty, language and diversity features together change regret@1 by -0.20 points",
         "the ranker's first choice is 0.40 points below the best and a random one 2.00",
-        "Against best on average it changes regret@1 by -0.83 points",
+        "Against best on average the ranker changes regret@1 by -0.83 points",
         "On these runs the best method is the ranker",
         "Regret@1 is what a first choice loses",
         "Choose for your task",
