@@ -129,10 +129,11 @@ def run_command(  # noqa: PLR0913 - a parameter an option
     say(f"precision: {grid.precision}")
     if dry_run:
         cost = grid.preview(say)
+        disk = cost["disk"]
         _print(
-            {**grid.counts(), **cost, "known": grid.known.counts()},
+            {**grid.counts(), **cost, "disk": disk.as_json(), "known": grid.known.counts()},
             as_json,
-            grid.describe(cost["seconds"]),
+            grid.describe(cost["seconds"], disk),
         )
         return
     _tell(grid, grid.run(say, None if sys.stderr.isatty() else say), as_json)

@@ -1,6 +1,7 @@
 """`metaselect run` as its users see it: a plan, an estimate, results, exit codes, trackers."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,35 @@ def test_a_dry_run_tells_the_plan_and_its_time_and_trains_nothing(
     assert value["seconds"] > 0
     assert [stage["seed"] for stage in value["stages"]] == [0] * 5
     assert value["targets"] == {"udpos": ["en", "fi"]}
+
+
+def test_a_dry_run_tells_what_weights_take_and_whether_disk_gb_is_enough(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    def dry(*more: str, **changes: Any) -> Any:
+        path = config_file(tmp_path, encoder_folder, data_folder, **changes)
+        return CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out"), *more]).stdout
+
+    def needed(**changes: Any) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(dry("--dry-run", "--json", **changes))["disk"]
+        return found
+
+    everything = needed()
+    assert everything["fits_disk_gb"]
+    assert "GB on disk in the end; disk_gb bounds" in dry("--dry-run")
+    short = needed(disk_gb=everything["weights_gb"] / 10)
+    assert not short["fits_disk_gb"]
+    assert f"set disk_gb to {short['enough_disk_gb']:g} or more" in dry(
+        "--dry-run", disk_gb=everything["weights_gb"] / 10
+    )
+    enough = {"disk_gb": short["enough_disk_gb"]}
+    assert needed(**enough)["fits_disk_gb"]
+    assert "which disk_gb = " in dry("--dry-run", **enough)
+    assert json.loads(dry("--json", **enough))["failed"] == 0  # it was enough
+    shutil.rmtree(tmp_path / "out")
+    dry("--json")
+    kept = sum(path.stat().st_size for path in (tmp_path / "out").rglob("*.safetensors"))
+    assert everything["weights_gb"] == pytest.approx(kept / 1e9, rel=0.1)
 
 
 def test_a_repeated_dry_run_keeps_its_times_until_something_or_the_machine_changes(

@@ -245,7 +245,7 @@ def test_weights_stay_within_the_disk_budget_and_are_made_again_when_needed(
     grid = tiny_grid(config, tmp_path / "out")
     result = grid.run(lambda line: None)
     assert result.done == 4
-    assert sum(grid.shop.work.weights_sizes()) <= 2.5 * size
+    assert sum(grid.shop.work.weights_sizes().values()) <= 2.5 * size
     wider = tiny_config(
         encoder_folder, data_folder, targets=["udpos", "xquad", "mlqa"], disk_gb=2.5 * size / 1e9
     )
@@ -341,6 +341,28 @@ def test_a_disk_budget_that_nothing_fits_into_fails_what_is_left(
     assert len(advised) == 1
     enough = config.model_copy(update={"disk_gb": advised.pop()})
     assert run_tiny(enough, tmp_path / "out").done == 2
+
+
+def test_weights_that_only_failed_stages_build_on_make_room(
+    encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    size = (encoder_folder / "model.safetensors").stat().st_size
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["mnli", "copa"], targets=["udpos"],
+        seeds=[0, 1], disk_gb=2.5 * size / 1e9,
+    )  # fmt: skip
+    grid = tiny_grid(config, tmp_path / "out")
+    udpos = data_folder / "udpos" / "train.jsonl"
+    there = udpos.read_text()
+    udpos.write_text("{")  # after the check: every branch fails once its intermediate is trained
+    result = grid.run(lambda line: None)
+    # Four intermediates of which two files fit: each is trained, and no failure is for room.
+    assert len(result.failures) == 8
+    assert all("is broken" in why for why in result.failures.values())
+    assert sum(grid.shop.work.weights_sizes().values()) <= 2.5 * size
+    udpos.write_text(there)
+    roomy = config.model_copy(update={"disk_gb": 1.0})
+    assert run_tiny(roomy, tmp_path / "out").done == 4
 
 
 def test_a_full_disk_fails_the_run_and_leaves_the_rest(

@@ -1,4 +1,4 @@
-"""How long a plan will take, from a few steps of each kind of training in it."""
+"""How long a plan will take, from a few steps of each kind of training in it, and how much disk."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +12,8 @@ from metaselect.harness.grid.heap import keep_freed_memory
 from metaselect.harness.grid.stages import ScoreStage, Stage, TrainStage
 from metaselect.harness.train import encoders
 from metaselect.harness.train.finetune import Hooks, finetune, step_count
-from metaselect.harness.train.training import Workshop, lengthened, stage_legs
+from metaselect.harness.train.training import Workshop, expected_size, lengthened, stage_legs
+from metaselect.harness.train.weights import SavedSize, rows_in
 
 N_STEPS = 4
 """Steps of a probe; the first, which warms caches up, is not counted."""
@@ -26,13 +27,15 @@ OVERHEAD_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds of work by stage, all on one worker.
+    """Seconds of work by stage, all on one worker, and bytes of weights by training.
 
     Attributes:
         seconds: By stage key.
+        weights_bytes: By key of a training.
     """
 
     seconds: Mapping[str, float]
+    weights_bytes: Mapping[str, int]
 
     def total_s(self, n_workers: int) -> float:
         """Seconds of all stages, shared among workers."""
@@ -46,6 +49,7 @@ class _Rate:
     s_per_step: float
     n_steps: int
     s_per_row: float
+    size: SavedSize
 
 
 def estimate(stages: list[Stage], shop: Workshop, report: Callable[[str], None]) -> Estimate:
@@ -63,10 +67,12 @@ def estimate(stages: list[Stage], shop: Workshop, report: Callable[[str], None])
         keep_freed_memory()
     rates = _rates(stages, shop, report)
     by_stage: dict[str, _Rate] = {}
+    sizes: dict[str, SavedSize] = {}
     seconds: dict[str, float] = {}
     for stage in stages:
         if isinstance(stage, TrainStage):
             rate = by_stage[stage.key] = rates[_kind(stage)]
+            sizes[stage.key] = _size(stage, rate.size, sizes, shop)
             n_rows = stage.recipe.validation_rows
             seconds[stage.key] = rate.s_per_step * rate.n_steps + n_rows * rate.s_per_row
         else:
@@ -74,7 +80,19 @@ def estimate(stages: list[Stage], shop: Workshop, report: Callable[[str], None])
             per_row = known.s_per_row if known is not None else 0.0
             seconds[stage.key] = _test_rows(stage, shop.corpora) * per_row
         seconds[stage.key] += OVERHEAD_S
-    return Estimate(seconds)
+    return Estimate(seconds, {key: size.n_bytes for key, size in sizes.items()})
+
+
+def _size(
+    stage: TrainStage, own: SavedSize, sizes: Mapping[str, SavedSize], shop: Workshop
+) -> SavedSize:
+    """What a training keeps, with what the one before it has moved."""
+    if stage.parent is None:
+        return own
+    if stage.parent in sizes:
+        return own.after(sizes[stage.parent])
+    rows = rows_in(shop.work.weights(stage.parent))  # done in an earlier call
+    return own if rows is None else own.after(SavedSize(0, 0, rows))
 
 
 def _rates(stages: list[Stage], shop: Workshop, report: Callable[[str], None]) -> dict[str, _Rate]:
@@ -114,7 +132,8 @@ def _probe(stage: TrainStage, shop: Workshop) -> _Rate:
     rows_per_step = (
         sum(len(np.unique(item.rows)) for item in encoded) * _passes(stage, n_steps) / n_steps
     )
-    return _Rate(per_step, n_steps, INFERENCE_SHARE * per_step / max(rows_per_step, 1e-9))
+    size = expected_size(replace(stage, parent=None), shop, legs, tokenizer)
+    return _Rate(per_step, n_steps, INFERENCE_SHARE * per_step / max(rows_per_step, 1e-9), size)
 
 
 def _passes(stage: TrainStage, n_steps: int) -> float:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -32,6 +32,8 @@ class Schedule:
         self._waiting = {stage.key for stage in stages}
         self._dependents: dict[str, list[int]] = defaultdict(list)
         self._uses: Counter[str] = Counter()
+        self._failed_uses: Counter[str] = Counter()
+        self._idle: list[str] = []  # trainings that only failed stages build on
         self._trainings: list[int] = []  # heaps of places of stages that can begin
         self._scorings: list[int] = []
         for stage in later:
@@ -78,9 +80,9 @@ class Schedule:
         for place in self._dependents.pop(stage.key, []):
             if self._stages[place].key in self._waiting:
                 self._release(place)
-        self._uses.subtract(stage_parents(stage))
+        self._end_use(stage)
         done = (*stage_parents(stage), *([stage.key] if isinstance(stage, TrainStage) else []))
-        return [key for key in done if not self._uses[key]]
+        return [key for key in done if not self.needs(key)]
 
     def fail(self, stage: Stage, reason: str) -> list[Stage]:
         """Book a stage that failed, and all that builds on it.
@@ -90,6 +92,8 @@ class Schedule:
         """
         self.running.pop(stage.key, None)
         self.failures[stage.key] = reason
+        self._failed_uses.update(stage_parents(stage))
+        self._end_use(stage)
         dropped: list[Stage] = []
         for place in self._dependents.pop(stage.key, []):
             dependent = self._stages[place]
@@ -99,7 +103,17 @@ class Schedule:
 
     def needs(self, key: str) -> bool:
         """Whether a stage that is not done, or failed, builds on a training."""
-        return bool(self._uses[key])
+        return bool(self._uses[key] or self._failed_uses[key])
+
+    def pop_idle(self) -> str | None:
+        """A training that only failed stages build on: its weights spare time in a later call."""
+        return self._idle.pop() if self._idle else None
+
+    def _end_use(self, stage: Stage) -> None:
+        for parent in stage_parents(stage):
+            self._uses[parent] -= 1
+            if not self._uses[parent] and self._failed_uses[parent]:
+                self._idle.append(parent)
 
     def _release(self, place: int) -> None:
         is_training = isinstance(self._stages[place], TrainStage)
@@ -189,29 +203,43 @@ def settle(shop: Workshop, state: Schedule, stage: Stage, finished: Finished) ->
 
 
 def fits(shop: Workshop, state: Schedule, disk_bytes: int | None) -> bool:
-    """Whether one more file of weights fits; sizes are guessed from those that are there."""
+    """Whether one more file of weights fits; sizes are guessed from those that are there.
+
+    Weights that only failed stages build on are dropped where room is short.
+    """
     if disk_bytes is None:
         return True
-    sizes = shop.work.weights_sizes()
+    while room_taken(shop.work.weights_sizes().values(), state) > disk_bytes:
+        idle = state.pop_idle()
+        if idle is None:
+            return False
+        shop.work.drop_weights(idle)
+    return True
+
+
+def room_taken(sizes: Collection[int], state: Schedule) -> int:
+    """Bytes of the weights that are there, of those under way and of one file more."""
     under_way = sum(isinstance(stage, TrainStage) for stage in state.running.values())
-    return sum(sizes) + (under_way + 1) * max(sizes, default=0) <= disk_bytes
+    return sum(sizes) + (under_way + 1) * max(sizes, default=0)
 
 
 def give_up_for_space(shop: Workshop, state: Schedule) -> tuple[Stage, Finished, Settled]:
     """Fail the first waiting training: nothing runs whose end could free room for its weights."""
-    sizes = shop.work.weights_sizes()
+    sizes = shop.work.weights_sizes().values()
     stage = state.give_up_training()
     reason = (
         f"weights take {sum(sizes) / 1e9:.3g} GB and one more file needs {max(sizes) / 1e9:.3g}: "
-        f"raise disk_gb to {_gigabytes_above(sum(sizes) + max(sizes))} or more"
+        f"raise disk_gb to {gigabytes_above(sum(sizes) + max(sizes))} or more"
     )
     record = {"label": stage.label, "reason": reason, "traceback": ""}
     finished = Finished(stage.key, record, {}, False, 0.0)
     return stage, finished, settle(shop, state, stage, finished)
 
 
-def _gigabytes_above(n_bytes: int) -> str:
+def gigabytes_above(n_bytes: int) -> str:
     """A figure of three digits that so many bytes fit into."""
+    if n_bytes == 0:
+        return "0"
     unit = 10.0 ** (math.floor(math.log10(n_bytes)) - 2)
     return f"{math.ceil(n_bytes / unit) * unit / 1e9:.3g}"
 

@@ -23,6 +23,7 @@ from metaselect.harness.defaults import (
     without_tasks,
 )
 from metaselect.harness.grid.checks import check_grid, grid_warnings
+from metaselect.harness.grid.diskroom import DiskNeed, disk_need
 from metaselect.harness.grid.known import Known, read_known
 from metaselect.harness.grid.plan import WHOLE, Grid, GridPlan, Part, plan_grid
 from metaselect.harness.grid.probe import Estimate, estimate
@@ -83,12 +84,16 @@ class OpenGrid:
         }
 
     @property
+    def _missing(self) -> list[Stage]:
+        return pending_stages(self.plan, self.shop, self.known)
+
+    @property
     def _pending(self) -> list[Stage]:
-        missing = pending_stages(self.plan, self.shop, self.known)
-        return [stage for stage in missing if self.plan.is_now(stage.key)]
+        return [stage for stage in self._missing if self.plan.is_now(stage.key)]
 
     def preview(self, report: Callable[[str], None]) -> dict[str, Any]:
-        """Seconds that the rest takes by a probe, and what it is; nothing is trained for good.
+        """Seconds and disk that the rest takes by a probe, and what it is; nothing is trained for
+        good.
 
         A stage's name holds its encoder, data and settings, so that what a dry run timed on the
         same machine still holds.
@@ -106,22 +111,36 @@ class OpenGrid:
         seconds = round(found.total_s(self.place.n_workers), 1)
         return {
             "planned": len(self.plan.runs_now), "seconds": seconds, "stages": stages,
-            "targets": self.plan.languages_now(),
+            "targets": self.plan.languages_now(), "disk": self._disk_need(found),
         }  # fmt: skip
+
+    def _disk_need(self, found: Estimate) -> DiskNeed:
+        missing = self._missing
+        return disk_need(
+            [stage for stage in missing if self.plan.is_now(stage.key)],
+            [stage for stage in missing if not self.plan.is_now(stage.key)],
+            there=self.shop.work.weights_sizes(),
+            sizes=found.weights_bytes,
+            n_workers=self.place.n_workers,
+            disk_bytes=self.place.disk_bytes,
+        )
 
     def _estimate(self, pending: list[Stage], report: Callable[[str], None]) -> Estimate:
         """Times of an earlier dry run on this machine where they cover all, else a probe's."""
         machine = {**as_json(self.shop.machine), **hardware(self.shop.machine.device)}
-        timed = self.shop.work.probed_s(on=machine)
-        if pending and all(stage.key in timed for stage in pending):
+        timed, sizes = self.shop.work.probed_s(on=machine), self.shop.work.probed_bytes()
+        trained = {stage.key for stage in pending if isinstance(stage, TrainStage)}
+        if pending and timed.keys() >= {stage.key for stage in pending} and trained <= sizes.keys():
             place = self.shop.work.root / PROBE
             report(f"probe: times are an earlier dry run's; delete {place} to measure again")
-            return Estimate({stage.key: timed[stage.key] for stage in pending})
+            seconds = {stage.key: timed[stage.key] for stage in pending}
+            return Estimate(seconds, {key: sizes[key] for key in trained})
         found = estimate(pending, self.shop, report)
-        self.shop.work.keep_probe({**timed, **found.seconds}, on=machine)
+        told = {**timed, **found.seconds}, {**sizes, **found.weights_bytes}
+        self.shop.work.keep_probe(*told, on=machine)
         return found
 
-    def describe(self, seconds: float) -> str:
+    def describe(self, seconds: float, disk: DiskNeed) -> str:
         """The plan for people."""
         parts = (self.plan.n_trainings, "training"), (self.plan.n_scorings, "scoring")
         stages = " and ".join(counted(*part) for part in parts)
@@ -141,7 +160,7 @@ class OpenGrid:
             lines.append(f"  ... and {len(pending) - _SHOWN} more (all of them with --json)")
         if pending:
             n_workers = counted(self.place.n_workers, "worker")
-            lines.append(f"about {short_time(seconds)} with {n_workers}")
+            lines += [f"about {short_time(seconds)} with {n_workers}", str(disk)]
         return "\n".join(lines)
 
     def run(

@@ -5,7 +5,8 @@ weights/<key>.safetensors   a cache: dropped when no stage needs it, made again 
 tokens/<key>.npz    a cache of tokenised rows
 failures/<key>.json why a stage failed the last time
 running/<key>.json  how far a stage under way is
-probed_s.json       seconds by stage, as a dry run's probe found them, and on which machine
+probed_s.json       seconds by stage and bytes of weights, as a dry run's probe found them, and on
+                    which machine
 sound_files.json    files whose every row was found to be as its task's card says
 lock                held by the process that works here
 
@@ -174,9 +175,16 @@ class WorkFolder:
         """Forget a failure before another try."""
         self._failure(key).unlink(missing_ok=True)
 
-    def keep_probe(self, probed_s: Mapping[str, float], *, on: Mapping[str, Any]) -> None:
+    def keep_probe(
+        self,
+        probed_s: Mapping[str, float],
+        weights_bytes: Mapping[str, int],
+        *,
+        on: Mapping[str, Any],
+    ) -> None:
         """Keep what a probe found on a machine, for later calls."""
-        write_json(self.root / PROBE, {"on": dict(on), "seconds": dict(probed_s)})
+        found = {"seconds": dict(probed_s), "weights_bytes": dict(weights_bytes)}
+        write_json(self.root / PROBE, {"on": dict(on), **found})
 
     def probed_s(self, *, on: Mapping[str, Any] | None = None) -> dict[str, float]:
         """Seconds by stage as dry runs' probes found them; empty where there was none.
@@ -192,6 +200,14 @@ class WorkFolder:
         except (OSError, ValueError, KeyError, AttributeError, TypeError):
             return {}
 
+    def probed_bytes(self) -> dict[str, int]:
+        """Bytes of weights by training as dry runs' probes expect them; empty without one."""
+        try:
+            found = json.loads((self.root / PROBE).read_text(encoding="utf-8"))["weights_bytes"]
+            return {str(key): int(value) for key, value in found.items()}
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            return {}
+
     def keep_sound_files(self, keys: Collection[str]) -> None:
         """Keep which files need not be checked again, by `rows_key`."""
         write_json(self.root / "sound_files.json", sorted(keys))
@@ -203,9 +219,10 @@ class WorkFolder:
         except (OSError, ValueError, TypeError):
             return frozenset()
 
-    def weights_sizes(self) -> list[int]:
-        """Bytes of each file of weights."""
-        return [path.stat().st_size for path in (self.root / "weights").glob("*.safetensors")]
+    def weights_sizes(self) -> dict[str, int]:
+        """Bytes of each file of weights, by its training."""
+        files = (self.root / "weights").glob("*.safetensors")
+        return {path.stem: path.stat().st_size for path in files}
 
     def drop_weights(self, key: str) -> None:
         """Free the disk of weights that no stage needs any more."""

@@ -260,6 +260,21 @@ def _moved_rows(stage: TrainStage, shop: Workshop, used: np.ndarray) -> np.ndarr
     return before if before is None else np.union1d(before, used)
 
 
+def expected_size(
+    stage: TrainStage, shop: Workshop, legs: Sequence[Leg], tokenizer: Any
+) -> weights.SavedSize:
+    """What the weights of a stage without a parent will take; LoRA is folded back into `legs`."""
+    left_out = _pretrained(stage, shop, legs[0].model)
+    used = used_tokens([leg.encoded for leg in legs], tokenizer)
+    rows, matrices = _moved_rows(stage, shop, used), _type_kept(shop)
+    model = bodies.merged(legs[0].model)
+    return weights.saved_size(model, left_out=left_out, rows=rows, matrices=matrices)
+
+
+def _type_kept(shop: Workshop) -> torch.dtype:
+    return torch.bfloat16 if shop.machine.precision == "bfloat16" else torch.float32
+
+
 def _save(
     stage: TrainStage, shop: Workshop, legs: Sequence[Leg], training: TrainingResult, tokenizer: Any
 ) -> dict[str, dict[str, float]]:
@@ -273,7 +288,7 @@ def _save(
         shop.work.weights(stage.key),
         left_out=_pretrained(stage, shop, legs[0].model),
         rows=_moved_rows(stage, shop, used_tokens([leg.encoded for leg in legs], tokenizer)),
-        matrices=torch.bfloat16 if shop.machine.precision == "bfloat16" else torch.float32,
+        matrices=_type_kept(shop),
     )
     means: dict[str, dict[str, float]] = {}
     for card, leg, log in zip(stage.cards, legs, training.logs, strict=True):

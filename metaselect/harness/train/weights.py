@@ -7,6 +7,7 @@ the same name with `.rows` at its end says which they are.
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,58 @@ from metaselect.harness.train.bodies import body_of
 
 _WORDS = "embeddings.word_embeddings.weight"
 _ROWS = ".rows"
+_ENTRY_BYTES = 100  # at most, of a tensor in a file's head, besides its name
 _LAYER = re.compile(r"encoder\.layer\.(\d+)\.")
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSize:
+    """What a file of weights will take.
+
+    Attributes:
+        fixed_bytes: All but the word embeddings.
+        row_bytes: One row of those.
+        rows: The rows that are kept, sorted.
+    """
+
+    fixed_bytes: int
+    row_bytes: int
+    rows: np.ndarray
+
+    @property
+    def n_bytes(self) -> int:
+        """In all."""
+        return self.fixed_bytes + len(self.rows) * self.row_bytes
+
+    def after(self, parent: "SavedSize") -> "SavedSize":
+        """The size where the training goes on from another's weights, which it keeps too."""
+        return SavedSize(
+            max(self.fixed_bytes, parent.fixed_bytes),
+            max(self.row_bytes, parent.row_bytes),
+            np.union1d(self.rows, parent.rows),
+        )
+
+
+def saved_size(
+    model: torch.nn.Module,
+    *,
+    left_out: Collection[str],
+    rows: np.ndarray | None,
+    matrices: torch.dtype,
+) -> SavedSize:
+    """What `save_weights` will write, from the same arguments."""
+    fixed, row_bytes, kept = 0, 0, np.array([], np.int64)
+    for name, value in model.state_dict().items():
+        width = (matrices if value.ndim > 1 else value.dtype).itemsize
+        if name in left_out:
+            continue
+        fixed += len(name) + _ENTRY_BYTES
+        if name.endswith(_WORDS):
+            row_bytes = value.shape[1] * width + 8  # with its number
+            kept = np.arange(value.shape[0]) if rows is None else np.asarray(rows)
+        else:
+            fixed += value.numel() * width
+    return SavedSize(fixed, row_bytes, kept)
 
 
 def save_weights(
