@@ -28,7 +28,9 @@ BROKEN_JSON = (
 )
 """What reading JSON of another shape than expected leads to."""
 
-CARD = "README.md"  # for people, who may edit it, as on the hub: the manifest does not hold it fast
+CARD = "README.md"
+DESCRIPTION = "study.toml"
+_EDITED = (CARD, DESCRIPTION)  # by people, as on the hub: the manifest does not hold them fast
 _VERSIONED = ("metaselect", "lightgbm", "numpy", "optuna", "pandas", "scikit-learn", "scipy")
 
 
@@ -111,11 +113,13 @@ def library_versions() -> dict[str, str]:
 
 
 def write_manifest(folder: Path, *, kind: str, schema: int, made_by: Mapping[str, Any]) -> None:
-    """Seal a folder: hash every file in it but its card, and write the manifest last."""
+    """Seal a folder: hash every file in it but what people edit, and write the manifest last."""
     hashes = {
         path.relative_to(folder).as_posix(): sha256_of(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in (MANIFEST, CARD) and not path.name.startswith(".")
+        if path.is_file()
+        and path.name not in (MANIFEST, *_EDITED)
+        and not path.name.startswith(".")
     }
     content = {"kind": kind, "schema": schema, "made_by": dict(made_by), "sha256": hashes}
     write_json(folder / MANIFEST, {**content, "versions": library_versions()})

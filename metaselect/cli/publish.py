@@ -3,13 +3,14 @@
 import gzip
 import json
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaselect.cli import options
-from metaselect.cli.console import print_json
+from metaselect.cli.console import print_json, say
 from metaselect.cli.inputs import check_out
 from metaselect.errors import MetaselectError, first_line
 from metaselect.selector.shipped import RUNS_KIND, RUNS_TABLE
@@ -33,6 +34,8 @@ def publish_command(
 ) -> None:
     """Put the scores of grids into a folder, with their settings; no texts, no weights.
 
+    A study.toml says what made them, with TODO where only you know; one that is there is kept.
+
     At any time: of a grid under way what is done, and how much that is. `run --known` goes on from
     such a folder.
 
@@ -40,7 +43,7 @@ def publish_command(
     """
     import pandas as pd
 
-    from metaselect.files import CARD, sealed_folder, write_bytes, write_text
+    from metaselect.files import CARD, DESCRIPTION, sealed_folder, write_bytes, write_text
     from metaselect.runs.exchange import read_runs, write_runs
     from metaselect.runs.schema import check_runs, table_hash
 
@@ -66,12 +69,17 @@ def publish_command(
             for folder, (settings, table), state in zip(grids, found, states, strict=True)
         ],
     }
+    hashes = [settings.get("hashes", {}) for settings, _ in found]
+    description, to_do = _description(out, runs, hashes, made=_made(grids, len(runs)))
     with sealed_folder(out, kind=RUNS_KIND, schema=1, made_by=made_by) as folder:
+        write_bytes(folder / DESCRIPTION, description)
         write_runs(runs, folder / RUNS_TABLE)
         packed = gzip.compress(trainings.to_csv(index=False).encode(), mtime=0)
         write_bytes(folder / _TRAININGS, packed)
         if text is not None:
             write_text(folder / CARD, text)
+    for line in to_do:
+        say(line)
     if as_json:
         told = [None if state is None else asdict(state) for state in states]
         print_json({"rows": len(runs), "out": str(out), "grids": told, "errors": []})
@@ -80,6 +88,30 @@ def publish_command(
     for folder, state in zip(grids, states, strict=True):
         if state is not None:
             print(f"  {folder}: {state}")
+
+
+def _description(
+    out: Path, runs: "pd.DataFrame", hashes: list[dict[str, Any]], *, made: str
+) -> tuple[bytes, list[str]]:
+    """What `study.toml` will hold, as it is where there is one, and what is left to its author."""
+    from metaselect.files import DESCRIPTION
+    from metaselect.runs.contributed import description_text
+    from metaselect.runs.schema import table_hash
+
+    path, hashed = out / DESCRIPTION, table_hash(runs)
+    if not path.is_file():
+        told = f"{path}: to share the runs, write what only you know in place of TODO"
+        return description_text(runs, hashes, made=made).encode(), [told]
+    kept = path.read_bytes()
+    told = f"{path} is kept as it was; the table's runs_hash is {hashed}"
+    return kept, [] if hashed.encode() in kept else [told]
+
+
+def _made(grids: list[Path], n_runs: int) -> str:
+    """When and from what a table was made, in a line."""
+    last = date.fromtimestamp(max(_runs_of(folder).stat().st_mtime for folder in grids))
+    whole = f"{counted(n_runs, 'score')} of {counted(len(grids), 'grid')}"
+    return f"metaselect runs publish, {date.today()}: {whole}, the last of {last}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,8 @@ def _check_contribution(
 ) -> list[str]:
     """Refuse a table that cannot be shared as it is; say how many of its runs share data."""
     from metaselect.evaluation.folds import without_same_source
-    from metaselect.runs.contributed import DESCRIPTION, contribution_faults, read_contribution
+    from metaselect.files import DESCRIPTION
+    from metaselect.runs.contributed import contribution_faults, read_contribution
     from metaselect.runs.faults import RunsTableError
     from metaselect.selector.shipped import shipped_runs
 

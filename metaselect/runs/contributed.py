@@ -5,7 +5,7 @@ licence = "MIT"
 source = "https://github.com/lab/runs/tree/4d5b1d3"
 citation = "Doe et al. 2026"
 runs_hash = "9f86d081884c7d65..."   # of the table: a changed table is another contribution
-supersedes = []                     # studies that these runs correct
+supersedes = []                     # studies that these runs correct, for readers
 
 [data]                              # by task: a hub id at a commit, or a hash of its files
 xnli = "facebook/xnli@b8dd5d7"
@@ -14,25 +14,28 @@ xnli = "facebook/xnli@b8dd5d7"
 xlm-roberta-base = "FacebookAI/xlm-roberta-base@e73636d"
 """
 
+import hashlib
+import re
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.errors import MetaselectError
+from metaselect.files import DESCRIPTION
 from metaselect.runs.faults import Fault
 from metaselect.runs.schema import table_hash
 
-DESCRIPTION = "study.toml"
-
-Fingerprint = Annotated[
-    str, Field(pattern=r"^(\S+@[0-9a-f]{7,40}|(sha256|blake2b):[0-9a-f]{32,})$")
-]
+_FINGERPRINT = r"^(\S+@[0-9a-f]{7,40}|(sha256|blake2b):[0-9a-f]{32,})$"
+Fingerprint = Annotated[str, Field(pattern=_FINGERPRINT)]
 """A hub id or address at a commit, or a hash."""
+
+_TODO = "TODO: "
+"""Stands before what only the author of the runs knows."""
 
 
 class Contribution(BaseModel):
@@ -50,14 +53,72 @@ class Contribution(BaseModel):
     encoders: dict[str, Fingerprint]
 
 
+def description_text(
+    runs: pd.DataFrame, hashes: Sequence[Mapping[str, Mapping[str, str]]], *, made: str
+) -> str:
+    """A `study.toml` of a table with all that is known, and a placeholder for what is not.
+
+    Args:
+        runs: The table, from `check_runs`.
+        hashes: What each grid behind it rests on, as its `grid.json` has it: `data` by
+            `task/split`, `encoders` by name.
+        made: How and when, for the first line.
+    """
+    import tomli_w
+
+    data = [item for found in hashes for item in found.get("data", {}).items()]
+    encoders = {name: text for found in hashes for name, text in found.get("encoders", {}).items()}
+    values = {
+        "studies": sorted({*runs["study"]}),
+        "licence": f"{_TODO}such as MIT or CC-BY-4.0",
+        "source": f"{_TODO}where the runs are, https://...",
+        "citation": f"{_TODO}how to cite them",
+        "runs_hash": table_hash(runs),
+        "supersedes": list[str](),
+        "data": {
+            task: _fingerprint_of(
+                {name: text for name, text in data if name.startswith(f"{task}/")}.items()
+            )
+            for task in sorted(_tasks(runs))
+        },
+        "encoders": {
+            name: _fingerprint(encoders.get(name, "")) for name in sorted({*runs["encoder"]})
+        },
+    }
+    return f"# {made}\n{tomli_w.dumps(values)}"
+
+
+def _fingerprint_of(splits: Iterable[tuple[str, str]]) -> str:
+    """The one hub id at a commit behind all splits of a task, else a hash of their hashes."""
+    there = sorted(item for item in splits if item[1] != "missing")
+    places = {_fingerprint(text) for _, text in there}
+    if len(there) <= 1 or (len(places) == 1 and "@" in min(places)):
+        return min(places, default=_fingerprint(""))
+    return f"sha256:{hashlib.sha256(repr(there).encode()).hexdigest()}"
+
+
+def _fingerprint(identity: str) -> str:
+    """What a grid names data or an encoder by, without how they are cut."""
+    found = identity.split(":")[0]
+    told = f"sha256:{found}" if re.fullmatch("[0-9a-f]{64}", found) else found
+    return told if re.match(_FINGERPRINT, told) else f"{_TODO}a hub id at a commit, or a hash"
+
+
 def read_contribution(path: Path) -> Contribution:
     """Read a `study.toml`.
 
     Raises:
-        MetaselectError: It cannot be read, is no TOML, or breaks rules, all listed.
+        MetaselectError: It cannot be read, is no TOML, has placeholders, or breaks rules, all
+            listed.
     """
     try:
-        return Contribution.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        if open_fields := sorted(_placeholders(tables)):
+            raise MetaselectError(
+                f"{path}: write what only you know in place of {_TODO.strip(': ')} in "
+                f"{', '.join(open_fields)}."
+            )
+        return Contribution.model_validate(tables)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise MetaselectError(
             f"Cannot read {path}, which says what made the runs: {error}."
@@ -65,6 +126,14 @@ def read_contribution(path: Path) -> Contribution:
     except ValidationError as error:
         faults = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
         raise MetaselectError(f"{path}: {'; '.join(faults)}.") from error
+
+
+def _placeholders(tables: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from _placeholders(value, f"{before}{name}.")
+        elif isinstance(value, str) and value.startswith(_TODO):
+            yield before + name
 
 
 def contribution_faults(

@@ -1,11 +1,15 @@
 """`metaselect runs publish`: a folder to share, read back whole, that tells no places."""
 
 import json
+import re
+import tomllib
+from datetime import date
 
 import pytest
 
 from metaselect.files import read_manifest
 from metaselect.runs.exchange import read_runs
+from metaselect.runs.schema import table_hash
 from tests.harness.conftest import data_folder, encoder_folder
 from tests.harness.grids import run_tiny, tiny_config, tiny_grid
 
@@ -36,6 +40,37 @@ def test_a_grid_is_published_with_all_that_its_scores_rest_on(call, grid, tmp_pa
     assert str(tmp_path) not in json.dumps(manifest.made_by)
     assert (tmp_path / "shared" / "README.md").read_text() == "# Data card\n"
     assert (tmp_path / "shared" / "trainings.csv.gz").is_file()
+
+
+def test_a_published_table_is_described_and_what_only_the_author_knows_is_asked_for(
+    call, grid, tmp_path
+):
+    table, described = tmp_path / "shared" / "runs.csv.gz", tmp_path / "shared" / "study.toml"
+    done = call("runs", "publish", grid, "--out", table.parent)
+    assert f"{described}: to share the runs, write what only you know in place of TODO" in done.err
+    told = tomllib.loads(described.read_text())
+    assert (told["studies"], told["runs_hash"]) == (["tiny"], table_hash(read_runs(table)))
+    assert sorted(told["data"]) == ["mnli", "udpos", "xnli"]
+    assert f"the last of {date.today()}" in described.read_text().splitlines()[0]
+    done = call("runs", "validate", "--strict", table)
+    assert (done.code, done.err) == (
+        2,
+        f"metaselect: {described}: write what only you know in place of TODO in citation, licence, "
+        "source.\n",
+    )
+    text = described.read_text()
+    for name, value in (("licence", "MIT"), ("source", "https://a.org"), ("citation", "Doe 2026")):
+        text = re.sub(f'{name} = ".*"', f'{name} = "{value}"', text)
+    described.write_text(text)
+    assert call("runs", "validate", "--strict", table).code == 0
+    assert read_manifest(table.parent, kind="runs", schema=1)
+    assert call("runs", "publish", grid, "--out", table.parent).code == 0
+    assert described.read_text() == text
+    runs = (grid / "runs.csv").read_text().splitlines(keepends=True)
+    (grid / "runs.csv").write_text("".join(runs[:-1]))
+    done = call("runs", "publish", grid, "--out", table.parent)
+    assert f"is kept as it was; the table's runs_hash is {table_hash(read_runs(table))}" in done.err
+    assert described.read_text() == text
 
 
 def test_the_same_results_give_the_same_bytes(call, grid, tmp_path):

@@ -1,5 +1,7 @@
 """Tables to share: what their description must say."""
 
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.errors import MetaselectError
-from metaselect.runs.contributed import contribution_faults, read_contribution
+from metaselect.runs.contributed import contribution_faults, description_text, read_contribution
 from metaselect.runs.exchange import read_runs, write_runs
 from metaselect.runs.schema import table_hash
 
@@ -81,6 +83,27 @@ def test_every_lack_is_named(runs: pd.DataFrame, tmp_path: Path) -> None:
     assert faults(described(tmp_path, other), other) == [
         "studies = ['s']", "no [data] of mnlo", "no [encoders] of f", "no task card of mnlo"
     ]  # fmt: skip
+
+
+def test_a_description_names_hub_data_by_commit_and_files_by_one_hash(
+    runs: pd.DataFrame,
+) -> None:
+    commit, file = "a" * 40, "b" * 64
+    data = {
+        "mnli/train": f"nyu-mll/multi_nli@{commit}:None:train:en",
+        "mnli/validation": f"nyu-mll/multi_nli@{commit}:None:validation:en",
+        "squad/train": file, "squad/validation": "missing",
+        "xnli/test.en": file, "xnli/test.sw": "c" * 64,
+    }  # fmt: skip
+    encoders = {"e": f"FacebookAI/xlm-roberta-base@{commit}:None:False"}
+    text = description_text(runs, [{"data": data, "encoders": encoders}], made="now")
+    told = tomllib.loads(text)
+    assert told["data"]["mnli"] == f"nyu-mll/multi_nli@{commit}"
+    assert told["data"]["squad"] == f"sha256:{file}"
+    assert re.fullmatch("sha256:[0-9a-f]{64}", told["data"]["xnli"])
+    assert told["encoders"] == {"e": f"FacebookAI/xlm-roberta-base@{commit}"}
+    unknown = tomllib.loads(description_text(runs, [{}], made="now"))
+    assert unknown["encoders"]["e"].startswith("TODO: ")
 
 
 @pytest.mark.parametrize(
