@@ -1,6 +1,6 @@
 """`metaselect rank`: which intermediate task to fine-tune on first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -99,6 +99,14 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         Path | None,
         typer.Option(help="Grid for metaselect run (TOML) that tries direct and the first three."),
     ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[NAME=]PATH",
+            help="With --out: the grid's encoder, a folder, a URL or a hub id. [default: the one "
+            "that the ranking rests on, where the hub has it or a relative]",
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Rank intermediate tasks for a target task in one or several languages.
@@ -121,6 +129,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         kind=kind, metric=metric, text=None if text is None else listed(text), label=label
     )
     _check_asked(target, data, language, overrules)
+    if encoder is not None and out is None:
+        raise typer.BadParameter("--encoder belongs to --out.")
     check_trial_files(out, own_task=data is not None)
     goal = _objective(objective)
     codes = listed(language or "")
@@ -159,7 +169,9 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     if new is not None:
         record["task"] = task_record(new)
     if out is not None:
-        notes += _write_grid(out, record, selector, study, new)
+        by_study = {} if selector.training_ is None else selector.training_.encoder_by_study
+        learnt = {*by_study.values()} if study is None else {by_study[study]}
+        notes += _write_grid(out, record, selector.catalogue, new, encoder=encoder, learnt=learnt)
         record["grid"] = str(out)
     record = first_of(record, top)
     if as_json:
@@ -229,22 +241,23 @@ def _ranking_notes(
 def _write_grid(
     out: Path,
     record: Mapping[str, Any],
-    selector: "TaskSelector",
-    study: str | None,
+    catalogue: "Catalogue",
     new: "NewTask | None",
+    *,
+    encoder: str | None,
+    learnt: Collection[str],
 ) -> list[str]:
     """Write the grid that tries the first three, say how to run it; what is lacking."""
     from metaselect.cli.trial import write_trial
 
-    training = selector.training_
     how, lacking = write_trial(
         out,
-        selector.catalogue[record["target"]],
+        catalogue[record["target"]],
         [entry["intermediate"] for entry in record["ranking"]],
         record["languages"],
-        catalogue=selector.catalogue,
-        encoder=None if training is None or study is None else training.encoder_by_study[study],
-        learnt_from=set() if training is None else {*training.encoder_by_study.values()},
+        catalogue=catalogue,
+        encoder=encoder,
+        learnt_from=learnt,
         data=None if new is None else new.data,
     )
     say(how)

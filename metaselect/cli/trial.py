@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 N_TRIED = 3
 SEEDS = (0, 1)  # two, so that a gain has an error
-_ENCODER = {"name": "xlm-roberta-base", "path": "FacebookAI/xlm-roberta-base"}
+_ON_HUB = {
+    "xlm-roberta-base": "FacebookAI", "xlm-roberta-large": "FacebookAI",
+    "bert-base-multilingual-cased": "google-bert", "multilingual-e5-small": "intfloat",
+    "multilingual-e5-base": "intfloat", "multilingual-e5-large": "intfloat",
+}  # fmt: skip
+"""Owners of encoders that anyone can fetch; the first stands in where none has that name."""
 _READ = (".jsonl", ".jsonl.gz", ".parquet")  # what the harness reads of a folder
 
 
@@ -38,8 +43,9 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
         first: Candidates, best first; the first three besides `direct` are tried.
         languages: To test in.
         catalogue: Cards of the candidates.
-        encoder: Of the predictor's study; None takes XLM-R base.
-        learnt_from: Encoders of the predictor's training runs.
+        encoder: As `[NAME=]PATH`; None takes the one that the ranking rests on, or its nearest
+            relative on the hub, else XLM-R base.
+        learnt_from: Encoders of the training runs that the ranking rests on.
         data: Where the target's rows are; None takes the hub's.
 
     Returns:
@@ -52,13 +58,14 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     from metaselect.planning.grids import Setting
 
     tried = [name for name in first if name != DIRECT][:N_TRIED]
-    setting = Setting(study=f"try-{card.name}", encoder=encoder or "", adaptation="finetune")
+    named = encoder_of(encoder, learnt_from)
+    setting = Setting(study=f"try-{card.name}", encoder=named["name"], adaptation="finetune")
     cells = [(name, card.name) for name in (DIRECT, *tried)]
     values = planned_grid(setting, cells, seeds=SEEDS, config=None, base=Path(), done=[])
     del values["cells"]  # they are the whole cross
     place = "hub" if data is None else str(_folder_of_tasks(data))
     values |= {"data": place, "task_testing": {card.name: {"languages": list(languages)}}}
-    values |= {} if encoder else {"encoders": [_ENCODER]}
+    values |= {"encoders": [named]}
     check_config(values, where=f"the grid for {out}")
     write_text(out, tomli_w.dumps(values))
     command = f"metaselect run {out} --dry-run"
@@ -69,11 +76,34 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
     how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
     how.append(f"  {_trial_cost(card, tried, catalogue)}")
-    name = encoder or _ENCODER["name"]
-    if learnt_from and name not in learnt_from:
-        others = ", ".join(sorted(learnt_from))
-        how[1] += f"; the encoder is {name}, while the predictor learnt from {others}"
+    how.append(f"  encoder {named['name']}, from {named['path']}; --encoder names another")
+    if learnt_from and named["name"] not in learnt_from:
+        how[2] += f", while the predictor learnt from {', '.join(sorted(learnt_from))}"
     return "\n".join(how), lacking
+
+
+def encoder_of(asked: str | None, learnt_from: Collection[str]) -> dict[str, str]:
+    """Name and place of a trial's encoder.
+
+    Args:
+        asked: `[NAME=]PATH`, a folder, a URL or a hub id; None leaves it to the ranking.
+        learnt_from: Encoders that the ranking rests on; of several the choice is open.
+
+    Example:
+        >>> encoder_of(None, ["multilingual-e5-small-4bit"])
+        {'name': 'multilingual-e5-small', 'path': 'intfloat/multilingual-e5-small'}
+    """
+    from metaselect.harness.data.sources import absolute_if_folder
+
+    if asked is not None:
+        name, _, path = asked.rpartition("=")
+        return {"name": name or path.rstrip("/").split("/")[-1], "path": absolute_if_folder(path)}
+    own = next(iter(learnt_from)) if len(learnt_from) == 1 else ""
+    if own.count("/") == 1:
+        return {"name": own, "path": own}
+    like = [name for name in _ON_HUB if own == name or own.startswith(f"{name}-")]
+    name = like[0] if like else next(iter(_ON_HUB))
+    return {"name": name, "path": f"{_ON_HUB[name]}/{name}"}
 
 
 def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
+from metaselect.cli.trial import encoder_of
 from metaselect.harness.config import read_config
 
 NLI = [
@@ -170,10 +171,13 @@ def test_a_grid_of_own_rows_names_what_is_lacking(call, predictor, rows):
     steps = 2 * (sum(round(3 * shipped_catalogue()[name].train_size / 32) for name in tried) + 4)
     told = (
         f"\n  14 trainings over 2 seeds, about {steps:,} steps in all: {', '.join(rows_of)}; then "
-        "mine (12 rows) after each and alone; --dry-run measures the hours; the encoder"
+        "mine (12 rows) after each and alone; --dry-run measures the hours\n"
     )
     assert told in done.err
-    assert "; the encoder is xlm-roberta-base, while the predictor learnt from enc" in done.err
+    assert (
+        "  encoder xlm-roberta-base, from FacebookAI/xlm-roberta-base; --encoder names another, "
+        "while the predictor learnt from enc"
+    ) in done.err
     (lacking,) = [line for line in done.err.splitlines() if "a run still needs" in line]
     assert "mine/test.sw" in lacking
     assert "mine/train" not in lacking
@@ -187,7 +191,7 @@ def test_a_grid_of_a_known_target_takes_the_hubs_data(call, predictor, place):
     assert not Path("plan.tasks.toml").exists()
 
 
-def test_costs_count_a_training_once_and_leave_the_encoder_of_a_study_alone(call, predictor, place):
+def test_costs_count_a_training_once(call, predictor, place):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
     study = ("--candidates", "mnli,rte", "--study", "simulated/encoder-base")
     done = call(*asked, *study, "--out", "plan.toml")
@@ -198,10 +202,33 @@ def test_costs_count_a_training_once_and_leave_the_encoder_of_a_study_alone(call
     )
     done = call(*asked[:3], "--target", "tatoeba", *asked[5:], *study[:2], "--out", "other.toml")
     assert "  4 trainings over 2 seeds, about " in done.err
-    assert (
-        "; tatoeba is scored without training; --dry-run measures the hours; the encoder is"
-        in done.err
-    )
+    assert "; tatoeba is scored without training; --dry-run measures the hours\n" in done.err
+
+
+def test_the_encoder_of_a_grid_is_told_and_one_option_changes_it(call, predictor, place):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
+    done = call(*asked, "--encoder", "FacebookAI/xlm-roberta-large", "--out", "hub.toml")
+    assert "  encoder xlm-roberta-large, from FacebookAI/xlm-roberta-large; --encoder" in done.err
+    Path("mine").mkdir()
+    done = call(*asked, "--encoder", "encoder-base=mine", "--out", "own.toml")
+    (encoder,) = read_config(Path("own.toml")).encoders
+    assert (encoder.name, encoder.path) == ("encoder-base", str(Path("mine").resolve()))
+    assert "--encoder belongs to --out." in call(*asked, "--encoder", "mine").err
+
+
+@pytest.mark.parametrize(
+    ("learnt_from", "path"),
+    [
+        (["xlm-roberta-large"], "FacebookAI/xlm-roberta-large"),
+        (["owner/encoder"], "owner/encoder"),
+        (["multilingual-e5-small-4bit"], "intfloat/multilingual-e5-small"),  # the predictor's
+        (["ours"], "FacebookAI/xlm-roberta-base"),
+        (["xlm-roberta-large", "ours"], "FacebookAI/xlm-roberta-base"),
+        ([], "FacebookAI/xlm-roberta-base"),
+    ],
+)
+def test_a_grid_names_the_encoder_that_the_ranking_rests_on_where_the_hub_has_it(learnt_from, path):
+    assert encoder_of(None, learnt_from)["path"] == path
 
 
 def test_a_grid_or_card_that_is_there_is_not_replaced(call, predictor, rows):
