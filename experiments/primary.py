@@ -14,22 +14,13 @@ any case the same comparisons are exploratory.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from first_choices import (  # beside this file
-    ARMS,
-    BESIDE,
-    COMPARISONS,
-    PUBLISHED_STEPS,
-    Choices,
-    block,
-    first_choices,
-    permuted,
-)
+from first_choices import Choices, block, first_choices, permuted  # beside this file
+from judging import compared, judged  # beside this file
 from primary_words import lines, scope_sentence, sentences  # beside this file
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
@@ -37,7 +28,7 @@ from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.cli.records import made_from
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.anatomy import anatomy_record
-from metaselect.evaluation.contrasts import Comparison, Contrast, contrast, holm
+from metaselect.evaluation.contrasts import Comparison, Contrast, contrast
 from metaselect.evaluation.coverage import coverage_record, coverage_sentence
 from metaselect.evaluation.fold_evaluation import default_workers
 from metaselect.evaluation.folds import without_same_source
@@ -51,53 +42,8 @@ from metaselect.runs.gains import query_gains
 Record = Mapping[str, Any]
 
 SCHEMA = 1
-LEVEL = 0.05
-WORTH = 0.005
-"""Gain below which an advantage would not pay for one more training: half a point."""
-
 MOVED = 0.02
 """Mean gain or loss from which a cell is said to move its target."""
-
-MOSTLY = 0.75
-"""Share of clusters beyond which two arms that both choose `direct` were asked nothing."""
-
-
-def compared(choices: Choices, *, by: str, seed: int) -> list[Contrast]:
-    """The comparisons over clusters, or over kinds; those without both methods are left out.
-
-    Holm's correction is over all five that were written down, also where one is not run yet.
-    """
-    means = choices.gains.groupby([by, "method"])["gain"].mean().reset_index()
-    table = means.rename(columns={by: "cluster"})
-    known = set(table["method"])
-    found = [
-        contrast(table, Comparison(*pair, "gain", primary=pair in COMPARISONS), seed=seed)
-        for pair in (*COMPARISONS, *BESIDE)
-        if known.issuperset(pair)
-    ]
-    n_open = len(COMPARISONS) - sum(item.primary for item in found)
-    still_open = [replace(found[0], p=1.0, primary=True)] * n_open
-    return holm([*found, *still_open])[: len(found)]
-
-
-def verdict(found: Contrast, direct: Mapping[str, float], *, unasked: str | None) -> str:
-    """Yes, the opposite, no or too little evidence, by the rules of study.md.
-
-    Args:
-        found: A comparison.
-        direct: Share of clusters in which a ladder's arm takes no intermediate, by the arm's name.
-        unasked: Why nothing was asked of published difficulty, which study.md did not foresee.
-    """
-    if not found.primary:
-        return "exploratory"
-    pair = (found.method, found.against)
-    if unasked is not None and pair in PUBLISHED_STEPS:
-        return unasked
-    if all(name in direct for name in pair) and min(direct[name] for name in pair) > MOSTLY:
-        return "too little evidence: both choose direct"
-    if found.p_holm < LEVEL:
-        return "yes" if found.difference > 0 else "the opposite"
-    return "no" if found.high < WORTH else "too little evidence"
 
 
 def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) -> dict[str, Any]:
@@ -112,9 +58,7 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
         Keys `intermediates`, `targets`; `by_intermediate`, each against `direct` on all seeds,
         without targets that share its data; `agreeing`, from the function of that name;
         `difficulty`, of which intermediates it is known, from `coverage_record`; `primary` and
-        `among` (an intermediate in any case), each with `clusters` and `kinds` (contrasts, the
-        primary ones with their verdict), `gains` (mean over clusters by method), `by_target` (the
-        same by method and target) and `direct` (share of clusters in which an arm takes none).
+        `among` (an intermediate in any case), each from `judged`.
     """
     coverage = coverage_record(runs, shipped_catalogue())
     unasked = None
@@ -127,8 +71,8 @@ def record(runs: pd.DataFrame, choices: Mapping[bool, Choices], *, seed: int) ->
         "by_intermediate": contrasts_json(by_intermediate(runs, choices[True], seed=seed)),
         "agreeing": agreeing(runs),
         "difficulty": coverage,
-        "primary": _part(choices[True], seed=seed, unasked=unasked),
-        "among": _part(choices[False], seed=seed, unasked=unasked),
+        "primary": judged(choices[True], seed=seed, unasked=unasked),
+        "among": judged(choices[False], seed=seed, unasked=unasked),
     }
 
 
@@ -176,33 +120,6 @@ def without_signal(runs: pd.DataFrame, *, draw: int, workers: int) -> dict[str, 
     found = first_choices(dealt, shipped_catalogue(), trials=1, seed=0, workers=workers, arms={})
     contrasts = compared(found[True], by="cluster", seed=0)
     return {item.against: item.difference for item in contrasts if item.method == "ranker"}
-
-
-def _part(choices: Choices, *, seed: int, unasked: str | None) -> dict[str, Any]:
-    by_cluster = choices.gains.groupby(["method", "cluster"])["gain"].mean()
-    arms = {name: choices.direct[name] for name in (f"ladder: {arm}" for arm in ARMS)}
-    found = {"clusters": "cluster", "kinds": "kind"}
-    return {
-        **{
-            name: _judged(compared(choices, by=by, seed=seed), arms, unasked=unasked)
-            for name, by in found.items()
-        },
-        "gains": by_cluster.groupby("method").mean().to_dict(),
-        "by_target": {
-            str(name): rows.set_index("target")["gain"].to_dict()
-            for name, rows in choices.gains.groupby("method")
-        },
-        "direct": dict(choices.direct),
-    }
-
-
-def _judged(
-    found: Sequence[Contrast], direct: Mapping[str, float], *, unasked: str | None
-) -> list[dict[str, Any]]:
-    return [
-        {**row, "verdict": verdict(item, direct, unasked=unasked)}
-        for item, row in zip(found, contrasts_json(found), strict=True)
-    ]
 
 
 def main() -> None:

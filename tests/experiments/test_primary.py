@@ -40,7 +40,12 @@ def first_choices() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def primary(first_choices: ModuleType) -> ModuleType:
+def judging(first_choices: ModuleType) -> ModuleType:
+    return loaded("judging")
+
+
+@pytest.fixture(scope="module")
+def primary(judging: ModuleType) -> ModuleType:
     loaded("primary_words")
     return loaded("primary")
 
@@ -68,8 +73,9 @@ def both(first_choices: ModuleType, runs: pd.DataFrame) -> Any:
 
 
 def test_the_measure_is_the_gain_on_the_other_seed(
-    primary: ModuleType, runs: pd.DataFrame, both: Any
-) -> None:
+    primary: ModuleType, judging: ModuleType, first_choices: ModuleType, runs: pd.DataFrame,
+    both: Any,
+) -> None:  # fmt: skip
     choices = both[True]
     found = choices.gains.set_index(["method", "target"])["gain"]
     scores = runs.pivot_table(
@@ -85,10 +91,10 @@ def test_the_measure_is_the_gain_on_the_other_seed(
         # mnli is best by far everywhere, so that what is best on average elsewhere is mnli.
         mnli = gains["mnli"].groupby(["target", "language"]).mean()[target].mean()
         assert found["history", target] == pytest.approx(mnli, abs=1e-9)
-    over_clusters = primary.compared(choices, by="cluster", seed=0)
+    over_clusters = judging.compared(choices, by="cluster", seed=0)
     pairs = [(item.method, item.against) for item in over_clusters]
-    assert pairs == [*primary.COMPARISONS, *primary.BESIDE]
-    last = over_clusters[len(primary.COMPARISONS) - 1]
+    assert pairs == [*first_choices.COMPARISONS, *first_choices.BESIDE]
+    last = over_clusters[len(first_choices.COMPARISONS) - 1]
     by_hand = np.mean([found["history", name] - found["direct+", name] for name in TARGETS])
     assert last.difference == pytest.approx(by_hand, abs=1e-9)
     record = primary.record(runs, both, seed=0)
@@ -97,7 +103,7 @@ def test_the_measure_is_the_gain_on_the_other_seed(
         np.mean([found["ranker", name] for name in TARGETS]), abs=1e-6
     )
     (first, *_) = record["primary"]["clusters"]
-    assert first["verdict"] == primary.verdict(over_clusters[0], choices.direct, unasked=None)
+    assert first["verdict"] == judging.verdict(over_clusters[0], choices.direct, unasked=None)
     assert [item["verdict"] for item in record["primary"]["clusters"][5:]] == ["exploratory"] * 6
     table = list(primary.lines(record["primary"]["clusters"]))
     assert len(table) == 2 + 5 + 6
@@ -218,14 +224,14 @@ def test_one_seed_is_refused(first_choices: ModuleType, runs: pd.DataFrame) -> N
 
 
 def test_without_the_control_its_comparison_is_left_out(
-    primary: ModuleType, first_choices: ModuleType
+    judging: ModuleType, first_choices: ModuleType
 ) -> None:
     gains = pd.DataFrame(
         [(method, cluster, "k", 0.01 * place) for place, method in enumerate(("random", "ranker"))
          for cluster in "abc"],
         columns=["method", "cluster", "kind", "gain"],
     )  # fmt: skip
-    (only,) = primary.compared(first_choices.Choices(gains, {}), by="cluster", seed=0)
+    (only,) = judging.compared(first_choices.Choices(gains, {}), by="cluster", seed=0)
     assert (only.method, only.against) == ("ranker", "random")
     assert only.difference == pytest.approx(0.01)
     assert only.p_holm == pytest.approx(min(1.0, 5 * only.p))  # of five, four not run yet
@@ -243,7 +249,7 @@ def test_without_the_control_its_comparison_is_left_out(
     ],
 )  # fmt: skip
 def test_verdicts_follow_the_rules_written_down(
-    primary: ModuleType, changes: dict[str, object], said: str
+    judging: ModuleType, changes: dict[str, object], said: str
 ) -> None:
     base = Contrast(
         "ranker", "random", "gain", difference=0.01, low=-0.01, high=0.03, p=0.01, primary=True,
@@ -252,7 +258,7 @@ def test_verdicts_follow_the_rules_written_down(
     )  # fmt: skip
     direct = {"ladder: +both": 0.8, "ladder: +difficulty": 0.9}
     found = replace(base, **changes)
-    assert primary.verdict(found, direct, unasked=None) == said
+    assert judging.verdict(found, direct, unasked=None) == said
     is_step = str(found.method).startswith("ladder: ")
-    told = primary.verdict(found, direct, unasked="not asked")
+    told = judging.verdict(found, direct, unasked="not asked")
     assert told == ("not asked" if is_step else said)
