@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from metaselect.catalogue.newtask import NewTask, Overrules
     from metaselect.catalogue.tasks import Catalogue, Kind
-    from metaselect.selector.combine import Objective
     from metaselect.selector.selector import TaskSelector
 
 _SHOWN = """\
@@ -119,9 +118,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.languages import resolve_languages
     from metaselect.catalogue.newtask import Overrules
     from metaselect.catalogue.tasks import Catalogue
-    from metaselect.selector.doubts import doubts_beside, doubts_of, known_doubts
+    from metaselect.selector.combine import check_objective
+    from metaselect.selector.doubts import doubts_about
     from metaselect.selector.selector import TaskSelector
-    from metaselect.selector.shipped import shipped_predictor, shipped_runs
+    from metaselect.selector.shipped import shipped_predictor
 
     if target is None and data is None and language is None:
         return print(_what_can_be_asked())
@@ -132,7 +132,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     if encoder is not None and out is None:
         raise typer.BadParameter("--encoder belongs to --out.")
     check_trial_files(out, own_task=data is not None)
-    goal = _objective(objective)
+    goal = check_objective(objective)
     codes = listed(language or "")
     resolve_languages(codes)  # refuses before the work, and all at once
     names = None if candidates is None else listed(candidates)
@@ -154,15 +154,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
     notes += _ranking_notes(selector, table, name, own, study)
     given = runs is not None
-    learnt_from = None if predictor is not None else shipped_runs() if given else every
     who = name, table["intermediate"], selector.catalogue
     kept = {} if selector.training_ is None else selector.training_.own_runs
-    doubts = known_doubts(kept, *who, study=study)
-    if learnt_from is not None:
-        doubts = doubts_of(learnt_from, *who, study=study)
-    if given and every is not None and (every["target"] == name).any():
-        doubts, told = doubts_beside(doubts_of(every, *who, study=study), doubts, name)
-        notes += told
+    doubts, told = doubts_about(*who, kept=kept, study=study, runs=every if given else None)
+    notes += told
     if given and names is None and every is not None:
         notes += _not_ranked(every, name, table)
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
@@ -287,15 +282,3 @@ def _new_task(
     found = guess_task(data, catalogue, overrules)
     languages = dict.fromkeys(["en", *(language.code for language in resolve_languages(codes))])
     return replace(found, card=replace(found.card, languages=tuple(languages)))
-
-
-def _objective(name: str) -> "Objective":
-    from typing import get_args
-
-    from metaselect.errors import UnknownChoice
-    from metaselect.selector.combine import Objective
-
-    for known in get_args(Objective):
-        if name == known:
-            return known  # type: ignore[no-any-return]
-    raise UnknownChoice("--objective", name, get_args(Objective))

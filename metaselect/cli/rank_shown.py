@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.tasks import DIRECT, Kind
 from metaselect.cli.console import print_table
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from metaselect.catalogue.newtask import NewTask
     from metaselect.selector.combine import Objective
     from metaselect.selector.doubts import Doubts
-    from metaselect.selector.explain import Ranked
     from metaselect.selector.measured_gains import MeasuredGain
 
     Measured = dict[tuple[str, str], MeasuredGain]
@@ -43,25 +42,17 @@ def record_of(
         doubts: What forbids to advise the first; None where nothing was looked for.
         simulated: Whether the predictor learnt from simulated runs.
     """
-    from metaselect.selector.combine import combine_languages
+    from metaselect.selector.advice import entries_of, ranking_and_answer
     from metaselect.selector.doubts import NO_DOUBTS
-    from metaselect.selector.explain import answer
     from metaselect.selector.measured_gains import measured_gains
 
     codes = list(dict.fromkeys(table["language"]))
-    by_language = {code: _entries(table[table["language"] == code]) for code in codes}
     several = len(codes) > 1
-    ranking = (
-        _entries(combine_languages(table, objective=objective))
-        if several
-        else by_language[codes[0]]
+    ranking, told = ranking_and_answer(
+        table, doubts or NO_DOUBTS, objective=objective, simulated=simulated
     )
-    told = answer(
-        cast("list[Ranked]", ranking),
-        doubts or NO_DOUBTS,
-        objective=objective if several else None,
-        simulated=simulated,
-    )
+    by_language = {code: entries_of(table[table["language"] == code]) for code in codes}
+    by_language = by_language if several else {codes[0]: ranking}
     seen: Measured | None = None
     if own is not None:
         seen = measured_gains(own, target=target, languages=codes, study=None)
@@ -94,15 +85,6 @@ def _control(seen: "Measured | None", codes: Sequence[str]) -> dict[str, Any]:
     known = seen or {}
     found = {code: asdict(known[cell]) for code in codes if (cell := (code, DIRECT_PLUS)) in known}
     return {"equal_steps": found} if found else {}
-
-
-def _entries(rows: "pd.DataFrame") -> list[dict[str, Any]]:
-    keys = ("intermediate", "score", "gain", "low", "high", "p_positive", "reasons")
-    entries = rows[list(keys)].to_dict("records")
-    return [
-        {str(key): None if value != value else value for key, value in entry.items()}
-        for entry in entries
-    ]
 
 
 def show_ranking(table: "pd.DataFrame", *, target: str, doubts: "Doubts", simulated: bool) -> None:

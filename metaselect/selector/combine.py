@@ -2,16 +2,29 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from metaselect.catalogue.languages import resolve_language
+from metaselect.errors import UnknownChoice
 
 Objective = Literal["mean", "balanced", "worst"]
 
 _NUMBERS = ("score", "gain", "low", "high", "p_positive")
+
+
+def check_objective(name: str) -> Objective:
+    """The objective of this name.
+
+    Raises:
+        UnknownChoice: There is none.
+    """
+    for known in get_args(Objective):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    raise UnknownChoice("--objective", name, get_args(Objective))
 
 
 def combine_languages(table: pd.DataFrame, *, objective: Objective) -> pd.DataFrame:

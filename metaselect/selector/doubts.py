@@ -63,6 +63,35 @@ def known_doubts(
     return _doubts(own, target, names, catalogue)
 
 
+def doubts_about(
+    target: str,
+    names: Iterable[str],
+    catalogue: Catalogue,
+    *,
+    kept: OwnRunsByStudy,
+    study: str | None,
+    runs: pd.DataFrame | None,
+) -> tuple[Doubts, list[str]]:
+    """What forbids to advise the first, by a user's runs of the target where there are any, beside
+    those that the predictor learnt from.
+
+    Args:
+        target: Of the ranking.
+        names: Candidates.
+        catalogue: Task cards.
+        kept: What the predictor keeps of its runs.
+        study: Whose runs of the target are looked at, where it has any; None looks at all.
+        runs: The user's, a table from `check_runs`; None where there are none.
+
+    Returns:
+        The doubts, and lines to be told where both tables disagree.
+    """
+    learnt = known_doubts(kept, target, names, catalogue, study=study)
+    if runs is None or not (runs["target"] == target).any():
+        return learnt, []
+    return doubts_beside(doubts_of(runs, target, names, catalogue, study=study), learnt, target)
+
+
 def _doubts(own: OwnRuns | None, target: str, names: Iterable[str], catalogue: Catalogue) -> Doubts:
     """Gains at the floor speak against nothing: there only the floor is told."""
     sharing = sharing_data(names, target, catalogue)

@@ -11,11 +11,14 @@ from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import DEFAULT_GROUPS, Group
-from metaselect.features.table import Unit, candidate_rows, is_untrained, prepare, rankable
+from metaselect.features.table import Unit, candidate_rows, prepare, rankable
 from metaselect.parallel import ExecutorName
 from metaselect.ranking.predictor import Predictor
 from metaselect.runs.gains import query_gains
-from metaselect.selector.combine import best_first
+from metaselect.selector.advice import ranking_and_answer
+from metaselect.selector.asked import candidates_for, check_target, study_for
+from metaselect.selector.combine import Objective, best_first, check_objective
+from metaselect.selector.doubts import doubts_about
 from metaselect.selector.explain import reasons_for
 from metaselect.selector.hub import Commit, local_folder, upload
 from metaselect.selector.io import StoredSelector, read_selector, write_selector
@@ -167,9 +170,9 @@ class TaskSelector:
         codes = [resolve_language(code).code for code in languages]
         if not codes:
             raise MetaselectError("No language to rank for: give at least one code.")
-        names = self._candidates(candidates, training, target)
-        self._check_target(target, training)
-        chosen = self._study(study, training)
+        names = candidates_for(target, candidates, training, self.catalogue)
+        check_target(target, training, self.catalogue)
+        chosen = study_for(study, training)
         encoder = training.encoder_by_study.get(chosen, "")
         queries = pd.DataFrame({"language": list(dict.fromkeys(codes))}).assign(
             study=chosen, encoder=encoder, adaptation="", target=target
@@ -192,6 +195,36 @@ class TaskSelector:
         )
         return best_first(table, queries["language"].tolist(), top)
 
+    def answer(
+        self,
+        *,
+        target: str,
+        languages: Sequence[str],
+        candidates: Sequence[str] | None = None,
+        study: str | None = None,
+        objective: Objective = "mean",
+        runs: pd.DataFrame | None = None,
+    ) -> str:
+        """What to fine-tune on first, in the one sentence that `metaselect rank` begins with.
+
+        Args:
+            target: Name of the target task, as for `rank`; so are languages, candidates and study.
+            languages: Codes; several have one answer.
+            candidates: Intermediates to choose among.
+            study: Training study whose encoder and protocol are to be used.
+            objective: For several languages: `mean`, `balanced` (by family) or `worst`.
+            runs: Your own runs from `read_runs`: what lost in them is not advised. None goes by
+                the runs that the predictor learnt from.
+
+        Raises:
+            MetaselectError: As `rank` does, or an unknown objective.
+        """
+        goal, training = check_objective(objective), self._fitted()
+        table = self.rank(target=target, languages=languages, candidates=candidates, study=study)
+        kept, names = training.own_runs, table["intermediate"]
+        doubts, _ = doubts_about(target, names, self.catalogue, kept=kept, study=study, runs=runs)
+        return ranking_and_answer(table, doubts, objective=goal, simulated=self.simulated)[1]
+
     def warnings(
         self,
         *,
@@ -205,7 +238,8 @@ class TaskSelector:
         found = [SIMULATED_TRAINING] if training.simulated else []
         found += language_warnings(languages, seen=training.languages)
         found += target_warnings(target, training.targets, self.catalogue)
-        names = [name for name in self._candidates(candidates, training, target) if name != DIRECT]
+        asked = candidates_for(target, candidates, training, self.catalogue)
+        names = [name for name in asked if name != DIRECT]
         found += candidate_warnings(names, training.intermediates, self.catalogue)
         if "measured" in self.groups:
             found += difficulty_warnings(names, self.catalogue)
@@ -309,37 +343,3 @@ class TaskSelector:
         if self.training_ is None:
             raise MetaselectError("This selector is not fitted: call fit or from_pretrained first.")
         return self.training_
-
-    def _check_target(self, target: str, training: TrainingSummary) -> None:
-        if target not in self.catalogue and target not in training.targets:
-            _ = self.catalogue[target]  # raises, with the nearest names
-
-    def _candidates(
-        self, candidates: Sequence[str] | None, training: TrainingSummary, target: str
-    ) -> list[str]:
-        """Intermediates to rank, `direct` last: those asked for, or those seen but the target."""
-        names = (
-            [name for name in training.intermediates if name != target]
-            if candidates is None
-            else list(candidates)
-        )
-        known = {*self.catalogue, *training.intermediates, DIRECT}
-        for name in (name for name in names if name not in known):
-            for part in self.catalogue.parts(name):
-                _ = self.catalogue[part]  # raises, with the nearest names
-        cards, parts = self.catalogue, self.catalogue.parts
-        untrained = [name for name in names if any(is_untrained(p, cards) for p in parts(name))]
-        if untrained:
-            raise MetaselectError(
-                f"{', '.join(untrained)}: no training data, so nothing can be fine-tuned on it "
-                "first. Leave it out of the candidates."
-            )
-        return [*(name for name in dict.fromkeys(names) if name != DIRECT), DIRECT]
-
-    def _study(self, study: str | None, training: TrainingSummary) -> str:
-        studies = list(training.encoder_by_study)
-        if study is None:
-            return studies[0] if len(studies) == 1 else ""
-        if study not in studies:
-            raise MetaselectError(f"No training study {study!r}; there are: {', '.join(studies)}.")
-        return study

@@ -10,6 +10,7 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.cli.evaluate import headline
+from metaselect.errors import MetaselectError
 from metaselect.files import read_manifest
 from metaselect.runs.exchange import read_runs
 from metaselect.runs.schema import check_runs
@@ -412,6 +413,26 @@ def test_own_runs_do_not_make_an_answer_of_what_was_learnt_at_the_floor(call, pl
     told = ranked(high).err
     assert "score like a constant answer" not in told
     assert f"squad: in your runs of {high}, but not in the predictor's" in told
+
+
+@pytest.mark.parametrize("objective", ["mean", "worst"])
+@pytest.mark.parametrize("own", [False, True])
+def test_python_gives_the_answer_of_the_command(call, runs, predictor, place, objective, own):
+    own_rows = runs["target"] == "xquad"
+    lost = (runs["intermediate"] == "direct").map({True: 0.9, False: 0.6})
+    runs.assign(score=runs["score"].where(~own_rows, lost)).to_csv("own.csv", index=False)
+    asked = ("--target", "xquad", "--language", "sw,vi", "--objective", objective)
+    given = ("--runs", "own.csv") if own else ()
+    found = call("rank", "--predictor", predictor, *asked, *given, "--json").json
+    selector = TaskSelector.from_pretrained(predictor)
+    told = selector.answer(
+        target="xquad", languages=["sw", "vi"], objective=objective,
+        runs=read_runs("own.csv") if own else None,
+    )  # fmt: skip
+    assert told == found["answer"]
+    assert ("lost, averaged over" in told or "every candidate lost" in told) == own
+    with pytest.raises(MetaselectError, match="--objective is one of mean, balanced, worst"):
+        selector.answer(target="xquad", languages=["sw"], objective="best")
 
 
 def test_a_predictor_of_simulated_runs_says_so(call, predictor):
