@@ -106,6 +106,12 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
             "that the ranking rests on, where the hub has it or a relative]",
         ),
     ] = None,
+    costs: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --out: results of metaselect run, whose speed tells the trial's hours."
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Rank intermediate tasks for a target task in one or several languages.
@@ -131,6 +137,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     _check_asked(target, data, language, overrules)
     if encoder is not None and out is None:
         raise typer.BadParameter("--encoder belongs to --out.")
+    if costs is not None and out is None:
+        raise typer.BadParameter("--costs tells the hours of a trial: name its grid with --out.")
     check_trial_files(out, own_task=data is not None)
     goal = check_objective(objective)
     codes = listed(language or "")
@@ -166,7 +174,9 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     if out is not None:
         by_study = {} if selector.training_ is None else selector.training_.encoder_by_study
         learnt = {*by_study.values()} if study is None else {by_study[study]}
-        notes += _write_grid(out, record, selector.catalogue, new, encoder=encoder, learnt=learnt)
+        notes += _write_grid(
+            out, record, selector.catalogue, new, encoder=encoder, learnt=learnt, costs=costs
+        )
         record["grid"] = str(out)
     record = first_of(record, top)
     if as_json:
@@ -233,7 +243,7 @@ def _ranking_notes(
     return [*found, *own_warnings(said, firsts, target, selector.catalogue)]
 
 
-def _write_grid(
+def _write_grid(  # noqa: PLR0913 - what a trial is made of
     out: Path,
     record: Mapping[str, Any],
     catalogue: "Catalogue",
@@ -241,6 +251,7 @@ def _write_grid(
     *,
     encoder: str | None,
     learnt: Collection[str],
+    costs: Path | None,
 ) -> list[str]:
     """Write the grid that tries the first three, say how to run it; what is lacking."""
     from metaselect.cli.trial import write_trial
@@ -254,6 +265,7 @@ def _write_grid(
         encoder=encoder,
         learnt_from=learnt,
         data=None if new is None else new.data,
+        costs=costs,
     )
     say(how)
     return lacking

@@ -12,6 +12,7 @@ from metaselect.wording import counted
 
 if TYPE_CHECKING:
     from metaselect.catalogue.datafile import DataFile
+    from metaselect.planning.costs import Speed
 
 N_TRIED = 3
 SEEDS = (0, 1)  # two, so that a gain has an error
@@ -34,6 +35,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     encoder: str | None,
     learnt_from: Collection[str],
     data: "DataFile | None",
+    costs: Path | None,
 ) -> tuple[str, list[str]]:
     """Write the grid, and beside it the card of a task that was guessed.
 
@@ -47,6 +49,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
             relative on the hub, else XLM-R base.
         learnt_from: Encoders of the training runs that the ranking rests on.
         data: Where the target's rows are; None takes the hub's.
+        costs: Results of a grid whose speed tells the hours; None leaves them to `--dry-run`.
 
     Returns:
         How to run it and what it costs, and what is lacking, a line each.
@@ -55,6 +58,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
 
     from metaselect.catalogue.cardfiles import cards_text
     from metaselect.harness.config import check_config
+    from metaselect.planning.costs import measured_speed
     from metaselect.planning.grids import Setting
 
     tried = [name for name in first if name != DIRECT][:N_TRIED]
@@ -67,6 +71,9 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     values |= {"data": place, "task_testing": {card.name: {"languages": list(languages)}}}
     values |= {"encoders": [named]}
     check_config(values, where=f"the grid for {out}")
+    speed = None
+    if costs is not None:
+        speed = measured_speed(costs, encoder=named["name"], adaptation=setting.adaptation)
     write_text(out, tomli_w.dumps(values))
     command = f"metaselect run {out} --dry-run"
     if data is not None:
@@ -75,7 +82,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
         command += f" --tasks {beside}"
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
     how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
-    how.append(f"  {_trial_cost(card, tried, catalogue)}")
+    how.append(f"  {_trial_cost(card, tried, catalogue, speed)}")
     how.append(f"  encoder {named['name']}, from {named['path']}; --encoder names another")
     if learnt_from and named["name"] not in learnt_from:
         how[2] += f", while the predictor learnt from {', '.join(sorted(learnt_from))}"
@@ -106,11 +113,13 @@ def encoder_of(asked: str | None, learnt_from: Collection[str]) -> dict[str, str
     return {"name": name, "path": f"{_ON_HUB[name]}/{name}"}
 
 
-def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> str:
-    """Trainings of a trial with their steps in all and the rows of each; a start that two share is
-    trained once.
+def _trial_cost(
+    card: TaskCard, tried: Sequence[str], catalogue: Catalogue, speed: "Speed | None"
+) -> str:
+    """Trainings of a trial with their steps in all, the rows of each, and the hours where a speed
+    is known; a start that two share is trained once.
     """
-    from metaselect.harness.recipe import usual_steps
+    from metaselect.harness.recipe import BATCH_EXAMPLES, usual_steps
     from metaselect.planning.costs import card_rows
 
     def told(name: str) -> str:
@@ -131,7 +140,14 @@ def _trial_cost(card: TaskCard, tried: Sequence[str], catalogue: Catalogue) -> s
     steps = len(SEEDS) * sum(usual_steps(size) for size in sizes if size is not None)
     least = "at least" if None in sizes else "about"
     number += f" over {len(SEEDS)} seeds, {least} {counted(steps, 'step')} in all"
-    return f"{number}: {'; '.join(filter(None, (before, then)))}; --dry-run measures the hours"
+    hours = "--dry-run measures the hours"
+    if speed is not None:
+        took = f"{steps * BATCH_EXAMPLES / speed.examples_s / 3600:.1f} hours without scoring"
+        hours = (
+            f"{least} {took}, at {speed.examples_s:,.0f} examples a second (the median of "
+            f"{counted(speed.n_trainings, 'training')} of --costs; --dry-run measures yours)"
+        )
+    return f"{number}: {'; '.join(filter(None, (before, then)))}; {hours}"
 
 
 def _folder_of_tasks(data: "DataFile") -> Path:

@@ -18,6 +18,7 @@ from metaselect.errors import MetaselectError
 
 _LEAST = 0.05  # of the usual training: loading, scoring, and tasks of a few hundred rows
 _HOUR_S = 3600.0
+_COUNTED = ("stage", "n_examples")
 
 Stage = tuple[str, str]
 """A training: (intermediate, "") of an intermediate, (intermediate, model) of a target after it."""
@@ -150,6 +151,56 @@ def measured_costs(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast a grid trained.
+
+    Attributes:
+        examples_s: Examples a second, those of each pass counted; the median of its trainings.
+        n_trainings: How many were timed.
+    """
+
+    examples_s: float
+    n_trainings: int
+
+
+def measured_speed(folder: Path, *, encoder: str, adaptation: str) -> Speed:
+    """Speed of the trainings that `metaselect run` timed, whatever they trained.
+
+    Args:
+        folder: The grid's folder of results.
+        encoder: Whose trainings count.
+        adaptation: Whose trainings count.
+
+    Raises:
+        MetaselectError: No such folder, or no timed training of that encoder in it.
+    """
+    table = _read(folder / "trainings.csv")
+    missing = [name for name in ("encoder", "adaptation", *_COUNTED) if name not in table]
+    if missing:
+        raise MetaselectError(
+            f"{folder / 'trainings.csv'} has no column {', '.join(missing)}: is it a grid's own?"
+        )
+    own = table[(table["encoder"] == encoder) & (table["adaptation"] == adaptation)]
+    speeds = []
+    for stage, n_examples in own[list(_COUNTED)].drop_duplicates().itertuples(index=False):
+        wall_s = _wall_s(folder, str(stage))
+        if wall_s and n_examples > 0:
+            speeds.append(float(n_examples) / wall_s)
+    if not speeds:
+        raise MetaselectError(
+            f"{folder} has no timed training of {encoder} with {adaptation}: give --costs the "
+            "results of a grid with them, or leave it out and run the plan with --dry-run."
+        )
+    return Speed(float(np.median(speeds)), len(speeds))
+
+
+def _wall_s(folder: Path, stage: str) -> float | None:
+    """Seconds that a stage took; None where it was not timed."""
+    timing = folder / "work" / "stages" / stage / "timing.json"
+    return float(json.loads(timing.read_text())["wall_s"]) if timing.is_file() else None
+
+
 def _timed(path: Path, encoder: str, adaptation: str) -> pd.DataFrame:
     """Rows of a grid's timings of one encoder and adaptation."""
     times = _read(path)
@@ -175,9 +226,9 @@ def _trained(folder: Path, encoder: str, adaptation: str) -> dict[str, float]:
     own = table[(table["encoder"] == encoder) & (table["adaptation"] == adaptation)]
     seconds: dict[str, list[float]] = {}
     for label, stage in own[["label", "stage"]].drop_duplicates().itertuples(index=False):
-        timing = folder / "work" / "stages" / str(stage) / "timing.json"
-        if "→" not in label and timing.is_file():
-            seconds.setdefault(label, []).append(float(json.loads(timing.read_text())["wall_s"]))
+        wall_s = None if "→" in label else _wall_s(folder, str(stage))
+        if wall_s is not None:
+            seconds.setdefault(label, []).append(wall_s)
     return {label: float(np.mean(values)) / _HOUR_S for label, values in seconds.items()}
 
 
