@@ -48,4 +48,6 @@ class UnknownChoice(MetaselectError):
     """A value outside the allowed set."""
 
     def __init__(self, option: str, value: str, allowed: Iterable[str]) -> None:
-        super().__init__(f"{option} is one of {', '.join(allowed)}, not {value!r}.")
+        names = list(allowed)
+        hint = nearest(value.lower(), names)
+        super().__init__(f"{option} is one of {', '.join(names)}, not {value!r}.{hint}")

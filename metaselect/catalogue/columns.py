@@ -18,6 +18,7 @@ from metaselect.catalogue.cells import (
     values_of,
 )
 from metaselect.catalogue.datafile import DataFile, Row
+from metaselect.catalogue.misfits import misfit, nested_misfit
 from metaselect.catalogue.tasks import Head
 from metaselect.errors import MetaselectError, nearest
 
@@ -89,13 +90,13 @@ def find_columns(
                     f"{data.path} has no column {name!r} ({option}).{nearest(name, data.columns)} "
                     f"There are: {', '.join(data.columns)}."
                 )
+    if text is not None and not text:
+        raise MetaselectError(f"--text names no column. There are: {', '.join(data.columns)}.")
     rows, names = data.rows, data.columns
-    found = (
-        _questions(rows, names, label)
-        or _tagging(rows, names, label)
-        or _multiple_choice(rows, names, label)
-        or _labelled(data, label, text)
-    )
+    found = _questions(rows, names, label) or _tagging(rows, names, label)
+    if found is None and label is None and (how := misfit(rows, names)):
+        raise MetaselectError(f"{data.path}: {how}.")
+    found = found or _multiple_choice(rows, names, label) or _labelled(data, label, text)
     found = found if text is None else replace(found, text=tuple(text))
     if data.path.suffix in (".csv", ".tsv"):
         _check_first_line(data, found, text, label)
@@ -231,6 +232,8 @@ def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> 
 def _no_label(data: DataFile) -> MetaselectError:
     """Why no label was found: its column is empty, it is missing, or it is not known as one."""
     names = data.columns
+    if how := nested_misfit(data.rows, names):
+        return MetaselectError(f"{data.path}: {how}.")
     empty = [name for name in names if not values_of(data.rows, name)]
     if unfilled := _named(empty, _LABELS):
         return MetaselectError(
@@ -247,7 +250,7 @@ def _no_label(data: DataFile) -> MetaselectError:
         return MetaselectError(
             f"{data.path}: a label column is missing beside {', '.join(beside)}"
             f"{f' ({also})' if also else ''}. Add one, such as label, with the right answer of "
-            "each row, or name it with --label COLUMN."
+            "each row and several rows of each class, or name it with --label COLUMN."
         )
     looked = "; ".join(f"{name} {reason}" for name, reason in why.items())
     return MetaselectError(

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,8 +56,10 @@ def read_data_file(place: Path) -> DataFile:
         rows, n_rows = _from_parquet(path) if path.suffix == ".parquet" else _from_text(path)
     except UnicodeDecodeError as error:
         raise MetaselectError(f"{path} is not UTF-8 text: save it as UTF-8.") from error
-    except (OSError, EOFError) as error:
-        raise MetaselectError(f"{path} cannot be read: {error}.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        more = " Pack it again, or give it unpacked." if path.suffix == ".gz" else ""
+        why = str(error).rstrip(".")
+        raise MetaselectError(f"{path} cannot be read: {why}.{more}") from error
     if not rows:
         raise MetaselectError(f"{path} has no rows. {_what_to_put(path)}")
     return DataFile(path, _name_of(path), rows, n_rows, tuple(unread))
@@ -82,7 +85,7 @@ def _found(place: Path) -> list[Path]:
     if not any(place.iterdir()):
         beside = ", ".join((".jsonl.gz", ".csv", ".tsv", ".parquet"))
         raise MetaselectError(f"The folder {place}/ is empty. Put train.jsonl (or {beside}) in it.")
-    others = sorted(path.name for path in place.iterdir() if stem_of(path))
+    others = sorted(path.name for path in place.iterdir() if stem_of(path) and path.is_file())
     hint = f" Or name a file: --data {place / others[0]}" if others else ""
     raise MetaselectError(f"{place} has no train file: train with one of {known} is read.{hint}")
 
@@ -116,7 +119,10 @@ def _from_parquet(path: Path) -> tuple[list[Row], int]:
             rows += batch.take(kept).to_pylist()
             place += len(batch)
     except pyarrow.ArrowException as error:
-        raise MetaselectError(f"{path} is not Parquet: {error}.") from error
+        why = str(error).splitlines()[0].rstrip(".")
+        raise MetaselectError(
+            f"{path} is not Parquet: {why}. Write it again, or give CSV or JSON lines."
+        ) from error
     return rows, n_rows
 
 
@@ -176,6 +182,10 @@ def _table_rows(file: TextIO, path: Path, *, step: int) -> Iterator[Row | None]:
     before = csv.field_size_limit(_LONGEST_CELL)  # the whole process's
     try:
         names: list[str] = next(csv.reader([head], delimiter=delimiter, quoting=quoting), [])
+        if head and not names:
+            raise MetaselectError(
+                f"{path}: its first line is empty, and should name the columns: take it out."
+            )
         lines = csv.reader(file, delimiter=delimiter, quoting=quoting)
         place = 0
         for cells in lines:

@@ -164,7 +164,7 @@ def guess_task(
 def _asked_kind(name: str | None) -> tuple[Kind, str] | None:
     """The kind that a user names, and that it is so."""
     for kind in get_args(Kind):
-        if kind == name:
+        if name is not None and kind == name.lower():
             return kind, "as you say"
     if name is not None:
         raise UnknownChoice("--kind", name, get_args(Kind))
@@ -197,6 +197,11 @@ def _check_labels(
     if not rows:
         raise MetaselectError(
             f"{data.path}: the label column {columns.label!r} is empty. Name another with --label."
+        )
+    if columns.head == "regression" and any(map(math.isinf, values_of(rows, columns.label))):
+        raise MetaselectError(
+            f"{data.path}: the label column {columns.label!r} has infinite numbers. Take these "
+            "rows out, or name another with --label."
         )
     if columns.head in ("classification", "tagging") and len(labels) < 2:
         raise MetaselectError(

@@ -1,5 +1,6 @@
 """`metaselect rank`: which intermediate task to fine-tune on first."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -142,6 +143,7 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     check_trial_files(out, own_task=data is not None)
     goal = check_objective(objective)
     codes = listed(language or "")
+    _check_commas(codes)
     resolve_languages(codes)  # refuses before the work, and all at once
     names = None if candidates is None else listed(candidates)
     if names == []:
@@ -282,6 +284,18 @@ def _check_asked(
         raise typer.BadParameter("name at least one language with --language.")
     if data is None and overrules != type(overrules)():
         raise typer.BadParameter("--kind, --text, --label and --metric belong to --data.")
+
+
+def _check_commas(codes: Sequence[str]) -> None:
+    """Refuse codes that are parted by anything but commas, as in `sw;ta` or "sw ta"."""
+    from metaselect.catalogue.languages import find_language
+
+    for code in codes:
+        parts = re.split(r"[;|/\s]+", code)
+        if len(parts) > 1 and all(map(find_language, parts)):
+            raise MetaselectError(
+                f"Commas part languages: --language {','.join(parts)}, not {code!r}."
+            )
 
 
 def _new_task(

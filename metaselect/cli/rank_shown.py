@@ -233,7 +233,7 @@ def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[st
             f"{name}: {task.n_unlabelled:,} of the {len(task.data.rows):,} rows read have no label "
             "and are not counted as training rows"
         )
-    found += _too_few_rows(task)
+    found += [*_point_numbers(task), *_too_few_rows(task)]
     if task.n_rare is not None:
         n_labelled = len(task.data.rows) - task.n_unlabelled
         label = task.card.layouts[0].label
@@ -267,6 +267,21 @@ def _when_to_say_kind(guess: Kind, known: Collection[Kind] | None) -> str:
     if known is None or guess in known:
         return f"say --kind if it is not {guess}"
     return f"no gain depends on it, unless it is one of {', '.join(sorted(known))}: say --kind then"
+
+
+def _point_numbers(task: "NewTask") -> list[str]:
+    """That whole numbers written with a point count as amounts, where they may be classes."""
+    from metaselect.catalogue.cells import values_of
+
+    label = str(task.card.layouts[0].label)
+    values = values_of(task.data.rows, label) if task.card.head == "regression" else []
+    if not values or any(isinstance(value, int) or value % 1 for value in values):
+        return []
+    return [
+        f"{task.card.name}: the label column {label!r} has whole numbers with a point, "
+        f"{min(values):.1f} to {max(values):.1f}, which count as amounts: if they are classes, "
+        "write them without the point, or as words"
+    ]
 
 
 def _too_few_rows(task: "NewTask") -> list[str]:

@@ -90,8 +90,23 @@ def test_semicolons_part_columns_and_numbers_with_letters_stay_text(tmp_path):
         ("a.csv", b"a,b\n1,2,3\n", r"line 2 has 3 cells; the first line names 2 columns"),
         ("a.csv", b"\xff\xfe", r"is not UTF-8 text: save it as UTF-8\."),
         ("a.csv", "text,label\ncaf\xe9,1\n".encode("latin-1"), r"is not UTF-8 text: save it as"),
-        ("a.jsonl.gz", b"abc", r"cannot be read: Not a gzipped file"),
-        ("a.parquet", b"PAR1", r"is not Parquet"),
+        ("a.jsonl.gz", b"abc", r"cannot be read: Not a gzipped file .*\. Pack it again, or give"),
+        (
+            "a.jsonl.gz",
+            gzip.compress(b"abc" * 99)[:-12],
+            r"ended before .*\. Pack it again",
+        ),
+        (
+            "a.jsonl.gz",
+            gzip.compress(b"a")[:10] + b"\xff" * 9,
+            r"cannot be read: .*\. Pack it",
+        ),
+        ("a.parquet", b"PAR1", r"is not Parquet: [^\n]*\. Write it again, or give CSV"),
+        (
+            "a.csv",
+            b"\n\ntext,label\na,b\n",
+            r"its first line is empty, and should name the col",
+        ),
         ("a.txt", b"abc", r"is no data file: its name must end in"),
     ],
 )
@@ -111,6 +126,7 @@ def test_a_folder_without_a_train_file_names_what_is_there(tmp_path):
     ):
         read_data_file(tmp_path)
     (tmp_path / "dev.csv").write_text("a\n1\n")
+    (tmp_path / "a.csv").mkdir()  # a folder is no file to name
     with pytest.raises(MetaselectError, match=r"has no train file.*--data .*dev\.csv"):
         read_data_file(tmp_path)
 

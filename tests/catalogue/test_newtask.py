@@ -175,6 +175,59 @@ def test_one_endless_row_does_not_move_the_guess(tmp_path):
         (_rows([0, 1], text=TEXTS), {"label": "lable"}, "no column 'lable' .*Did you mean label"),
         (_rows([0, 1], text=TEXTS), {"text": ["txt"]}, "no column 'txt' .*Did you mean text"),
         (_rows([0, 1], text=TEXTS), {"kind": "nil"}, "--kind is one of .*, not 'nil'"),
+        (_rows([0, 1], text=TEXTS), {"kind": "sentimnt"}, r"'sentimnt'\. Did you mean sentiment"),
+        (_rows([0, 1], text=TEXTS), {"text": []}, "--text names no column. There are: "),
+        (_rows([0.5, 1.5, float("inf")], text=TEXTS), {}, "has infinite numbers. Take these rows"),
+        (
+            [
+                {
+                    "question": f"a {i}",
+                    "context": "b c",
+                    "answer": "c",
+                    "answer_start": 2,
+                    "n": i % 2,
+                }
+                for i in range(9)
+            ],
+            {},
+            "need their answers in one column, such as",
+        ),
+        (
+            [
+                {
+                    "question": f"a {i}",
+                    "context": "b c",
+                    "answers": [{"text": "c", "answer_start": 2}],
+                }
+                for i in range(9)
+            ],
+            {},
+            "need their answers in one column, such as",
+        ),
+        (
+            [{"tokens": "a b", "ner_tags": "O B-PER"}, {"tokens": "a c", "ner_tags": "O O"}] * 9,
+            {},
+            r'tokens and ner_tags need lists, such as \["In", "Rome"\] and',
+        ),
+        (
+            [{"tokens": ["a", "b"], "tags": tags} for tags in (["O", "O"], ["O"])],
+            {},
+            "row 2 of those read has 2 tokens and 1 tags: as many are needed",
+        ),
+        (
+            [
+                {"text": f"a {i}", "entities": [{"start": 0, "end": 1, "label": "PER"}]}
+                for i in range(9)
+            ],
+            {},
+            "entities are spans: write lists of tokens and of tags",
+        ),
+        (
+            [{"text": f"a {i}", "labels": ["x", "y"][: 1 + i % 2]} for i in range(9)],
+            {},
+            "labels is a list: one label a row is needed",
+        ),
+        ([{"data": [{"paragraphs": []}], "version": "1.1"}], {}, "a question a line is needed"),
         (_rows([0, 1], text=TEXTS), {"metric": "bleu"}, "--metric of a classification task is"),
         ([{"first": f"a {i}", "second": f"b {i}"} for i in range(9)], {}, "looks like a label"),
         (_rows([0, 1], number=[1.5, 2.5]), {}, "looks like a text beside the label"),
@@ -213,6 +266,10 @@ def test_what_cannot_be_used_is_one_line(tmp_path, rows, overrules, message):
     with pytest.raises(MetaselectError, match=message) as told:
         _guessed(tmp_path / "mine", rows, **overrules)
     assert "\n" not in str(told.value)
+
+
+def test_a_kind_is_known_in_any_case(tmp_path):
+    assert _guessed(tmp_path / "mine", TABLES["nli"][0], kind="Topic").card.kind == "topic"
 
 
 def test_a_label_that_hardly_repeats_is_counted(tmp_path):

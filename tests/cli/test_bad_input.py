@@ -360,6 +360,8 @@ def test_a_table_without_direct_runs_is_judged_by_intermediates(call, runs, plac
         (["--language", "sw,zzzz"], "Unknown language 'zzzz'"),
         (["--language", "Swahili,Tamil"], "Languages go by codes: Swahili → sw (Swahili), Tamil →"),
         (["--language", "mul"], "Unknown language 'mul'"),
+        (["--language", "sw;ta"], "Commas part languages: --language sw,ta, not 'sw;ta'."),
+        (["--language", "qu,sw ta"], "Commas part languages: --language sw,ta, not 'sw ta'."),
         (["--language", " , "], "No language to rank for: give at least one code."),
         (["--candidates", "mnli,mlni"], "Unknown task 'mlni'. Did you mean mnli"),
         (["--candidates", ","], "No candidate to rank: give --candidates at least one task name."),

@@ -125,6 +125,15 @@ def test_too_few_rows_to_learn_from_are_warned_of(call, predictor, place, n_rows
     assert f"warning: odd: {told}" in err if told else "steps of a training" not in err
 
 
+def test_whole_numbers_with_a_point_are_told_to_be_amounts(call, predictor, place):
+    told = "has whole numbers with a point, 0.0 to 2.0, which count as amounts: if they are classes"
+    asked = ("rank", "--predictor", predictor, "--data", "odd.csv", "--language", "sw")
+    for label, warned in (("{}.0", True), ("{}", False), ("{}.5", False)):
+        lines = [f"it is {i},{label.format(i % 3)}" for i in range(30)]
+        Path("odd.csv").write_text("\n".join(["text,label", *lines]), encoding="utf-8")
+        assert (told in call(*asked).err) == warned
+
+
 def test_a_label_that_tells_rows_apart_is_warned_of(call, predictor, place):
     _write(Path("odd/train.jsonl"), [{"text": f"a {i}", "ticket_no": i} for i in range(30)])
     asked = ("rank", "--predictor", predictor, "--data", "odd", "--language", "sw")
