@@ -244,18 +244,19 @@ def test_the_hours_of_a_trial_follow_from_the_speed_of_a_grid(call, predictor, p
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
     asked += ("--candidates", "rte", "--study", "simulated/encoder-base", "--costs", "results")
     assert "--costs tells the hours of a trial: name its grid with --out" in call(*asked).err
+    asked += ("--encoder", "encoder-base=mine", "--out", "plan.toml")
     rows = ["encoder-base,finetune,a,1000", "encoder-base,finetune,b,3000", "other,finetune,c,9"]
     Path("results").mkdir()
     Path("results/trainings.csv").write_text(
         "\n".join(["encoder,adaptation,stage,n_examples", *rows]), encoding="utf-8"
     )
-    refused = call(*asked, "--out", "plan.toml")
+    refused = call(*asked)
     assert refused.err.endswith("leave it out and run the plan with --dry-run.\n")
     assert "metaselect: results has no timed training of encoder-base with finetune" in refused.err
     assert (refused.code, Path("plan.toml").exists()) == (2, False)
     for stage in "abc":
         _write(Path("results/work/stages", stage, "timing.json"), [{"wall_s": 10.0}])
-    done = call(*asked, "--out", "plan.toml")
+    done = call(*asked)
     # 100 and 300 examples a second, median 200; rte (2,490 rows, 233 steps) and mnli (392,702 rows,
     # 36,816 steps) after it and alone: 2 * 73,865 steps of 32 examples are 4,727,360 in 6.6 hours
     assert "about 147,730 steps in all" in done.err
