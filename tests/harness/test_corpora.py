@@ -125,6 +125,13 @@ QA = {"id": "7", "question": "q", "context": "a b"}
     [
         ("mnli", {**NLI, "premise": None}, "column 'premise' has nothing where a text belongs"),
         ("mnli", {**NLI, "premise": math.nan}, "column 'premise' has nothing where a text belongs"),
+        (
+            "mnli",
+            {**NLI, "premise": " ", "hypothesis": ""},
+            "nothing to read in 'premise' and 'hyp",
+        ),
+        ("panx", {"tokens": [""], "ner_tags": ["O"]}, "nothing to read in 'tokens': write a text"),
+        ("squad", {**QA, "question": "", "context": "", "answers": {}}, "nothing to read in"),
         ("mnli", {**NLI, "hypothesis": ["b"]}, "column 'hypothesis' has a list where a text"),
         ("mnli", {**NLI, "label": math.inf}, "label inf does not match the labels"),
         ("mnli", {**NLI, "label": [0]}, r"label \[0\] does not match the labels"),
@@ -143,6 +150,11 @@ QA = {"id": "7", "question": "q", "context": "a b"}
 def test_a_value_of_the_wrong_kind_is_refused(task: str, row: dict[str, Any], reason: str) -> None:
     with pytest.raises(MetaselectError, match=f"^test, row 1: {reason}"):
         rows_of(task, row)
+
+
+def test_one_of_two_texts_may_be_blank_and_a_number_is_its_digits() -> None:
+    (row,) = rows_of("mnli", {**NLI, "premise": 7, "hypothesis": ""})
+    assert row == Labelled(("7", ""), 0)
 
 
 def test_rows_that_are_no_objects_or_lack_a_column_are_refused() -> None:

@@ -3,6 +3,9 @@
 A card lists layouts: which columns hold the texts, the label, the choices. The first layout whose
 columns are all there reads the rows. Labels become indices into the card's labels; a label that
 the card does not know is refused, since a silent mix-up of classes looks like a bad encoder.
+
+In training and test rows alike a number counts as its digits where a text belongs, and one of
+several texts may be blank (QQP has such questions); a row with nothing to read is refused.
 """
 
 import logging
@@ -199,6 +202,13 @@ def _texts(raw: Any, column: str) -> tuple[str, ...]:
     )
 
 
+def _refuse_blank(texts: Iterable[str], columns: Sequence[str]) -> None:
+    """Refuse a row that has nothing to read."""
+    if not any(text.strip() for text in texts):
+        named = " and ".join(map(repr, columns))
+        raise ValueError(f"nothing to read in {named}: write a text, or leave the row out")
+
+
 def _position(value: Any, names: Sequence[str], *names_too: Sequence[str], card: TaskCard) -> int:
     """Index of a label: a number is the index itself, a string is looked up by name."""
     if isinstance(value, str):
@@ -217,6 +227,7 @@ def _position(value: Any, names: Sequence[str], *names_too: Sequence[str], card:
 
 def _labelled(card: TaskCard, layout: Layout, raw: Mapping[str, Any], index: int) -> Labelled:
     texts = tuple(_text(raw, column) for column in layout.text)
+    _refuse_blank(texts, layout.text)
     value = cell(raw, layout.label or "")
     if card.head == "regression":
         return Labelled(texts, _number(value))
@@ -237,6 +248,7 @@ def _choice(card: TaskCard, layout: Layout, raw: Mapping[str, Any], index: int) 
     parts = [_text(raw, column) for column in layout.text]
     text = " ".join(COPA_QUESTIONS.get(part, part) for part in parts)
     choices = _choice_texts(layout, raw)
+    _refuse_blank(choices, layout.choices)
     numbered = [str(number) for number in range(len(choices))]
     label = _position(cell(raw, layout.label or ""), numbered, layout.values, card=card)
     return MultipleChoice(text, choices, label)
@@ -250,6 +262,7 @@ def _choice_texts(layout: Layout, raw: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _question(card: TaskCard, layout: Layout, raw: Mapping[str, Any], index: int) -> Question:
     question, context = (_text(raw, column) for column in layout.text)
+    _refuse_blank([question, context], layout.text)
     texts = _texts(raw, f"{layout.label}.text")
     starts = tuple(map(_offset, _items(raw, f"{layout.label}.answer_start")))
     if len(texts) != len(starts):
@@ -271,6 +284,7 @@ def _offset(value: Any) -> int:
 
 def _tagged(card: TaskCard, layout: Layout, raw: Mapping[str, Any], index: int) -> Tagged:
     tokens = _texts(raw, layout.text[0])
+    _refuse_blank(tokens, layout.text[:1])
     values = _items(raw, layout.label or "")
     tags = tuple(_position(tag, card.labels, layout.values, card=card) for tag in values)
     if len(tokens) != len(tags):
