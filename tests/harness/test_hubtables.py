@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from metaselect.harness.data.hubtables import split_files
+from metaselect.errors import MetaselectError
+from metaselect.harness.data.hubtables import commit_of, hub_reason, split_files
+from metaselect.harness.train.encoders import Encoder, fingerprint
 from tests.harness.hub_server import COMMIT, CONVERTED, serving
 from tests.harness.test_hub import write_parquet
 
@@ -171,3 +173,13 @@ def test_files_of_a_split_are_told_by_folder_and_name(
         *("eng/latest.csv", "other/train.parquet"),
     ]
     assert split_files(names, config, split) == found
+
+
+def test_what_the_hub_s_client_refuses_is_one_line_that_says_what_to_do() -> None:
+    with pytest.raises(MetaselectError, match=r"'a/b/c': an id is NAME or OWNER/NAME\.$"):
+        commit_of("a/b/c", None)
+    encoder = Encoder(name="e", path="a/b/c", revision=None, n_layers=None, random_weights=False)
+    told = r"that the hub gives: an id is NAME or OWNER/NAME\. Folders are relative"
+    with pytest.raises(MetaselectError, match=told):
+        fingerprint(encoder)
+    assert hub_reason(OSError("no route.\nMore")) == "no route; is the network there?"

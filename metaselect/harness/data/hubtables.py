@@ -92,12 +92,29 @@ def commit_of(repository: str, revision: str | None) -> str:
         MetaselectError: The hub does not give the data set.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return str(HfApi().dataset_info(repository, revision=revision).sha)
-    except (HfHubHTTPError, OSError) as error:
-        raise MetaselectError(f"The hub gives no data set {repository!r}: {error}") from error
+    except (HfHubHTTPError, HFValidationError, OSError) as error:
+        raise MetaselectError(
+            f"The hub gives no data set {repository!r}: {hub_reason(error)}."
+        ) from error
+
+
+def hub_reason(error: Exception) -> str:
+    """Why the hub's client gives nothing, and what to do, in a line without its own advice."""
+    from huggingface_hub import errors
+
+    known = {
+        errors.HFValidationError: "an id is NAME or OWNER/NAME",
+        errors.GatedRepoError: "accept its terms on its page, then hf auth login",
+        errors.RepositoryNotFoundError: "there is none of that id; a private one needs hf auth "
+        "login",
+        errors.RevisionNotFoundError: "it has no such revision",
+    }
+    told = next((advice for kind, advice in known.items() if isinstance(error, kind)), None)
+    return told or f"{first_line(error).rstrip('.')}; is the network there?"
 
 
 def hub_table(card: TaskCard, split: str, language: str) -> Sequence[Mapping[str, Any]]:

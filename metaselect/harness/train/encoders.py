@@ -12,7 +12,7 @@ import transformers
 
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
-from metaselect.harness.data.hubtables import check_downloads
+from metaselect.harness.data.hubtables import check_downloads, hub_reason
 from metaselect.harness.data.sources import is_url, mirrored
 from metaselect.harness.recipe import Machine
 
@@ -170,8 +170,9 @@ def _hub_commit(encoder: Encoder) -> str:
         info = HfApi().model_info(encoder.path, revision=encoder.revision)
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise MetaselectError(
-            f"Encoder {encoder.path!r} is neither a folder nor a model that the hub gives: {error} "
-            f"Folders are relative to the grid's file; --encoder {encoder.name}=PATH names another."
+            f"Encoder {encoder.path!r} is neither a folder nor a model that the hub gives: "
+            f"{hub_reason(error)}. Folders are relative to the grid's file; "
+            f"--encoder {encoder.name}=PATH names another."
         ) from error
     return f"{encoder.path}@{info.sha}"
 
