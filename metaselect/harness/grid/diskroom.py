@@ -61,7 +61,7 @@ def disk_need(
         disk_bytes: Most that weights may take; None keeps all.
     """
     if disk_bytes is None:
-        total = sum(({**there, **{key: sizes[key] for key in sizes}}).values())
+        total = sum({**there, **sizes}.values())
         return DiskNeed(weights_bytes=total, enough_bytes=None, disk_bytes=None, fits=True)
 
     def walk(limit: int | None) -> tuple[int, int, bool]:
