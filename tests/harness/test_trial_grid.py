@@ -16,7 +16,7 @@ def test_a_grid_of_own_rows_passes_a_dry_run(encoder_folder, tmp_path, monkeypat
     assert ranked.code == 0, ranked.err
     assert json.loads(ranked.out)["grid"] == "plan.toml"
     assert "a run still needs" not in ranked.err
-    encoder = f"xlm-roberta-base={encoder_folder}"
+    encoder = f"multilingual-e5-small={encoder_folder}"
     done = call_main(
         *("run", "plan.toml", "--tasks", "plan.tasks.toml", "--encoder", encoder),
         *("--dry-run", "--json"),
