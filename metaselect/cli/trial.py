@@ -83,9 +83,10 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
     how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
     how.append(f"  {_trial_cost(card, tried, catalogue, speed)}")
-    how.append(f"  encoder {named['name']}, from {named['path']}; --encoder names another")
+    other = ""
     if learnt_from and named["name"] not in learnt_from:
-        how[2] += f", while the predictor learnt from {', '.join(sorted(learnt_from))}"
+        other = f", while the predictor learnt from {', '.join(sorted(learnt_from))}"
+    how.append(f"  encoder {named['name']}, from {named['path']}; --encoder names another{other}")
     return "\n".join(how), lacking
 
 

@@ -266,12 +266,12 @@ def expected_size(
     """What the weights of a stage without a parent will take; LoRA is folded back into `legs`."""
     left_out = _pretrained(stage, shop, legs[0].model)
     used = used_tokens([leg.encoded for leg in legs], tokenizer)
-    rows, matrices = _moved_rows(stage, shop, used), _type_kept(shop)
+    rows, matrices = _moved_rows(stage, shop, used), _saved_dtype(shop)
     model = bodies.merged(legs[0].model)
     return weights.saved_size(model, left_out=left_out, rows=rows, matrices=matrices)
 
 
-def _type_kept(shop: Workshop) -> torch.dtype:
+def _saved_dtype(shop: Workshop) -> torch.dtype:
     return torch.bfloat16 if shop.machine.precision == "bfloat16" else torch.float32
 
 
@@ -288,7 +288,7 @@ def _save(
         shop.work.weights(stage.key),
         left_out=_pretrained(stage, shop, legs[0].model),
         rows=_moved_rows(stage, shop, used_tokens([leg.encoded for leg in legs], tokenizer)),
-        matrices=_type_kept(shop),
+        matrices=_saved_dtype(shop),
     )
     means: dict[str, dict[str, float]] = {}
     for card, leg, log in zip(stage.cards, legs, training.logs, strict=True):
