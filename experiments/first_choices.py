@@ -54,10 +54,10 @@ WORDS = {
     "ceiling": "best by the target's other seed", "history_kind": "best on its kind",
     "composite": "sum of signals", "ridge": "ridge regression",
     DIRECT_PLUS: "as many steps on the target alone",
-    "ladder: history": "size and history", "ladder: +difficulty": "... and published difficulty",
-    "ladder: +both": "... and published difficulty, language and diversity",
-    "ladder: +measured difficulty": "... and measured difficulty",
-    "ladder: +both, measured": "... and measured difficulty, language and diversity",
+    "ladder: history": "size and history", "ladder: +difficulty": "+ published difficulty",
+    "ladder: +both": "+ published difficulty, language, diversity",
+    "ladder: +measured difficulty": "+ measured difficulty",
+    "ladder: +both, measured": "+ measured difficulty, language, diversity",
 }  # fmt: skip
 
 

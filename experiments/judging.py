@@ -41,12 +41,13 @@ def verdict(found: Contrast, direct: Mapping[str, float], *, unasked: str | None
     Args:
         found: A comparison.
         direct: Share of clusters in which a ladder's arm takes no intermediate, by the arm's name.
-        unasked: Why nothing was asked of published difficulty, which study.md did not foresee.
+        unasked: Why nothing was asked of published difficulty, which study.md did not foresee: the
+            step that adds it alone has no other verdict.
     """
     if not found.primary:
         return "exploratory"
     pair = (found.method, found.against)
-    if unasked is not None and pair in PUBLISHED_STEPS:
+    if unasked is not None and pair == PUBLISHED_STEPS[0]:
         return unasked
     if all(name in direct for name in pair) and min(direct[name] for name in pair) > MOSTLY:
         return "too little evidence: both choose direct"

@@ -22,21 +22,21 @@ def lines(found: Sequence[Record], *, judged: bool = True) -> Iterator[str]:
         "first", "against", "difference (95 % interval)", "p", "p (Holm)", "choices differ in",
         "without any one cluster", "smallest visible", *(["verdict"] if judged else []),
     ]  # fmt: skip
-    yield _row(heads)
-    yield _row(["---"] * len(heads))
+    yield row(heads)
+    yield row(["---"] * len(heads))
     for item in found:
         holm_p = item["p_holm"]
         cells = [
             *(WORDS.get(item[name], item[name]) for name in ("method", "against")),
-            f"{_points(item['difference'])} ({_points(item['low'])} to {_points(item['high'])})",
+            f"{signed(item['difference'])} ({signed(item['low'])} to {signed(item['high'])})",
             f"{item['p']:.3f}",
             "–" if holm_p is None or not judged else f"{holm_p:.3f}",
             f"{item['n_changed']} of {item['n_clusters']}",
-            f"{_points(item['low_without_one'])} to {_points(item['high_without_one'])}",
-            "–" if item["detectable"] is None else _points(item["detectable"]).lstrip("+"),
+            f"{signed(item['low_without_one'])} to {signed(item['high_without_one'])}",
+            "–" if item["detectable"] is None else signed(item["detectable"]).lstrip("+"),
             *([item["verdict"]] if judged else []),
         ]
-        yield _row(cells)
+        yield row(cells)
 
 
 def scope_sentence(found: Record, runs: pd.DataFrame) -> str:
@@ -109,7 +109,7 @@ def _steps(by_pair: Mapping[tuple[str, str], Record]) -> str:
 
 
 def _firsts(cells: Mapping[str, float]) -> str:
-    shown = [f"{name} {_points(gain)}" for name, gain in list(cells.items())[:SHOWN]]
+    shown = [f"{name} {signed(gain)}" for name, gain in list(cells.items())[:SHOWN]]
     return ", ".join([*shown, *(["..."] if len(cells) > SHOWN else [])]) or "none"
 
 
@@ -117,7 +117,7 @@ def _without_signal(draws: Sequence[Mapping[str, float]]) -> str:
     told = []
     for other in ("random", "history"):
         values = pd.Series([draw[other] for draw in draws])
-        told.append(f"{_points(values.mean())} (SD {100 * values.std():.2f}) over {WORDS[other]}")
+        told.append(f"{signed(values.mean())} (SD {100 * values.std():.2f}) over {WORDS[other]}")
     return (
         "Where nothing can be learnt, since candidates change their names at random in each target "
         f"and seed, its choice gains {' and '.join(told)}, mean of {len(draws)} draws."
@@ -125,17 +125,19 @@ def _without_signal(draws: Sequence[Mapping[str, float]]) -> str:
 
 
 def _told(item: Record) -> str:
-    low, high = _points(item["low"]), _points(item["high"])
-    return f"{_points(item['difference'])} points ({low} to {high})"
+    low, high = signed(item["low"]), signed(item["high"])
+    return f"{signed(item['difference'])} points ({low} to {high})"
 
 
 def _judged_as(item: Record) -> str:
     return f", {item['verdict']}" if item["primary"] else ""
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """A line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 
-def _points(fraction: float) -> str:
+def signed(fraction: float) -> str:
+    """A fraction as points with a sign that is as wide as a digit."""
     return points(fraction).replace("-", "−")

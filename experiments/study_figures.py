@@ -10,15 +10,17 @@ from pathlib import Path
 
 import altair as alt
 import pandas as pd
-from first_choices import WORDS  # beside this file
+from first_choices import ARMS, RULES, WORDS  # beside this file
 
-from metaselect.catalogue.tasks import DIRECT
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, Chart, image, whisker_chart
 from metaselect.runs.gains import query_gains
 
 _CELL = 40  # pixels
+_ORDER = (*RULES, "ranker", *(f"ladder: {arm}" for arm in ARMS), "ceiling", DIRECT_PLUS)
+"""Methods as the figure has them: simple rules, the ranker, the ladder's steps, the bound."""
 
 
 def write_figures(
@@ -56,7 +58,9 @@ def gains_chart(gains: pd.DataFrame) -> Chart:
     by_target = gains.groupby("target")["gain"].mean().sort_values(ascending=False)
     by_task = gains.groupby("intermediate")["gain"].mean().sort_values(ascending=False)
     base = alt.Chart(gains).encode(
-        x=alt.X("intermediate:N", sort=list(by_task.index), title=None).axis(orient="top"),
+        x=alt.X("intermediate:N", sort=list(by_task.index), title=None).axis(
+            orient="top", labelAngle=-45
+        ),
         y=alt.Y("target:N", sort=list(by_target.index), title=None),
     )
     most = float(gains["gain"].abs().max())
@@ -74,6 +78,7 @@ def choices_chart(methods: pd.DataFrame, *, seed: int) -> Chart:
     means = methods.groupby(["cluster", "method"])["gain"].mean().reset_index()
     direct = means.drop_duplicates("cluster").assign(method=DIRECT, gain=0.0)
     table = pd.concat([means[means["method"] != DIRECT], direct])
+    known = set(methods["method"])
     rows = [
         {
             "name": WORDS.get(name, name),
@@ -81,8 +86,8 @@ def choices_chart(methods: pd.DataFrame, *, seed: int) -> Chart:
             "low": found.low,
             "high": found.high,
         }
-        for name in methods["method"].unique()
-        if name != DIRECT
+        for name in _ORDER
+        if name != DIRECT and name in known
         for found in [contrast(table, Comparison(name, DIRECT, "gain"), seed=seed)]
     ]
     title = "gain of the first choice over training directly (points)"
@@ -90,14 +95,16 @@ def choices_chart(methods: pd.DataFrame, *, seed: int) -> Chart:
 
 
 def expected_chart(candidates: pd.DataFrame) -> Chart:
-    """A dot for each candidate and target: expected on one seed, measured on the other."""
+    """A dot for each candidate and target: expected on one seed, measured on the other.
+
+    Axes have ranges of their own: what is expected spreads less than what is measured.
+    """
     points = candidates.assign(**{name: candidates[name] * 100 for name in ("expected", "gain")})
-    values = points[["expected", "gain"]].to_numpy()
-    low, high = float(values.min()), float(values.max())
+    low, high = float(points["expected"].min()), float(points["expected"].max())
     line = alt.Chart(pd.DataFrame({"expected": [low, high], "gain": [low, high]})).mark_line(
         color=PAPER["ink"], strokeDash=[3, 3], strokeWidth=1
     )
     dots = alt.Chart(points).mark_point(color=PAPER["accent"], filled=True, opacity=0.7)
-    x = alt.X("expected:Q", title="expected gain (points)")
+    x = alt.X("expected:Q", title="expected gain (points); dashed: measured as expected")
     y = alt.Y("gain:Q", title="measured gain on the other seed (points)")
     return alt.layer(line.encode(x=x, y=y), dots.encode(x=x, y=y)).properties(width=340, height=340)

@@ -11,21 +11,19 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from primary_words import lines, scope_sentence, sentences  # beside this file
+import primary_tables  # beside this file
 from record_words import interval_sentences  # beside this file
 
 from metaselect.evaluation.answer import answer_sentences
 from metaselect.evaluation.question import Findings
 from metaselect.evaluation.results import contrast_in
-from metaselect.runs.exchange import read_runs
 
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "artifacts" / "evaluation"
-PRIMARY = ROOT / "artifacts" / "primary"
 PAGES = (
     ROOT / "README.md",
     ROOT / "experiments" / "README.md",
@@ -51,7 +49,10 @@ _METHODS = {
     "history": "best on average", "composite": "sum of signals", "ridge": "ridge",
     "ranker": "ranker",
 }  # fmt: skip
-_ON_OTHER_SEEDS = {"random": "random", "ranker": "ranker", "ceiling": "by the runs themselves"}
+_ON_OTHER_SEEDS = {
+    "random": "random", "composite": "sum of signals", "ranker": "ranker",
+    "ceiling": "by the runs themselves",
+}  # fmt: skip
 _LADDER = (  # words, arm, and what it is compared with
     ("random (exact)", "random", {}),
     ("size", "size", {"random": ""}),
@@ -208,58 +209,11 @@ def answer() -> str:
 def limits() -> str:
     """How far intervals and chances can be trusted, for new targets and for new families."""
     told = interval_sentences(_record("evaluation-target"), _record("evaluation-family"))
-    return _joined(f"- {line}" for line in told)
-
-
-def scope() -> str:
-    """What the primary comparisons are over."""
-    return _joined([scope_sentence(_primary(), read_runs(PRIMARY / "runs.csv.gz"))])
-
-
-def primary() -> str:
-    """The primary comparisons, over clusters."""
-    found = [item for item in _compared("primary", "clusters") if item["primary"]]
-    return _joined(lines(found))
-
-
-def findings() -> str:
-    """What the record of the comparisons says, in sentences."""
-    return _joined(f"- {line}" for line in sentences(_primary()))
-
-
-def kinds() -> str:
-    """The same and what stands beside them, over clusters joined by their kind of task."""
-    return _joined(lines(_compared("primary", "kinds")))
-
-
-def beside() -> str:
-    """What is no primary comparison, over clusters."""
-    found = [item for item in _compared("primary", "clusters") if not item["primary"]]
-    return _joined(lines(found, judged=False))
-
-
-def among() -> str:
-    """The comparisons where an intermediate is used in any case, over clusters."""
-    return _joined(lines(_compared("among", "clusters"), judged=False))
-
-
-def _compared(part: str, units: str) -> list[Record]:
-    rows: list[Record] = _primary()[part][units]
-    return rows
-
-
-def _primary() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((PRIMARY / "primary.json").read_text(encoding="utf-8"))
-    return found
-
-
-def _joined(rows: Iterable[str]) -> str:
-    return "".join(f"{row}\n" for row in rows)
+    return "".join(f"- {line}\n" for line in told)
 
 
 TABLES = {
-    "scope": scope, "primary": primary, "findings": findings, "kinds": kinds, "beside": beside,
-    "among": among, "shares": shares, "sensitivity": sensitivity, "answer": answer,
+    **primary_tables.TABLES, "shares": shares, "sensitivity": sensitivity, "answer": answer,
     "protocols": protocols, "ladder": ladder, "steps": steps, "definitions": definitions,
     "limits": limits,
 }  # fmt: skip
@@ -267,7 +221,7 @@ TABLES = {
 
 def _views() -> Record:
     """Each way to look at the gains that are compared, from their anatomy."""
-    anatomy = json.loads((PRIMARY / "anatomy.json").read_text(encoding="utf-8"))
+    anatomy = json.loads((primary_tables.PRIMARY / "anatomy.json").read_text(encoding="utf-8"))
     views: Record = anatomy["studies"][0]["by_view"]
     return views
 

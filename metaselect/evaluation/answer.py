@@ -1,8 +1,15 @@
 """The answer to the research question in words, from all of its records."""
 
+from collections.abc import Mapping, Sequence
+
 from metaselect.evaluation.coverage import coverage_sentence
 from metaselect.evaluation.question import Findings
-from metaselect.evaluation.records import AblationRecord, ContrastEntry, EvaluationRecord
+from metaselect.evaluation.records import (
+    AblationRecord,
+    ContrastEntry,
+    EvaluationRecord,
+    interval_of,
+)
 from metaselect.evaluation.results import best_rule
 from metaselect.evaluation.verdicts import (
     ADDED,
@@ -14,62 +21,95 @@ from metaselect.evaluation.verdicts import (
 from metaselect.evaluation.words import cluster_words, one_decides
 from metaselect.wording import counted, points
 
+_RULE = "a 95% interval without 0, and Holm's p below .05"
+_LEFT_OUT: Mapping[str, str] = {
+    "target": "a cluster of targets",
+    "family": "a language family",
+    "intermediate": "intermediates",
+    "encoder": "an encoder",
+}
+
 
 def conclusion(findings: Findings) -> str:
-    """Whether the runs answer the question, in a sentence or two: what is sure, or why nothing is.
+    """Whether the runs answer the question, in a few sentences: what is sure, or why nothing is.
 
     A primary contrast is sure where its interval does not hold 0 and Holm's p is below .05. Those
-    of the first protocol's evaluation and ablation count.
+    of the first protocol's evaluation and ablation count; what is sure under another one is named.
     """
-    protocol, evaluation = next(iter(findings.evaluations.items()))
-    ablation = findings.ablations.get(protocol)
-    added = [] if ablation is None else ablation["contrasts"]
-    primary = [item for item in (*evaluation["contrasts"], *added) if item["p_holm"] is not None]
+    (protocol, evaluation), *others = findings.evaluations.items()
+    primary = _primary(findings, protocol)
     sure = [item for item in primary if _is_sure(item)]
     runs = "These simulated runs" if evaluation["simulated"] else "These runs"
-    rule = "a 95% interval without 0, and Holm's p below .05"
     number = counted(len(primary), "primary comparison")
+    asked = f"with {_LEFT_OUT[protocol]} left out"
     if sure:
-        told = "; ".join(
-            f"{item['method']} against {item['against']} {points(item['difference'])}"
-            for item in sure
-        )
+        part = "a part of " if len(sure) < len(primary) else ""
         verb = "is" if len(sure) == 1 else "are"
         return (
-            f"{runs} answer {'a part of ' if len(sure) < len(primary) else ''}the question: "
-            f"{len(sure)} of {number} {verb} sure ({rule}), in points of regret@1 "
-            f"(less is better): {told}."
+            f"{runs} answer {part}the question: {len(sure)} of {number} {asked} {verb} sure "
+            f"({_RULE}), in points of regret@1 (less is better): {_named(sure)}."
         )
     clusters = counted(evaluation["n_clusters"], "cluster")
+    elsewhere = [
+        f" With {_LEFT_OUT[name]} left out, sure is: {_named(found)}."
+        for name, _ in others
+        if (found := [item for item in _primary(findings, name) if _is_sure(item)])
+    ]
     return (
-        f"{runs} do not answer the question: none of {number} is sure with {clusters} of targets "
-        f"({rule}).{_visible(by_rival(added).get(('+both', 'history')), gap=_gap(findings))}"
+        f"{runs} do not answer the question: none of {number} {asked} is sure with {clusters} of "
+        f"targets ({_RULE}).{''.join(elsewhere)}{_added(findings, protocol)}"
+    )
+
+
+def _primary(findings: Findings, protocol: str) -> list[ContrastEntry]:
+    """The primary contrasts of a protocol's evaluation and ablation."""
+    ablation = findings.ablations.get(protocol)
+    added = [] if ablation is None else ablation["contrasts"]
+    contrasts = (*findings.evaluations[protocol]["contrasts"], *added)
+    return [item for item in contrasts if item["p_holm"] is not None]
+
+
+def _named(sure: Sequence[ContrastEntry]) -> str:
+    return "; ".join(
+        f"{item['method']} against {item['against']} {points(item['difference'])}" for item in sure
     )
 
 
 def _gap(findings: Findings) -> str | None:
-    """Why nothing was asked of published difficulty; None where something was."""
+    """Why runs cannot tell what published difficulty adds; None where they can."""
     return None if findings.coverage is None else coverage_sentence(findings.coverage)
 
 
-def _visible(both: ContrastEntry | None, *, gap: str | None) -> str:
-    """The smallest effect of all the features that such runs would show; empty where unknown.
+def _step(findings: Findings, protocol: str) -> tuple[str, ContrastEntry | None]:
+    """The arm that the question is about, and what it changes; None where none was made.
 
-    Where difficulty was not asked, features of language and diversity are all that is told of.
+    Where difficulty is known of too few intermediates, language and diversity alone are asked.
     """
-    if both is None:
+    arm = "+both" if _gap(findings) is None else "+language"
+    return arm, by_rival(findings.ablations[protocol]["contrasts"]).get((arm, "history"))
+
+
+def _added(findings: Findings, protocol: str) -> str:
+    """What the features change beyond size and history, and from where a change would have shown.
+
+    Empty where no ablation was made.
+    """
+    if protocol not in findings.ablations:
         return ""
-    features = "difficulty, language and diversity" if gap is None else "language and diversity"
-    added = f"what {features} add to size and history"
-    unasked = "" if gap is None else " Difficulty was not asked."
-    if both["n_changed"] == 0:
-        return f" W{added[1:]} changes no first choice.{unasked}"
-    if one_decides(both):
-        return f" One cluster decides the sign of {added}.{unasked}"
-    if both["detectable"] is None:
-        return f" W{added[1:]} changes too few choices to say what would show.{unasked}"
-    shown = plain(both["detectable"])
-    return f" W{added[1:]} shows only from {shown} points of regret@1 on.{unasked}"
+    arm, item = _step(findings, protocol)
+    untold = "" if _gap(findings) is None else " What difficulty adds cannot be told."
+    if item is None:
+        return untold
+    if item["n_changed"] == 0:
+        return f" {ADDED[arm]} change no first choice.{untold}"
+    told = f" {ADDED[arm]} change regret@1 by {points(item['difference'])} points"
+    if (interval := interval_of(item)) is not None:
+        told += f" ({points(interval[0])} to {points(interval[1])})"
+    if one_decides(item):
+        return f"{told}; one cluster decides the sign.{untold}"
+    if item["detectable"] is None:
+        return f"{told}, in too few choices to say what would have shown.{untold}"
+    return f"{told}; {plain(item['detectable'])} would have shown.{untold}"
 
 
 def _is_sure(item: ContrastEntry) -> bool:
@@ -90,16 +130,15 @@ def answer_sentences(findings: Findings) -> list[str]:
     unseen = f"{'an' if protocol[0] in 'aei' else 'a'} {protocol} never seen"
     lines = [
         f"{where}, for {unseen}, the ranker's first choice is "
-        f"{plain(ranker)} points below the best and a random one {plain(chance)}: "
+        f"{plain(ranker)} points below the best and a random one {plain(chance)}, a difference of "
         f"{_told(found['ranker', 'random'])}.{_free_of_luck(evaluation)}",
         "Against best on average the ranker changes regret@1 by "
         f"{_told(found['ranker', 'history'])}, against the best simple rule ({best}) by "
         f"{_told(found['ranker', best])}.",
     ]
     if protocol in findings.ablations:
-        ablation = findings.ablations[protocol]
-        both = by_rival(ablation["contrasts"])["+both", "history"]
-        told = f"{ADDED['+both']} {_change(both, ablation)}"
+        arm, item = _step(findings, protocol)
+        told = item and f"{ADDED[arm]} {_change(item, findings.ablations[protocol])}"
         lines.append(" ".join(filter(None, [told, _gap(findings)])))
     return lines
 
@@ -116,27 +155,27 @@ def _free_of_luck(evaluation: EvaluationRecord) -> str:
     )
 
 
-def _change(both: ContrastEntry, ablation: AblationRecord) -> str:
+def _change(item: ContrastEntry, ablation: AblationRecord) -> str:
     """What the features change, in how many clusters, and the power to see it.
 
     Where one cluster decides the sign, the power to see a change is that cluster's: it is not told.
     """
-    if both["n_changed"] == 0:
+    if item["n_changed"] == 0:
         return (
             "change no first choice beyond size and history, in any of "
-            f"{both['n_clusters']} clusters: nothing can be said of what they could add."
+            f"{item['n_clusters']} clusters: nothing can be said of what they could add."
         )
-    if one_decides(both):
+    if one_decides(item):
         power = "and one cluster decides the sign"
-    elif both["detectable"] is None:
+    elif item["detectable"] is None:
         power = "too few to say what could have been seen"
     else:
-        power = f"a change of {plain(both['detectable'])} points could have been seen"
+        power = f"a change of {plain(item['detectable'])} points could have been seen"
     return (
-        f"change regret@1 by {_told(both)} beyond size and history, most of it in "
-        f"{cluster_words(ablation, both['leading'])} (without one cluster "
-        f"{points(both['low_without_one'])} to {points(both['high_without_one'])}); choices change "
-        f"in {both['n_changed']} clusters, {power}."
+        f"change regret@1 by {_told(item)} beyond size and history, most of it in "
+        f"{cluster_words(ablation, item['leading'])} (without one cluster "
+        f"{points(item['low_without_one'])} to {points(item['high_without_one'])}); choices change "
+        f"in {item['n_changed']} clusters, {power}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Of how many intermediates difficulty is known: of one alone nothing can be asked of it."""
+"""Of how many intermediates difficulty is known: of one alone what it adds cannot be told."""
 
 import pandas as pd
 
@@ -52,6 +52,6 @@ def coverage_sentence(record: CoverageRecord) -> str | None:
         return None
     which = f" ({few(known)})" if known else ""
     return (
-        f"Published difficulty is known of {len(known)} of {len(names)} intermediates{which}, so "
-        "that it tells none from another: nothing was asked of it."
+        f"Published difficulty is known of {len(known)} of {len(names)} intermediates{which}: what "
+        "it adds cannot be told from these runs."
     )

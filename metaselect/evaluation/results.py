@@ -112,13 +112,18 @@ def ablation_record(result: EvaluationResult, config: EvaluationConfig) -> Ablat
     return rounded_record(found)
 
 
-def best_rule(methods: Mapping[str, Measures]) -> str | None:
-    """The simple rule with the least regret@1 among a record's methods; None where it has none."""
-    regrets = {
+def rule_regrets(methods: Mapping[str, Measures]) -> dict[str, float]:
+    """Regret@1 of the simple rules among a record's methods."""
+    return {
         name: regret
         for name, row in methods.items()
         if name not in _NOT_RULES and (regret := row["regret@1"]) is not None
     }
+
+
+def best_rule(methods: Mapping[str, Measures]) -> str | None:
+    """The simple rule with the least regret@1 among a record's methods; None where it has none."""
+    regrets = rule_regrets(methods)
     return min(regrets, key=lambda name: regrets[name]) if regrets else None
 
 

@@ -11,7 +11,7 @@ from metaselect.evaluation.records import (
     difference_of,
     interval_of,
 )
-from metaselect.evaluation.results import best_rule, contrast_in
+from metaselect.evaluation.results import best_rule, contrast_in, rule_regrets
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS
 from metaselect.wording import counted, points, share
 
@@ -38,7 +38,8 @@ def verdict(record: EvaluationRecord) -> str:
     """One sentence on an evaluation: the best method, by how much, and how surely.
 
     By regret@1, against random choice and against the best simple rule; a difference is sure where
-    its interval does not hold 0 and, if it is a primary one, Holm's p is below .05.
+    its interval does not hold 0 and, if it is a primary one, Holm's p is below .05. Which rule is
+    best was seen afterwards: its p against random choice is corrected for the number of rules.
 
     Args:
         record: From `evaluation.results.evaluation_record`.
@@ -51,22 +52,29 @@ def verdict(record: EvaluationRecord) -> str:
     over_rule = contrast_in(record, "ranker", rule)
     named = f"the simple rule {rule} ({METHOD_WORDS[rule]})"
     best = rule if difference_of(over_rule) > 0 else "ranker"
-    if best == rule:
-        over_random = record["best_rule"] or over_random
+    number = None
+    if best == rule and record["best_rule"] is not None:
+        over_random, number = _picked(record["best_rule"], len(rule_regrets(methods)))
+    against_random = _against(record, over_random, "random choice", number=number)
     lost = f"its first choice is {plain(methods[best]['regret@1'])} points below the best"
     first = f"{where} the best method is "
     if difference_of(over_random) >= 0:
         first = f"{where} no method is better than random choice; of the others the best is "
     if best == "ranker":
         return (
-            f"{first}the ranker: {lost}, {_against(record, over_random, 'random choice')}, and "
+            f"{first}the ranker: {lost}, {against_random}, and "
             f"{_against(record, over_rule, named)}."
         )
     return (
-        f"{first}{named}, not the ranker: {lost}, "
-        f"{_against(record, over_random, 'random choice')}; the ranker is "
+        f"{first}{named}, not the ranker: {lost}, {against_random}; the ranker is "
         f"{_against(record, over_rule, 'it')}."
     )
+
+
+def _picked(item: ContrastEntry, n_rules: int) -> tuple[ContrastEntry, str]:
+    """The contrast of the best of some rules, its p corrected for them, and what for in words."""
+    corrected = None if item["p"] is None else min(1.0, item["p"] * n_rules)
+    return {**item, "p_holm": corrected}, f"{counted(n_rules, 'rule')}, of which it is the best"
 
 
 def beside_random(record: EvaluationRecord) -> str:
@@ -105,7 +113,7 @@ def _shown(record: EvaluationRecord, item: ContrastEntry) -> str:
     side = "better" if difference_of(item) < 0 else "worse"
     if passes_correction(item):
         return f"shown to be {side}"
-    return f"not shown to be {side} (the interval {_uncorrected(record)})"
+    return f"not shown to be {side} (the interval {_uncorrected(_comparisons(record))})"
 
 
 def _looks_worse(measure: str, own: float | None, other: float | None) -> bool:
@@ -152,7 +160,7 @@ def _with_both_p(record: AblationRecord, item: ContrastEntry) -> str:
     shown = "shown" if passes_correction(item) else "not shown"
     return (
         f"{points(item['difference'])} points of regret@1, p {item['p']:.3f}, Holm's p over "
-        f"{counted(_n_primary(record), 'comparison')} {item['p_holm']:.3f}, so {shown} to differ"
+        f"{_comparisons(record)} {item['p_holm']:.3f}, so {shown} to differ"
     )
 
 
@@ -170,7 +178,8 @@ def _helps(record: AblationRecord, item: ContrastEntry) -> str:
     verb = "help" if difference_of(item) < 0 else "hurt"
     if passes_correction(item):
         return f"{verb}: {told} ({interval}, {clusters})"
-    return f"are not shown to {verb}: {told} ({interval} {_uncorrected(record)}, {clusters})"
+    uncorrected = _uncorrected(_comparisons(record))
+    return f"are not shown to {verb}: {told} ({interval} {uncorrected}, {clusters})"
 
 
 def excludes_zero(item: ContrastEntry) -> bool:
@@ -185,17 +194,25 @@ def passes_correction(item: ContrastEntry) -> bool:
     return corrected is None or corrected < _SURE
 
 
-def _uncorrected(record: EvaluationRecord | AblationRecord) -> str:
-    number = counted(_n_primary(record), "comparison")
+def _uncorrected(number: str) -> str:
     return f"excludes 0, but not after correction for {number}"
+
+
+def _comparisons(record: EvaluationRecord | AblationRecord) -> str:
+    return counted(_n_primary(record), "comparison")
 
 
 def _n_primary(record: EvaluationRecord | AblationRecord) -> int:
     return sum(item["p_holm"] is not None for item in record["contrasts"])
 
 
-def _against(record: EvaluationRecord, item: ContrastEntry, other: str) -> str:
-    """A difference in regret@1, with its interval and whether that leaves its sign open."""
+def _against(
+    record: EvaluationRecord, item: ContrastEntry, other: str, *, number: str | None = None
+) -> str:
+    """A difference in regret@1, with its interval and whether that leaves its sign open.
+
+    `number` says what the p is corrected for; by default the record's primary comparisons.
+    """
     difference = round(difference_of(item) * 100, 2)
     side, sign = ("better", -1) if difference < 0 else ("worse", 1)
     told = (
@@ -212,7 +229,7 @@ def _against(record: EvaluationRecord, item: ContrastEntry, other: str) -> str:
         return f"{told} (not surely: {interval})"
     if passes_correction(item):
         return f"{told} (surely: {interval})"
-    return f"{told} (not surely: {interval} {_uncorrected(record)})"
+    return f"{told} (not surely: {interval} {_uncorrected(number or _comparisons(record))})"
 
 
 def by_rival(contrasts: Sequence[ContrastEntry]) -> dict[tuple[str, str], ContrastEntry]:

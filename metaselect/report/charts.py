@@ -25,7 +25,7 @@ PAPER: Theme = {"ink": "#1a1a1a", "line": "#d0d0d0", "accent": "#0b5d8f", "faint
 """Colours of figures for papers; they have no map."""
 
 _FONT = "system-ui, sans-serif"
-_LABEL_ROOM = 30  # pixels left of labels: a viewer's font may be wider than the one measured
+_LABEL_ROOM = 50  # pixels left of labels: a viewer's font may be wider than the one measured
 _GRID_DEGREES = 3  # places of languages nearer than this are one dot behind the map
 
 

@@ -22,6 +22,7 @@ _DISTINCT = 0.903  # the highest concordance of two distinct targets of TaskWeb
 _BY_LUCK = 0.05  # chance that any pair no closer than that is named
 _MEANS_DIRECT = ("none", "no", "null", "nothing", "baseline", "no_intermediate")
 _HUNDREDTH = 0.01  # no higher score is a fraction divided by 100
+_GAP = 3.0  # times that the lowest of the others is higher: scores that reach down to 0 have none
 _MARGIN = 1.25  # beyond the lowest and the highest of the others
 _MISSPELT = 0.9  # likeness of two names; xlm-roberta-base and xlm-roberta-large have 0.85
 _ENOUGH_TARGETS = 3  # one is left out, two are left to tune on
@@ -101,7 +102,8 @@ def slip_notes(runs: pd.DataFrame, *, percent: bool) -> list[str]:
     lowest, highest = (usual.groupby(groups).transform(end) for end in ("min", "max"))
     rare = low.groupby(groups).transform("mean") < 0.5
     times = runs["score"] * 100
-    slips = low & rare & (times >= lowest / _MARGIN) & (times <= highest * _MARGIN)
+    apart = lowest >= _GAP * runs["score"]
+    slips = low & rare & apart & (times >= lowest / _MARGIN) & (times <= highest * _MARGIN)
     if not slips.any():
         return []
     scale = 100 if percent else 1

@@ -99,9 +99,12 @@ def test_the_verdict_names_the_rule_where_the_ranker_is_not_best() -> None:
     assert verdict(record) == (
         "On these runs the best method is the simple rule direct (no intermediate), not the "
         "ranker: its first choice is 3.30 points below the best, 1.70 points better than random "
-        "choice (surely: 95% interval +1.30 to +2.10); the ranker is 0.50 points worse than it "
-        "(surely: 95% interval +0.10 to +0.90)."
+        "choice (not surely: 95% interval +1.30 to +2.10 excludes 0, but not after correction for "
+        "2 rules, of which it is the best); the ranker is 0.50 points worse than it (surely: 95% "
+        "interval +0.10 to +0.90)."
     )
+    record["best_rule"]["p"] = 0.02  # twice that is below .05
+    assert "random choice (surely: 95% interval +1.30 to +2.10)" in verdict(record)
 
 
 def test_the_ranker_against_random_has_a_sentence_and_measures_where_it_is_worse_are_named() -> (
@@ -182,9 +185,20 @@ def test_where_difficulty_is_unknown_nothing_is_said_of_what_its_features_do() -
     assert language.startswith("Language and diversity features change no first choice")
     found = primary(findings(both=(0.0, 0.0, 0.0)), 0.05)
     told = conclusion(Findings({**found.records, "coverage": UNASKED}, {}))
-    assert told.endswith(
-        ". What language and diversity add to size and history changes no first choice. Difficulty "
-        "was not asked."
+    assert told.endswith("below .05). What difficulty adds cannot be told.")
+    steps = found.ablations["target"]["contrasts"]
+    steps.append(contrast("+language", "history", 0.0, 0.0, 0.0))
+    findings_with_gap = Findings({**found.records, "coverage": UNASKED}, {})
+    assert conclusion(findings_with_gap).endswith(
+        " Language and diversity features change no first choice. What difficulty adds cannot be "
+        "told."
+    )
+    assert answer_sentences(findings_with_gap)[2].startswith("Language and diversity features ch")
+    assert answer_sentences(findings_with_gap)[2].endswith("cannot be told from these runs.")
+    steps[-1] |= contrast("+language", "history", -0.001, -0.002, -0.0004) | {"p_holm": 0.05}
+    assert conclusion(findings_with_gap).endswith(
+        " Language and diversity features change regret@1 by -0.10 points (-0.20 to -0.04); 1.20 "
+        "would have shown. What difficulty adds cannot be told."
     )
 
 
@@ -228,22 +242,32 @@ def primary(found: Findings, p_holm: float) -> Findings:
 
 def test_runs_whose_comparisons_are_all_open_are_said_not_to_answer_and_why() -> None:
     rule = "(a 95% interval without 0, and Holm's p below .05)"
-    added = "difficulty, language and diversity add to size and history"
+    added = "Difficulty, language and diversity features together change"
     # ranker - random excludes 0, but Holm's p is .05: not sure
     assert conclusion(primary(findings(both=(-0.003, -0.008, -0.002)), 0.05)) == (
-        "These runs do not answer the question: none of 4 primary comparisons is sure with 9 "
-        f"clusters of targets {rule}. What {added} shows only from 1.20 points of regret@1 on."
+        "These runs do not answer the question: none of 4 primary comparisons with a cluster of "
+        f"targets left out is sure with 9 clusters of targets {rule}. {added} regret@1 by -0.30 "
+        "points (-0.80 to -0.20); 1.20 would have shown."
     )
     one = conclusion(primary(findings(both=(-0.003, -0.008, 0.002)), 0.05))  # -0.4 to 0.1 without
-    assert one.endswith(f". One cluster decides the sign of what {added}.")
+    assert one.endswith(" by -0.30 points (-0.80 to +0.20); one cluster decides the sign.")
     none = conclusion(primary(findings(both=(0.0, 0.0, 0.0), simulated=True), 0.05))
     assert none.startswith("These simulated runs do not answer the question")
-    assert none.endswith(f". What {added} changes no first choice.")
+    assert none.endswith(f". {added} no first choice.")
     alone = primary(findings(both=(0.0, 0.0, 0.0)), 0.05)
     del alone.records["ablation-target"]
     assert conclusion(alone).endswith(
-        f"none of 3 primary comparisons is sure with 9 clusters of targets {rule}."
+        "none of 3 primary comparisons with a cluster of targets left out is sure with 9 clusters "
+        f"of targets {rule}."
     )
+
+
+def test_what_is_sure_under_another_protocol_is_named_where_nothing_is_for_new_targets() -> None:
+    found = primary(findings(both=(0.0, 0.0, 0.0)), 0.05)
+    family = primary(findings(both=(0.0, 0.0, 0.0)), 0.04).records["evaluation-target"]
+    told = conclusion(Findings({**found.records, "evaluation-family": family}, {}))
+    assert told.startswith("These runs do not answer the question")
+    assert " With a language family left out, sure is: ranker against random -2.00. " in told
 
 
 def test_comparisons_that_are_sure_are_named_as_the_part_of_the_answer() -> None:

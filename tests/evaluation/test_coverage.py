@@ -25,8 +25,8 @@ def test_difficulty_of_one_intermediate_asks_nothing() -> None:
         "known": {"difficulty": ["mnli"], "measured difficulty": ["mnli", "qqp"]},
     }
     assert coverage_sentence(record) == (
-        "Published difficulty is known of 1 of 2 intermediates (mnli), so that it tells none from "
-        "another: nothing was asked of it."
+        "Published difficulty is known of 1 of 2 intermediates (mnli): what it adds cannot be told "
+        "from these runs."
     )
 
 

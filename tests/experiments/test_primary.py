@@ -118,9 +118,9 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     assert f"mnli {100 * alone['mnli']:+.2f} points" in said[0]
     assert said[2].startswith("Its choice gains over the sum of signals ")
     assert said[3].startswith("Published difficulty changes the first choice in ")
-    assert said[3].count("not asked: difficulty of one intermediate is known") == 2
+    assert said[3].count("not asked: difficulty of one intermediate is known") == 1
     assert said[3].count("of 4 clusters, by ") == 4
-    assert said[4].startswith("Published difficulty is known of 1 of 3 intermediates (mnli), so")
+    assert said[4].startswith("Published difficulty is known of 1 of 3 intermediates (mnli): what")
     assert record["difficulty"]["known"]["measured difficulty"] == ["cola", "mnli", "sst2"]
     assert set(record["agreeing"]["gains"]) == {f"{name} after mnli" for name in TARGETS}
     assert record["agreeing"]["losses"] == {}
@@ -259,6 +259,6 @@ def test_verdicts_follow_the_rules_written_down(
     direct = {"ladder: +both": 0.8, "ladder: +difficulty": 0.9}
     found = replace(base, **changes)
     assert judging.verdict(found, direct, unasked=None) == said
-    is_step = str(found.method).startswith("ladder: ")
-    told = judging.verdict(found, direct, unasked="not asked")
-    assert told == ("not asked" if is_step else said)
+    assert judging.verdict(found, direct, unasked="not asked") == said
+    first = replace(found, method="ladder: +difficulty", against="ladder: history")
+    assert judging.verdict(first, {}, unasked="not asked") == "not asked"

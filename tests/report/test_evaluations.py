@@ -73,8 +73,8 @@ def test_a_narrower_question_does_not_answer_the_whole_one():
     assert len(answers([EVALUATION], [])) == 1 + 2 + 1
     known = {"difficulty": ["mnli"], "measured difficulty": ["mnli", "qqp"]}
     unasked = answers([EVALUATION], [ABLATION], {"intermediates": ["mnli", "qqp"], "known": known})
-    assert unasked[1].endswith("it tells none from another: nothing was asked of it.")
-    assert unasked[0].endswith(" Difficulty was not asked.")
+    assert unasked[1].endswith("what it adds cannot be told from these runs.")
+    assert unasked[0].endswith(" What difficulty adds cannot be told.")
     assert unasked[2:] == found[2:]
     assert answers([{**EVALUATION, "with_direct": False}], [ABLATION]) == []
 
