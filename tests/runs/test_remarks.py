@@ -133,8 +133,9 @@ def test_a_score_a_hundred_times_below_the_others_of_its_target_is_named(
         f"scores?): row 7 has 0.5735 where {xnli} has 50 to 60"
     ]
     assert "(divided by 100 twice?): row 7 has 0.005735 where" in slip_notes(runs, percent=False)[0]
-    runs.loc[7, "score"] = 0.0115  # then scores of the target reach down to it
-    assert slip_notes(runs, percent=False) == []
+    reaching = runs.copy()
+    reaching.loc[7, "score"] = 0.0115  # then scores of the target reach down to it
+    assert slip_notes(reaching, percent=False) == []
     runs.loc[6, "score"] = 0.001  # 100 times that is 0.1, far below the others too: no slip
     assert slip_notes(runs, percent=True) == []
 
