@@ -164,9 +164,11 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
     notes += _ranking_notes(selector, table, name, own, study)
     given = runs is not None
-    who = name, table["intermediate"], selector.catalogue
+    asked = every if given else None
     kept = {} if selector.training_ is None else selector.training_.own_runs
-    doubts, told = doubts_about(*who, kept=kept, study=study, runs=every if given else None)
+    who = name, table["intermediate"], selector.catalogue
+    doubts, told = doubts_about(*who, kept=kept, study=study, runs=asked)
+    doubts = replace(doubts, unproven=selector.is_unproven(name))
     notes += told
     if given and names is None and every is not None:
         notes += _not_ranked(every, name, table)

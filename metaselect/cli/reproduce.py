@@ -181,6 +181,8 @@ def _one_line(name: str, record: "EvaluationRecord") -> list[str]:
 
 
 def _show_ranking(selector: Any, runs: "pd.DataFrame") -> None:
+    from dataclasses import replace
+
     from metaselect.cli.rank_shown import show_ranking
     from metaselect.selector.doubts import doubts_of
 
@@ -190,4 +192,5 @@ def _show_ranking(selector: Any, runs: "pd.DataFrame") -> None:
     for code in languages:
         ranking = selector.rank(target=target, languages=[code], top=4)
         doubts = doubts_of(runs, target, ranking["intermediate"], selector.catalogue)
+        doubts = replace(doubts, unproven=selector.is_unproven(target))
         show_ranking(ranking, target=target, doubts=doubts, simulated=selector.simulated)

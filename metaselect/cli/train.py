@@ -87,7 +87,11 @@ def train_command(  # noqa: PLR0913 - a parameter an option
     say_if_replaced(out, kind=KIND)
     selector.save_pretrained(out)
     best = {
-        unit: {"loss": predictor.choices[0].loss, **predictor.choices[0].settings.ranker}
+        unit: {
+            "loss": predictor.choices[0].loss,
+            "random_loss": predictor.random_loss,
+            **predictor.choices[0].settings.ranker,
+        }
         for unit, predictor in selector.predictors_.items()
     }
     n_trials = sum(predictor.n_trials for predictor in selector.predictors_.values())
@@ -99,12 +103,19 @@ def train_command(  # noqa: PLR0913 - a parameter an option
         f"{settings_tried(selector.predictors_.values())}"
     )
     for unit, predictor in selector.predictors_.items():
-        loss = points(predictor.choices[0].loss).lstrip("+")
         print(
-            f"  new {unit}: mean regret at 1 and 3 on inner folds {loss} points, {_kept(predictor)}"
+            f"  new {unit}: mean regret at 1 and 3 on inner folds {_losses(predictor)}, "
+            f"{_kept(predictor)}"
         )
     for unit, predictor in selector.predictors_.items():
         print(f"  new {unit}: {predictor.residuals.describe()}")
+
+
+def _losses(predictor: "Predictor") -> str:
+    """What the first choices lose on inner folds, beside random choice."""
+    loss, chance = points(predictor.choices[0].loss), points(predictor.random_loss)
+    verdict = "" if predictor.beats_random else ": no better, so rank advises none"
+    return f"{loss.lstrip('+')} points (random choice {chance.lstrip('+')}{verdict})"
 
 
 def _left_by(storage: str | None) -> str:

@@ -113,6 +113,10 @@ class InnerFolds:
         """Loss of a setting on each cluster."""
         return self._losses(self.scores(settings), np.ones(len(self.rows), dtype=bool))
 
+    def random_loss(self) -> float:
+        """Mean loss of random choice over clusters."""
+        return self._loss(np.zeros(len(self.rows)), np.ones(len(self.rows), dtype=bool))
+
     def scores(self, settings: Settings) -> Floats:
         """Out-of-fold scores of a setting, shape (n_rows,)."""
         key = repr(settings)

@@ -58,6 +58,7 @@ def predictor_to_json(predictor: Predictor, folder: Path, *, prefix: str) -> dic
         "spread": asdict(predictor.spread),
         "n_trials": predictor.n_trials,
         "n_pruned": predictor.n_pruned,
+        "random_loss": predictor.random_loss,
     }
 
 
@@ -99,6 +100,7 @@ def predictor_from_json(
         GainSpread(**content["spread"]),
         int(content["n_trials"]),
         int(content["n_pruned"]),
+        content.get("random_loss"),
     )
 
 

@@ -54,6 +54,7 @@ class Predictor:
         spread: The spread expected of a row.
         n_trials: Settings that the search tried.
         n_pruned: Trials that were pruned, out of n_trials.
+        random_loss: Loss of random choice on the same inner folds; None where it was not kept.
     """
 
     models: tuple[GainModel, ...]
@@ -62,6 +63,12 @@ class Predictor:
     spread: GainSpread
     n_trials: int
     n_pruned: int
+    random_loss: float | None = None
+
+    @property
+    def beats_random(self) -> bool | None:
+        """Whether it lost less than random choice on its inner folds; None where not known."""
+        return None if self.random_loss is None else self.choices[0].loss < self.random_loss
 
     def predict(self, rows: pd.DataFrame) -> Prediction:
         """Expected gains of candidates, with their intervals; each model's features once."""

@@ -102,7 +102,9 @@ def fit_predictor(
         for settings in chosen
     )
     residuals, spread = _residuals(inner, chosen, level)
-    return Predictor(models, choices, residuals, spread, n_trials, n_pruned)
+    return Predictor(
+        models, choices, residuals, spread, n_trials, n_pruned, random_loss=inner.random_loss()
+    )
 
 
 def try_settings(

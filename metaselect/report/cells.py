@@ -1,7 +1,7 @@
 """What `metaselect rank` says of each cell of a page: a study, a target and a language."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.own_runs import own_runs
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import (
+    LIKELY,
     language_warnings,
     own_warnings,
     shared_data_warnings,
@@ -93,8 +94,11 @@ def _doubts(
 ) -> dict[tuple[int, int], Doubts]:
     """What forbids to advise the first, by study and target."""
     return {
-        (place, target): doubts_of(
-            runs, name, grid.candidates, selector.catalogue, study=study if place else None
+        (place, target): replace(
+            doubts_of(
+                runs, name, grid.candidates, selector.catalogue, study=study if place else None
+            ),
+            unproven=selector.is_unproven(name),
         )
         for place, study in enumerate(grid.studies)
         for target, name in enumerate(grid.targets)
@@ -164,6 +168,7 @@ def _cell_notes(
         best = grid.order(*place, language)[0]
         low = grid.gains[(*place, language, best)] - grid.half_widths[place[1], best]
         name = grid.candidates[best]
-        unclear = name != DIRECT and not low > 0
+        likely = grid.p_positive[(*place, language, best)] >= LIKELY
+        unclear = name != DIRECT and not low > 0 and not likely
         caveat = [unclear_warning([code], level=selector.level)] if unclear else []
         yield [*caveat, *own_warnings(said, [name], target, selector.catalogue)]

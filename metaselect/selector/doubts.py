@@ -19,11 +19,13 @@ class Doubts:
             a candidate, nothing that was seen says so.
         sharing: Candidates that share the target's data, whose gain is that of training longer.
         against: Candidates that gained less than nothing in the target's own runs.
+        unproven: The predictor chose no better than random on its own runs.
     """
 
     runs_at_floor: bool = False
     sharing: Collection[str] = ()
     against: Collection[str] = ()
+    unproven: bool = False
 
 
 NO_DOUBTS = Doubts()

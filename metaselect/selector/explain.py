@@ -11,6 +11,7 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.features.base import GROUPS, Group
 from metaselect.features.registry import FEATURES
 from metaselect.selector.doubts import NO_DOUBTS, Doubts
+from metaselect.selector.warnings import LIKELY
 from metaselect.wording import few
 
 Floats = npt.NDArray[np.float64]
@@ -19,7 +20,6 @@ _FEATURES = {feature.name: feature for feature in FEATURES}
 _N_REASONS = 3
 _SMALLEST = 5e-5  # gain below which a contribution rounds to nothing in points
 
-_LIKELY = 0.75  # chance of a gain from which one is advised: three in four
 _WORTH_TELLING = 0.0005  # gain that is told as 0.1 points; less is nothing
 
 
@@ -153,11 +153,15 @@ def answer(
             f"{mark}Fine-tune on the target alone: {why} "
             f"(best of them: {best['intermediate']}, {expected}{_aside(ranking, best, doubts)})."
         )
-    if doubts.runs_at_floor:
+    if doubts.runs_at_floor or doubts.unproven:
+        why = (
+            "runs of the target score like a constant answer"
+            if doubts.runs_at_floor
+            else "on the runs that it learnt from, the predictor chose no better than random"
+        )
         return (
-            f"{mark}No intermediate can be advised, so fine-tune on the target alone: runs of the "
-            f"target score like a constant answer ({best['intermediate']} comes first with "
-            f"{expected}{_aside(ranking, best, doubts)})."
+            f"{mark}No intermediate can be advised, so fine-tune on the target alone: {why} "
+            f"({best['intermediate']} comes first with {expected}{_aside(ranking, best, doubts)})."
         )
     expected += "" if chance is None else f", {_in_ten(chance)} that it helps"
     if choice is None:
@@ -194,8 +198,9 @@ def advised(ranking: Sequence[Ranked], doubts: Doubts = NO_DOUBTS) -> str | None
     if not kept or kept[0]["gain"] < _WORTH_TELLING:
         return DIRECT
     chance = kept[0]["p_positive"]
-    unlikely = chance is not None and chance < _LIKELY
-    return None if unlikely or doubts.runs_at_floor else kept[0]["intermediate"]
+    forbidden = doubts.runs_at_floor or doubts.unproven
+    unlikely = chance is not None and chance < LIKELY
+    return None if unlikely or forbidden else kept[0]["intermediate"]
 
 
 def _named(ranking: Sequence[Ranked]) -> list[Ranked]:

@@ -1,6 +1,7 @@
 """TaskSelector: learn from transfer runs, rank intermediates for a new target or language."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -208,22 +209,26 @@ class TaskSelector:
         """What to fine-tune on first, in the one sentence that `metaselect rank` begins with.
 
         Args:
-            target: Name of the target task, as for `rank`; so are languages, candidates and study.
+            target: As for `rank`.
             languages: Codes; several have one answer.
-            candidates: Intermediates to choose among.
-            study: Training study whose encoder and protocol are to be used.
+            candidates: As for `rank`.
+            study: As for `rank`.
             objective: For several languages: `mean`, `balanced` (by family) or `worst`.
-            runs: Your own runs from `read_runs`: what lost in them is not advised. None goes by
-                the runs that the predictor learnt from.
+            runs: Your own from `read_runs`; None goes by those that the predictor learnt from.
 
         Raises:
             MetaselectError: As `rank` does, or an unknown objective.
         """
-        goal, training = check_objective(objective), self._fitted()
+        goal = check_objective(objective)
         table = self.rank(target=target, languages=languages, candidates=candidates, study=study)
-        kept, names = training.own_runs, table["intermediate"]
-        doubts, _ = doubts_about(target, names, self.catalogue, kept=kept, study=study, runs=runs)
+        who = target, table["intermediate"], self.catalogue
+        doubts, _ = doubts_about(*who, kept=self._fitted().own_runs, study=study, runs=runs)
+        doubts = replace(doubts, unproven=self.is_unproven(target))
         return ranking_and_answer(table, doubts, objective=goal, simulated=self.simulated)[1]
+
+    def is_unproven(self, target: str) -> bool:
+        """Whether the predictor for a target chose no better than random on its own runs."""
+        return self.predictor_for(target).beats_random is False
 
     def warnings(
         self,

@@ -18,6 +18,9 @@ UNLIKELY_GAIN = (
     "P(gain>0) below 50% beside a gain above 0: the gain is a mean, which a few large gains lift; "
     "P counts how often it is above 0"
 )
+LIKELY = 0.75
+"""Chance of a gain from which an intermediate is advised: three in four."""
+
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores
 _NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
@@ -42,12 +45,18 @@ def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[st
 
 
 def target_warnings(target: str, seen: Collection[str], catalogue: Catalogue) -> list[str]:
-    """Warn of a target without a card, or whose training data no run has used."""
+    """Warn of a target without a card, or that no run has."""
     found = []
     if target not in catalogue:
         found.append(f"{target} has no task card: ranked on its runs alone (add one with --tasks)")
-    if not any(catalogue.share_training(target, name) for name in seen):
+    alike = [name for name in seen if catalogue.share_training(target, name)]
+    if not alike:
         found.append(f"{target}: no training run on it, judged by other targets")
+    elif target not in seen:
+        found.append(
+            f"{target}: no training run on it, judged as {few(sorted(alike))}, which "
+            f"{'shares' if len(alike) == 1 else 'share'} its English training data"
+        )
     return found
 
 
@@ -73,6 +82,8 @@ def ranking_warnings(
 ) -> list[str]:
     """Warn of a best gain that may be zero, and of candidates that share data with the target.
 
+    A gain that is likely enough to be advised is not called unclear, wherever its interval ends.
+
     Args:
         table: From `TaskSelector.rank`, whole.
         target: Of the ranking.
@@ -80,9 +91,19 @@ def ranking_warnings(
         level: Coverage of its intervals.
     """
     best = table[table["rank"] == 1]
-    unclear = best[(best["intermediate"] != DIRECT) & ~(best["low"] > 0)]["language"].tolist()
+    unclear = best[is_unclear(best)]["language"].tolist()
     found = [unclear_warning(unclear, level=level)] if unclear else []
     return [*found, *shared_data_warnings(table["intermediate"], target, catalogue)]
+
+
+def is_unclear(best: pd.DataFrame) -> pd.Series:
+    """Whether a first choice may be no gain: below `LIKELY`, with an interval that holds 0.
+
+    Args:
+        best: Columns intermediate, low and p_positive.
+    """
+    named = best["intermediate"] != DIRECT
+    return named & ~(best["low"] > 0) & ~(best["p_positive"] >= LIKELY)
 
 
 def unclear_warning(languages: Sequence[str], *, level: float) -> str:

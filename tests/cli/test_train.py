@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from metaselect.cli.train import settings_tried
@@ -50,7 +51,27 @@ def test_train_tells_which_settings_it_kept(call, runs_file, place, trials, told
     assert done.code == 0
     lines = [line for line in done.out.splitlines() if "on inner folds" in line]
     assert len(lines) == 2
-    assert all(f" points, {told}" in line for line in lines)
+    assert all(f"), {told}" in line for line in lines)
+    assert all(" points (random choice " in line for line in lines)
+
+
+def test_a_predictor_that_is_no_better_than_random_says_so_and_advises_nothing(call, runs, place):
+    # every candidate's scores dealt anew within its query: nothing carries over to a new target
+    draw = np.random.default_rng(1)
+    keys = ["target", "language", "seed"]
+    scores = runs.groupby(keys)["score"].transform(lambda own: draw.permutation(own.to_numpy()))
+    runs.assign(score=scores).to_csv("noise.csv", index=False)
+    done = call("train", "--runs", "noise.csv", "--trials", "1", "--out", "made")
+    lines = [line for line in done.out.splitlines() if "on inner folds" in line]
+    (of_target,) = [line for line in lines if line.startswith("  new target: ")]
+    assert ": no better, so rank advises none), by the default settings" in of_target
+    ranked = call("rank", "--predictor", "made", "--target", "pawsx", "--language", "de", "--json")
+    assert "the predictor chose no better than random" in ranked.json["answer"] or (
+        "Fine-tune on the target alone" in ranked.json["answer"]
+    )
+    selector = TaskSelector.from_pretrained("made")
+    assert selector.is_unproven("pawsx")
+    assert selector.predictor_for("pawsx").random_loss > 0
 
 
 def test_an_evaluation_of_other_runs_is_refused_before_training(call, runs, runs_file, place):

@@ -99,6 +99,16 @@ def test_a_candidate_with_the_targets_own_data_is_left_aside():
     assert advised([ranking[0], DIRECT], doubts) == "squad"
 
 
+def test_nothing_is_advised_by_a_predictor_that_was_no_better_than_random():
+    ranking = [_entry("mnli", 0.03, 0.9), DIRECT]
+    assert advised(ranking, Doubts(unproven=True)) is None
+    assert answer(ranking, Doubts(unproven=True), simulated=False) == (
+        "No intermediate can be advised, so fine-tune on the target alone: on the runs that it "
+        "learnt from, the predictor chose no better than random (mnli comes first with +3.0 points "
+        "expected)."
+    )
+
+
 def test_a_candidate_that_lost_on_the_targets_own_runs_is_left_aside():
     ranking = [_entry("squad", 0.04, 0.9), _entry("mnli", 0.03, 0.8), DIRECT]
     ranking += [_entry("qqp", -0.01, 0.3)]
