@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from metaselect.cli.inputs import check_out, runs_from
 from metaselect.errors import MetaselectError
 from metaselect.evaluation.records import ContrastEntry, DefinitionsRecord
 from metaselect.wording import counted, points, share
+
+if TYPE_CHECKING:
+    from metaselect.evaluation.mean_gains import MeanGain, TargetGains
 
 _VIEW_WORDS = {
     "all": "as they are", "trained": "without untrained targets", "all_scaled": "scaled",
@@ -35,7 +38,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
-    """What moves the gains, what choosing by language could add, how often intermediates hurt.
+    """What each intermediate gained, what moves gains, what choosing by language could add.
 
     Example: metaselect runs describe mine.csv
     """
@@ -43,6 +46,7 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.cli.records import deliver
     from metaselect.evaluation.anatomy import anatomy_record
     from metaselect.evaluation.definitions import definitions_record
+    from metaselect.evaluation.mean_gains import mean_gains
     from metaselect.runs.remarks import twin_notes
 
     if file is not None and runs is not None:
@@ -54,13 +58,44 @@ def describe_command(  # noqa: PLR0913 - a parameter an option
     warn(twin_notes(table, catalogue))
     anatomy = anatomy_record(table, catalogue, seed=seed)
     definitions = definitions_record(table, catalogue, seed=seed)
+    gains = mean_gains(table)
 
     def show() -> None:
+        show_gains(gains)
         show_anatomy(anatomy)
         show_definitions(definitions)
 
-    whole = {**anatomy, "definitions": definitions}
+    whole = {**anatomy, "definitions": definitions, "mean_gains": gains}
     deliver(whole, "anatomy", runs=table, out=out, show=None if as_json else show)
+
+
+def show_gains(found: "Sequence[TargetGains]") -> None:
+    """What lifted each target most and least, a table for each study."""
+    by_study: dict[str, list[TargetGains]] = {}
+    for item in found:
+        by_study.setdefault(f"{item['study']}, {item['encoder']}", []).append(item)
+    heads = ["target", ">direct", ">languages", "most", "", "least", ""]
+    note = "± standard error over seeds; --json has every intermediate"
+    for study, items in by_study.items():
+        rows = [
+            [item["target"], points(item["direct"]).lstrip("+"), str(item["n_languages"]),
+             *_ends(item["gains"])]
+            for item in items
+        ]  # fmt: skip
+        print_table(f"{study}: mean gains over languages in points", heads, rows, note=note)
+
+
+def _ends(gains: "Mapping[str, MeanGain]") -> list[str]:
+    """The intermediates of the highest and the lowest gain, with these gains."""
+    names = list(gains)
+    ends = [names[0], *names[-1:]] if len(names) > 1 else names
+    cells = [cell for name in ends for cell in (name, _gain_words(gains[name]))]
+    return cells + [""] * (4 - len(cells))
+
+
+def _gain_words(found: "MeanGain") -> str:
+    error = "" if found["se"] is None else f" ± {points(found['se']).lstrip('+')}"
+    return points(found["gain"]) + error
 
 
 def show_anatomy(record: Mapping[str, Any]) -> None:

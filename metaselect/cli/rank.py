@@ -29,7 +29,7 @@ _SHOWN = """\
 metaselect rank says which English task to fine-tune on before a target task.
 
   metaselect rank --target xnli --language sw
-      for a known task, one of {n_targets} (metaselect ls tasks):
+      for a known task, one of {n_targets} with test languages (metaselect ls tasks):
       {targets}
   metaselect rank --data my_task/ --language sw,ta,qu
       for your own English training rows: my_task/train with

@@ -57,12 +57,26 @@ def remarks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
 
 
 def card_notes(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
-    """A line that names tasks without a card, with the nearest name that has one.
+    """Lines that name tasks without a card and metrics that no card has, with the nearest names.
 
     Args:
         runs: A table from `check_runs`; it may have no rows.
         catalogue: Cards; of several tasks joined by `+` each needs one.
     """
+    return [*_unknown_metrics(runs, catalogue), *_unknown_tasks(runs, catalogue)]
+
+
+def _unknown_metrics(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
+    """A line that names metrics that no card has, which may be slips."""
+    known = {card.metric for card in catalogue.values()}
+    told = []
+    for name in sorted({*runs["metric"]} - known):
+        near = get_close_matches(name.lower(), known, n=1)
+        told.append(f"{name} (did you mean {near[0]}?)" if near else name)
+    return [f"no task card has the metric {few(told)}: is it what scores are?"] if told else []
+
+
+def _unknown_tasks(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
     names = {*runs["intermediate"], *runs["target"]} - {DIRECT, DIRECT_PLUS}
     unknown = sorted({part for name in names for part in catalogue.parts(name)} - {*catalogue})
     if not unknown:

@@ -296,4 +296,8 @@ def _hint(scores: Any, percent: bool, n_fractions: int) -> str:
 def _mixed(number: int, scores: Any, unit: Literal["percent", "fractions"]) -> str:
     change = "divide" if unit == "percent" else "multiply"
     look = "looks" if number == 1 else "look"
-    return f"{number:,} of {len(scores):,} rows {look} like {unit}: {change} those scores by 100."
+    those = "that score" if number == 1 else "those scores"
+    return (
+        f"{number:,} of {len(scores):,} rows {look} like {unit}: {change} {those} by 100 if so; "
+        "else look where it comes from."
+    )

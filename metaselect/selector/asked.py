@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.table import is_untrained
@@ -16,6 +17,19 @@ def check_target(target: str, training: TrainingSummary, catalogue: Catalogue) -
     """
     if target not in catalogue and target not in training.targets:
         _ = catalogue[target]  # raises, with the nearest names
+
+
+def codes_of(languages: Sequence[str]) -> list[str]:
+    """The catalogue's codes of the languages asked for.
+
+    Raises:
+        MetaselectError: None, an unknown one, or one text in place of a list.
+    """
+    if isinstance(languages, str):
+        raise MetaselectError(f"languages is a list of codes: languages=[{languages!r}].")
+    if not len(languages):
+        raise MetaselectError("No language to rank for: give at least one code.")
+    return [resolve_language(code).code for code in languages]
 
 
 def candidates_for(

@@ -8,7 +8,6 @@ from typing import Any, Self
 import pandas as pd
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
-from metaselect.catalogue.languages import resolve_language
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.base import DEFAULT_GROUPS, Group
@@ -17,7 +16,7 @@ from metaselect.parallel import ExecutorName
 from metaselect.ranking.predictor import Predictor
 from metaselect.runs.gains import query_gains
 from metaselect.selector.advice import ranking_and_answer
-from metaselect.selector.asked import candidates_for, check_target, study_for
+from metaselect.selector.asked import candidates_for, check_target, codes_of, study_for
 from metaselect.selector.combine import Objective, best_first, check_objective
 from metaselect.selector.doubts import doubts_about
 from metaselect.selector.explain import reasons_for
@@ -168,9 +167,7 @@ class TaskSelector:
                 study.
         """
         training = self._fitted()
-        codes = [resolve_language(code).code for code in languages]
-        if not codes:
-            raise MetaselectError("No language to rank for: give at least one code.")
+        codes = codes_of(languages)
         names = candidates_for(target, candidates, training, self.catalogue)
         check_target(target, training, self.catalogue)
         chosen = study_for(study, training)

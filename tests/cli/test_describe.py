@@ -18,7 +18,14 @@ def test_describe_shows_shares_of_every_view_and_what_could_have_been_seen(call,
     assert {"all", "all_scaled"} <= set(views)
     assert views["all"]["shares"] == record["studies"][0]["shares"]
     text = call("runs", "describe", "--runs", runs_file).out
-    assert ": 90 scores, 2 seeds" in text.splitlines()[0]
+    first, heads, *_ = text.splitlines()
+    assert first.endswith(": mean gains over languages in points")
+    assert heads.split() == ["target", "direct", "languages", "most", "least"]
+    gains = {item["target"]: item["gains"] for item in record["mean_gains"]}
+    assert set(gains) == {"xnli", "xquad", "udpos"}
+    best, *_ = gains["xnli"]
+    assert any(line.startswith("xnli ") and f" {best} " in line for line in text.splitlines())
+    assert ": 90 scores, 2 seeds" in text
     assert "scaled: gains over their SD within the target" in text
     assert "scoring on the fixed test rows" in text
     assert "smallest SD recovered" in text

@@ -211,14 +211,14 @@ def test_a_few_percent_scores_among_fractions_are_told_to_be_divided(make_runs: 
     rows = [("mnli", seed, 0.5) for seed in range(6)]
     table = make_runs(*rows, target=["a"] * 3 + ["b"] * 3)
     table.loc[0, "score"] = 56.7
-    few = r"1 of 6 rows looks like percent: divide those scores by 100\.$"
+    few = r"1 of 6 rows looks like percent: divide that score by 100 if so; else look where"
     with pytest.raises(RunsTableError, match=f"(?m){few}"):
         check_runs(table, percent=False)
     # the other way round: b alone holds fractions, and --percent does not fit it
     table["score"] = [56.7, 50, 51, 0.5, 0.51, 0.52]
     with pytest.raises(RunsTableError, match="pass --percent"):
         check_runs(table, percent=False)
-    many = r"3 of 6 rows look like fractions: multiply those scores by 100\.$"
+    many = r"3 of 6 rows look like fractions: multiply those scores by 100 if so;"
     with pytest.raises(RunsTableError, match=f"(?m){many}"):
         check_runs(table, percent=True)
 
