@@ -1,6 +1,5 @@
 """Task cards from TOML: the package's own and a user's, every fault named at once."""
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
@@ -9,11 +8,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.measured import parse_measured, read_measured
-from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
-from metaselect.errors import MetaselectError
+from metaselect.catalogue.tasks import (
+    DIRECT,
+    DIRECT_PLUS,
+    Catalogue,
+    Hub,
+    Layout,
+    PublishedScore,
+    TaskCard,
+)
+from metaselect.tomltext import (
+    Place,
+    lines_of,
+    no_such,
+    read_text,
+    refusal,
+    setting_fault,
+    tables_of,
+    with_line,
+)
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
+
+
+_CardFault = tuple[Place, str]
+_PARTS = {"hub": Hub, "layouts": Layout, "scores": PublishedScore}
+"""What stands in the fields of a card that are tables."""
 
 
 @cache
@@ -48,10 +69,7 @@ def load_catalogue(extra: Path | None, measured: Path | None = None) -> Catalogu
         shipped = Catalogue(shipped.values(), shipped.measured.joined(read_measured(measured)))
     if extra is None:
         return shipped
-    try:
-        text = extra.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise MetaselectError(f"Cannot read task cards from {extra}: {error}.") from error
+    text = read_text(extra, what=f"task cards from {extra}")
     return Catalogue([*shipped.values(), *parse_cards(text, where=str(extra))], shipped.measured)
 
 
@@ -62,14 +80,11 @@ def parse_cards(text: str, *, where: str) -> list[TaskCard]:
         MetaselectError: Not TOML, or cards with unknown fields, wrong types, unknown sources or
             unsafe names, all listed.
     """
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # no TOML, 5,000 digits, 1,000 brackets
-        raise MetaselectError(f"{where} is not TOML: {error}.") from error
+    tables = tables_of(text, where=where)
     sources = tables.pop("sources", {})
-    faults: list[str] = []
+    faults: list[_CardFault] = []
     if not isinstance(sources, dict):
-        faults.append("[sources] is a table of key = text")
+        faults.append((("sources",), 'a table of key = "text"'))
         sources = {}
     cards: list[TaskCard] = []
     for name, table in tables.items():
@@ -77,7 +92,8 @@ def parse_cards(text: str, *, where: str) -> list[TaskCard]:
         if card is not None:
             cards.append(card)
     if faults:
-        raise MetaselectError(f"{where}: " + "; ".join(faults))
+        lines = lines_of(text)
+        raise refusal(where, (_told(place, words, lines) for place, words in faults))
     return cards
 
 
@@ -116,34 +132,47 @@ def _default(item: Field[Any]) -> Any:
 
 
 def _parse_card(
-    name: str, table: Any, sources: Mapping[str, str], faults: list[str]
+    name: str, table: Any, sources: Mapping[str, str], faults: list[_CardFault]
 ) -> TaskCard | None:
     from pydantic import ValidationError
 
     if not _is_safe(name):
-        faults.append(
-            f"[{name}]: task names start with a letter or digit, use letters, digits, '.', '_', "
-            f"'-', '+' only, have at most 100 characters, and are not {DIRECT!r} or "
-            f"{DIRECT_PLUS!r}"
+        told = (
+            "task names start with a letter or digit, use letters, digits, '.', '_', '-', '+' "
+            f"only, have at most 100 characters, and are not {DIRECT!r} or {DIRECT_PLUS!r}"
         )
+        faults.append(((name,), told))
         return None
     if not isinstance(table, dict):
-        faults.append(f"{name}: every top-level entry is a table of one task")
+        faults.append(((name,), f"a table of one task, not {table!r}"))
         return None
     if "name" in table:
-        faults.append(f"[{name}] name: the table's own name is the task's")
+        faults.append(((name, "name"), "the table's own name is the task's; take this out"))
         return None
     try:
         card = _card_reader().validate_python({"name": name, **table})
     except ValidationError as error:
-        faults += [
-            f"[{name}] {'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-            for item in error.errors()
-        ]
+        faults += [((name, *item["loc"]), _words(item)) for item in error.errors()]
         return None
     named = {*card.fact_sources.values(), *(score.source for score in card.scores)}
-    faults += [f"[{name}]: source {key!r} is not in [sources]" for key in named - set(sources)]
+    lacking = sorted(named - set(sources))
+    faults += [((name,), f"source {key!r} is not in [sources]; add it there") for key in lacking]
     return card
+
+
+def _words(item: Any) -> str:
+    """What pydantic found wrong with a card."""
+    if item["type"] != "unexpected_keyword_argument":
+        return setting_fault(item, patterns={})
+    inside = [_PARTS[part] for part in item["loc"][:-1] if part in _PARTS]
+    known = [entry.name for entry in fields(inside[-1] if inside else TaskCard)]
+    return no_such(str(item["loc"][-1]), [name for name in known if inside or name != "name"])
+
+
+def _told(place: Place, words: str, lines: Mapping[Place, int]) -> str:
+    """A fault of a card with its table, its field and its line."""
+    field = ".".join(map(str, place[1:]))
+    return f"{with_line(f'[{place[0]}] {field}'.rstrip(), place, lines)}: {words}"
 
 
 @cache

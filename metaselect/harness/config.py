@@ -26,22 +26,35 @@ Several protocols in one file are `[[budgets]]`, each with a `name` and any of t
 study is then called `<study>/<name>`.
 """
 
-import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.catalogue.tasks import DIRECT
 from metaselect.errors import MetaselectError
 from metaselect.harness.data.sources import HUB, absolute, absolute_if_folder
+from metaselect.harness.gridfaults import ACROSS, Remainder, across_fault, across_faults
 from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
 from metaselect.runs.values import SEED_LIMIT
+from metaselect.tomltext import (
+    Place,
+    lines_of,
+    no_such,
+    read_text,
+    refusal,
+    setting_fault,
+    tables_of,
+    with_line,
+)
 
 ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
 """Settings that exclude each other."""
+
+_DEVICES = r"^(auto|cpu|cuda(:\d+)?)$"
+_PRECISIONS = r"^(auto|float32|bfloat16)$"
+_BUDGET_NAMES = r"^[\w.-]*$"
 
 
 class _Part(BaseModel):
@@ -77,9 +90,13 @@ class TrainingPart(_Part):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        for first, second in ONE_OF:
-            if getattr(self, first) is not None and getattr(self, second) is not None:
-                raise ValueError(f"give {first} or {second}, not both")
+        found = [
+            across_fault((second,), f"give {first} or {second}, not both")
+            for first, second in ONE_OF
+            if getattr(self, first) is not None and getattr(self, second) is not None
+        ]
+        if found:
+            raise ValidationError.from_exception_data("training", found)
         return self
 
 
@@ -102,7 +119,7 @@ class TestingPart(_Part):
 class BudgetPart(_Part):
     """One protocol's tables."""
 
-    name: str = Field("", pattern=r"^[\w.-]*$")
+    name: str = Field("", pattern=_BUDGET_NAMES)
     training: TrainingPart = TrainingPart()
     intermediate_training: TrainingPart = TrainingPart()
     task_training: dict[str, TrainingPart] = {}
@@ -135,11 +152,11 @@ class GridConfig(_Part):
         None, min_length=1
     )
     workers: int = Field(1, ge=1)
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    device: str = Field("auto", pattern=_DEVICES)
     threads: int = Field(1, ge=1)
     inference_tokens: int = Field(8192, ge=8)
     compile: bool = False
-    precision: str = Field("auto", pattern=r"^(auto|float32|bfloat16)$")
+    precision: str = Field("auto", pattern=_PRECISIONS)
     disk_gb: float | None = Field(None, gt=0)
     log_to: list[TrackerName] = []
     budgets: list[BudgetPart] = []
@@ -150,53 +167,25 @@ class GridConfig(_Part):
     task_testing: dict[str, TestingPart] = {}
 
     @model_validator(mode="after")
-    def _axes(self) -> Self:
-        for name in ("intermediates", "targets", "seeds", "adaptations"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name} names something twice")
-        names = [encoder.name for encoder in self.encoders]
-        if len(set(names)) != len(names):
-            raise ValueError("two encoders have one name")
-        budgets = [budget.name for budget in self.budgets]
-        if len(set(budgets)) != len(budgets) or "" in budgets:
-            raise ValueError("every budget needs a name of its own")
-        for name in (DIRECT, DIRECT_PLUS):
-            if name in self.targets:
-                raise ValueError(f"{name!r} is no target")
-        self._check_control()
-        self._check_cells()
-        wide = (self.training, self.intermediate_training)
-        if any(part.after is not None for part in wide):
-            raise ValueError("'after' belongs to a target's table, [task_training.<target>]")
-        unused = {*self.task_training, *self.task_testing} - {*self.intermediates, *self.targets}
-        if unused:
-            raise ValueError(f"settings for {sorted(unused)}, which the grid does not name")
+    def _across(self) -> Self:
+        if found := across_faults(self):
+            raise ValidationError.from_exception_data("grid", found)
         return self
 
-    def _check_control(self) -> None:
-        if (DIRECT_PLUS in self.intermediates) != (self.equal_steps is not None):
-            raise ValueError(
-                f"the control {DIRECT_PLUS!r} among the intermediates and equal_steps, the "
-                "intermediate whose steps it takes besides a target's, belong together"
-            )
-        if self.equal_steps in (DIRECT, DIRECT_PLUS) or (
-            self.equal_steps is not None and self.equal_steps not in self.intermediates
-        ):
-            raise ValueError(f"equal_steps = {self.equal_steps!r} is no task of intermediates")
 
-    def _check_cells(self) -> None:
-        cells = [tuple(cell) for cell in self.cells or ()]
-        if len(set(cells)) != len(cells):
-            raise ValueError("cells names a pair twice")
-        outside = [
-            list(cell)
-            for cell in cells
-            if cell[0] not in self.intermediates or cell[1] not in self.targets
-        ]
-        if outside:
-            raise ValueError(f"cells outside intermediates x targets: {outside}")
+_PATTERNS = {
+    _DEVICES: "auto, cpu, cuda or a GPU by its number (cuda:0)",
+    _PRECISIONS: "auto, float32 or bfloat16",
+    _BUDGET_NAMES: "letters, digits, '_', '-' and '.'",
+}
+_STAND_INS: Mapping[str, Any] = {
+    "study": "grid", "encoders": [{"name": "none", "path": "none"}], "intermediates": [DIRECT],
+    "targets": ["none"], "seeds": [0],
+}  # fmt: skip
+"""What holds the place of settings that no grid lacks, until the others have been looked at."""
 
+_EMPTIED = {"encoders", "targets"}
+"""Settings whose stand-ins are taken out at the end."""
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "encoders": EncoderPart,
@@ -212,12 +201,24 @@ def read_config(path: Path) -> GridConfig:
     Raises:
         MetaselectError: The file cannot be read, is no TOML, or breaks rules, all listed.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:  # 5,000 digits, 1,000 brackets
-        why = getattr(error, "strerror", None) or error
-        raise MetaselectError(f"Cannot read the grid {path}: {why}.") from error
-    return check_config(tables, where=str(path))
+    config, faults = read_sound(path)
+    if config is None or faults:
+        raise refusal(str(path), faults)
+    return config
+
+
+def read_sound(path: Path) -> tuple[GridConfig | None, list[str]]:
+    """What is sound of a grid's TOML, for a check of the rest, and what is wrong with it.
+
+    Returns:
+        The grid without the faulty settings, which then need not be a whole one, or None where
+        they leave open which data it takes; the faults.
+
+    Raises:
+        MetaselectError: The file cannot be read or is no TOML.
+    """
+    text = read_text(path, what=f"the grid {path}")
+    return _sound(tables_of(text, where=str(path)), lines_of(text))
 
 
 def check_config(tables: Mapping[str, Any], *, where: str) -> GridConfig:
@@ -226,11 +227,10 @@ def check_config(tables: Mapping[str, Any], *, where: str) -> GridConfig:
     Raises:
         MetaselectError: They break rules, all listed.
     """
-    try:
-        return GridConfig.model_validate(tables)
-    except ValidationError as error:
-        faults = "; ".join(_fault(item) for item in error.errors())
-        raise MetaselectError(f"{where}: {faults}.") from error
+    config, faults = _sound(tables, {})
+    if config is None or faults:
+        raise refusal(where, faults)
+    return config
 
 
 def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -> GridConfig:
@@ -258,16 +258,37 @@ def override(config: GridConfig, *, data: str | None, encoders: Sequence[str]) -
     return GridConfig.model_validate(values)
 
 
-def _fault(item: Any) -> str:
+def _sound(
+    tables: Mapping[str, Any], lines: Mapping[Place, int]
+) -> tuple[GridConfig | None, list[str]]:
+    """What is sound of a grid's tables, and the faults of the rest by all rounds of checks."""
+    rest, faults = Remainder(tables), list[str]()
+    while True:
+        try:
+            config = GridConfig.model_validate(rest.tables)
+            break
+        except ValidationError as error:
+            found = [item for item in error.errors() if not rest.explains(item)]
+            faults += [_fault({**item, "loc": rest.original(item["loc"])}, lines) for item in found]
+            rest.take_out(item["loc"] for item in error.errors())
+            rest.stand_in(_STAND_INS)
+    if any(name in rest.lost and name not in rest.tables for name in ("data", "cells")):
+        return None, faults
+    return config.model_copy(update={name: [] for name in rest.stood_in & _EMPTIED}), faults
+
+
+def _fault(item: Mapping[str, Any], lines: Mapping[Place, int]) -> str:
+    """What is wrong with a setting, after its name and line."""
     where = ".".join(str(part) for part in item["loc"])
     inside = [_TABLES[part] for part in item["loc"][:-1] if part in _TABLES]
+    told = with_line(where, item["loc"], lines)
     if item["type"] == "extra_forbidden":
         known = list((inside[-1] if inside else GridConfig).model_fields)
-        near = difflib.get_close_matches(str(item["loc"][-1]), known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-        return f"{where}: no such setting ({hint})"
+        return f"{told}: {no_such(str(item['loc'][-1]), known)}"
     if item["type"] == "model_type" and item["loc"][0] == "encoders":
-        return f'{where}: write {{ name = "...", path = "a folder, a URL or a hub id" }}'
+        return f'{told}: write {{ name = "...", path = "a folder, a URL or a hub id" }}'
     if item["type"] == "model_type":
-        return f"{where}: a table of settings, [{where}], not {item['input']!r}"
-    return f"{where}: {item['msg']}" if where else str(item["msg"])
+        return f"{told}: a table of settings, [{where}], not {item['input']!r}"
+    if item["type"] == ACROSS:
+        return f"{told}: {item['msg']}"
+    return f"{told}: {setting_fault(item, _PATTERNS)}"

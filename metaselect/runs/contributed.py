@@ -16,7 +16,6 @@ xlm-roberta-base = "FacebookAI/xlm-roberta-base@e73636d"
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -29,8 +28,23 @@ from metaselect.errors import MetaselectError
 from metaselect.files import DESCRIPTION
 from metaselect.runs.faults import Fault
 from metaselect.runs.schema import table_hash
+from metaselect.tomltext import (
+    Place,
+    lines_of,
+    no_such,
+    read_text,
+    refusal,
+    setting_fault,
+    tables_of,
+    with_line,
+)
 
 _FINGERPRINT = r"^(\S+@[0-9a-f]{7,40}|(sha256|blake2b):[0-9a-f]{32,})$"
+_ADDRESS = r"^https?://\S+$"
+_PATTERNS = {
+    _FINGERPRINT: "a hub id at a commit (facebook/xnli@b8dd5d7), or a hash (sha256:9f86d0...)",
+    _ADDRESS: "an address (https://...)",
+}
 Fingerprint = Annotated[str, Field(pattern=_FINGERPRINT)]
 """A hub id or address at a commit, or a hash."""
 
@@ -45,7 +59,7 @@ class Contribution(BaseModel):
 
     studies: list[str] = Field(min_length=1)
     licence: str = Field(min_length=2)
-    source: str = Field(pattern=r"^https?://\S+$")
+    source: str = Field(pattern=_ADDRESS)
     citation: str = Field(min_length=4)
     runs_hash: str
     supersedes: list[str] = []
@@ -111,21 +125,28 @@ def read_contribution(path: Path) -> Contribution:
         MetaselectError: It cannot be read, is no TOML, has placeholders, or breaks rules, all
             listed.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        if open_fields := sorted(_placeholders(tables)):
-            raise MetaselectError(
-                f"{path}: write what only you know in place of {_TODO.strip(': ')} in "
-                f"{', '.join(open_fields)}."
-            )
-        return Contribution.model_validate(tables)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    text = read_text(path, what=f"{path}, which says what made the runs")
+    tables = tables_of(text, where=str(path))
+    if open_fields := sorted(_placeholders(tables)):
         raise MetaselectError(
-            f"Cannot read {path}, which says what made the runs: {error}."
-        ) from error
+            f"{path}: write what only you know in place of {_TODO.strip(': ')} in "
+            f"{', '.join(open_fields)}."
+        )
+    try:
+        return Contribution.model_validate(tables)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
-        raise MetaselectError(f"{path}: {'; '.join(faults)}.") from error
+        lines = lines_of(text)
+        raise refusal(str(path), (_told(item, lines) for item in error.errors())) from error
+
+
+def _told(item: Any, lines: Mapping[Place, int]) -> str:
+    """What pydantic found wrong with a setting, with its line."""
+    place = item["loc"]
+    if item["type"] == "extra_forbidden":
+        words = no_such(str(place[-1]), list(Contribution.model_fields))
+    else:
+        words = setting_fault(item, _PATTERNS)
+    return f"{with_line('.'.join(map(str, place)), place, lines)}: {words}"
 
 
 def _placeholders(tables: Mapping[str, Any], before: str = "") -> Iterator[str]:

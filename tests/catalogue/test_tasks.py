@@ -43,14 +43,17 @@ def test_a_layout_names_its_top_level_columns():
     [
         ("not toml", "is not TOML"),
         (_card(colour='"red"'), r"\[mine\] colour"),
-        (CARD.replace('"nli"', '"nonsense"'), r"\[mine\] kind: .*'paraphrase'"),
+        (
+            CARD.replace('"nli"', '"nonsense"'),
+            r"\[mine\] kind \(line 7\): one of .*, paraphrase, .* not 'nonsense'",
+        ),
         (CARD.replace('source = "paper"', 'source = "nowhere"'), "'nowhere' is not in"),
         (CARD.replace("[mine]", '["../mine"]'), "task names start with"),
         (CARD.replace("[mine]", '[""]'), "task names start with"),
         (CARD.replace("[mine]", "[direct]"), "are not 'direct'"),
         (_card(name='"other"'), "the table's own name is the task's"),
-        ("mine = 1", "every top-level entry is a table"),
-        ("sources = 1\n[mine]\nkind = 1", "is a table of key = text"),
+        ("mine = 1", "a table of one task, not 1"),
+        ("sources = 1\n[mine]\nkind = 1", r"\[sources\] \(line 1\): a table of key = \"text\""),
     ],
 )
 def test_a_fault_of_a_card_is_named(text, fault):
@@ -60,7 +63,9 @@ def test_a_fault_of_a_card_is_named(text, fault):
 
 def test_every_fault_is_listed_at_once():
     text = CARD.replace('"accuracy"', "1") + "[second]\nkind = 2\n"
-    with pytest.raises(MetaselectError, match=r"\[mine\] metric.*\[second\] kind.*\[second\] head"):
+    with pytest.raises(
+        MetaselectError, match=r"(?s)\[mine\] metric.*\[second\] kind.*\[second\] head"
+    ):
         parse_cards(text, where="mine.toml")
 
 

@@ -470,15 +470,21 @@ def test_an_empty_predictor_name_is_not_the_shipped_one(refused_line):
 
 
 CARDS = {
-    "broken": (b"[mine\n", "cards.toml is not TOML: "),
+    "broken": (b"[mine\n", "cards.toml is not TOML: line 1, column 6, "),
     "unknown field": (
         b'[mine]\ntitle="x"\nkind="nli"\nhead="classification"\nmetric="f1"\ncolour="red"\n',
-        "cards.toml: [mine] colour: ",
+        "cards.toml: [mine] colour (line 6): no such setting (there are title, ",
     ),
-    "missing field": (b'[mine]\ntitle="x"\n', "cards.toml: [mine] kind: "),
-    "unsafe name": (b'["../x"]\ntitle="x"\n', "cards.toml: [../x]: task names start with a lett"),
-    "no table": (b'mine = "nli"\n', "cards.toml: mine: every top-level entry is a table"),
-    "not UTF-8": (b"\xff\xfe\x00", "Cannot read task cards from cards.toml: "),
+    "missing field": (
+        b'[mine]\ntitle="x"\nkind="nli"\nhead="classification"\n',
+        "cards.toml: [mine] metric (line 1): is missing.",
+    ),
+    "unsafe name": (b'["../x"]\ntitle="x"\n', "cards.toml: [../x] (line 1): task names start"),
+    "no table": (b'mine = "nli"\n', "cards.toml: [mine] (line 1): a table of one task"),
+    "not UTF-8": (
+        b"\xff\xfe\x00",
+        "Cannot read task cards from cards.toml: line 1 is not UTF-8 text",
+    ),
 }
 CARD_READERS = {
     "tasks": ["ls", "tasks"],

@@ -109,10 +109,13 @@ def test_a_description_names_hub_data_by_commit_and_files_by_one_hash(
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (('licence = "MIT"', ""), "licence: Field required"),
-        (("https://example.org/runs", "my laptop"), "source: String should match"),
-        (("@da70db2", ""), "data.mnli: String should match"),
-        (("[encoders]", "[encoders"), "Cannot read .*study.toml"),
+        (('licence = "MIT"', ""), "study.toml: licence: is missing"),
+        (
+            ("https://example.org/runs", "my laptop"),
+            r"source \(line 4\): an address \(https://...\), not 'my laptop'",
+        ),
+        (("@da70db2", ""), r"data.mnli \(line 10\): a hub id at a commit"),
+        (("[encoders]", "[encoders"), "study.toml is not TOML: line 14, column 10, "),
     ],
 )
 def test_a_description_that_breaks_rules_is_refused(
