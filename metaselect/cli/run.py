@@ -4,17 +4,18 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 from metaselect.cli.console import say, warn
-from metaselect.cli.inputs import chosen_from
+from metaselect.cli.inputs import chosen_from, listed
 from metaselect.cli.options import Executor, Json, Tasks
-from metaselect.errors import MissingExtra
+from metaselect.errors import MetaselectError, MissingExtra
 from metaselect.wording import counted
 
 if TYPE_CHECKING:
+    from metaselect.harness.config import GridConfig
     from metaselect.harness.grid.runner import GridResult
     from metaselect.harness.grid.session import OpenGrid
 
@@ -94,13 +95,17 @@ def run_command(  # noqa: PLR0913 - a parameter an option
 
     Example: metaselect run grid.toml --intermediates direct,mnli --seeds 0 --dry-run
     """
-    from metaselect.harness.config import override, read_config
+    from metaselect.harness.config import override, read_sound
 
     if store is not None:
         from metaselect.runs.engines import check_url
 
         check_url(store)
-    read = override(read_config(config), data=data, encoders=encoder or [])
+    sound, faults = read_sound(config)
+    if sound is None or faults:
+        asked = (intermediates, targets)
+        _refuse(config, sound, faults, tasks=tasks, out=out, data=data, encoder=encoder, part=asked)
+    read = override(sound, data=data, encoders=encoder or [])
     some_intermediates = _some("--intermediates", intermediates, read.intermediates)
     some_targets = _some("--targets", targets, read.targets)
     some_seeds = _some("--seeds", seeds, read.seeds)
@@ -137,6 +142,37 @@ def run_command(  # noqa: PLR0913 - a parameter an option
         )
         return
     _tell(grid, grid.run(say, None if sys.stderr.isatty() else say), as_json)
+
+
+def _refuse(  # noqa: PLR0913 - a parameter an option
+    config: Path, sound: "GridConfig | None", faults: list[str], *, tasks: Path | None,
+    out: Path | None, data: str | None, encoder: list[str] | None,
+    part: tuple[str | None, str | None],
+) -> NoReturn:  # fmt: skip
+    """Tell the faults of a grid's settings, and beside them what the data of the rest lack."""
+    from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.harness.data.sources import absolute
+    from metaselect.tomltext import refusal
+
+    try:
+        from metaselect.harness.grid.checks import check_rest
+        from metaselect.harness.grid.plan import Part
+
+        catalogue = load_catalogue(tasks)
+    except ImportError:  # the data cannot be looked at
+        raise refusal(str(config), faults) from None
+    except MetaselectError as error:
+        raise refusal(str(config), [*faults, str(error)]) from error
+    if sound is not None:
+        changes: dict[str, Any] = {} if data is None else {"data": absolute(data)}
+        changes |= {"encoders": []} if encoder else {}  # which ones are elsewhere may be open
+        some = [None if text is None else listed(text) for text in part]
+        check_rest(
+            sound.model_copy(update=changes), [f"{config}: {fault}" for fault in faults], catalogue,
+            base=config.resolve().parent, out=out or Path("results") / sound.study,
+            part=Part(intermediates=some[0], targets=some[1]),
+        )  # fmt: skip
+    raise refusal(str(config), faults)
 
 
 def _some(option: str, text: str | None, axis: Sequence[Value]) -> list[Value] | None:

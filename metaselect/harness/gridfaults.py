@@ -163,14 +163,19 @@ def _whole(place: Place) -> Place:
 
 def _mark(tables: dict[str, Any], place: Place) -> None:
     """Mark as gone what stands at a place, or the innermost table around it."""
-    holder: Any = tables
-    for at, part in enumerate(place):
-        inner = holder[part] if part in holder or isinstance(holder, list) else None
-        if at == len(place) - 1 or not isinstance(inner, dict | list):
-            if part in holder or isinstance(holder, list):
-                holder[part] = _GONE
-            return
-        holder = inner
+    holder: Any = None
+    value: Any = tables
+    for part in place:
+        if not _has(value, part):
+            break
+        holder, last, value = value, part, value[part]
+    if holder is not None:
+        holder[last] = _GONE
+
+
+def _has(value: object, part: str | int) -> bool:
+    """Whether a list or a table has an entry; pydantic names those of lists that are there."""
+    return isinstance(value, list) or (isinstance(value, dict) and part in value)
 
 
 def _without_gone(value: Any) -> Any:

@@ -97,6 +97,63 @@ def test_faults_of_rows_tasks_and_languages_are_told_together_before_anything_is
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("dry", [True, False])
+def test_faults_of_settings_and_of_data_are_told_together(
+    dry: bool, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, intermediates=["direct", "mnlo", "mnli"],
+        task_testing={"xnli": {"languages": ["sw", "th"]}}, log_to=["mlflow"],
+    )  # fmt: skip
+    text = toml_of(config).replace('"mlflow"', '"wandb"').replace("steps = 4", "steps = 0")
+    path = tmp_path / "grid.toml"
+    path.write_text(text.replace('"udpos"]', '3, "udpos", "udpos"]'))
+    done = CliRunner().invoke(
+        APP, [str(path), "--out", str(tmp_path / "out"), *["--dry-run"] * dry]
+    )
+    assert isinstance(done.exception, MetaselectError)
+    told = [line.strip() for line in str(done.exception).splitlines()]
+    starts = [
+        "6 faults in the grid:",
+        f"{path}: targets.1 (line 5): a text between quotation marks, not 3",
+        f"{path}: log_to.0 (line 9): one of tensorboard, mlflow, not 'wandb'",
+        f"{path}: training.steps (line 14): at least 1, not 0",
+        f"{path}: targets.3 (line 5): 'udpos' is there twice; name it once",
+        "Unknown task 'mnlo'. Did you mean mnli",
+        "xnli has no test data in th (there are en, sw).",
+    ]
+    assert len(told) == len(starts), told
+    assert all(map(str.startswith, told, starts)), told
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        # what would be told of other data than those meant is left for the next call
+        (("data = ", "daten = "), "daten (line 2): no such setting"),
+        (("targets = [", "targets = 3 #"), "targets (line 5): a list between [ and ], not 3"),
+        (("seeds = [", "seeds = ['x'] #"), "seeds.0 (line 6): a whole number, not 'x'"),
+        (("path = ", "pfad = "), "encoders.0.pfad (line 3): no such setting"),
+    ],
+)
+def test_what_is_taken_out_makes_no_fault_of_its_own(
+    change: tuple[str, str], told: str, encoder_folder: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(
+        encoder_folder, data_folder, task_testing={"xnli": {"languages": ["sw"]}},
+        cells=[["direct", "xnli"], ["mnli", "udpos"]],
+    )  # fmt: skip
+    path = tmp_path / "grid.toml"
+    path.write_text(toml_of(config).replace(*change, 1))
+    done = CliRunner().invoke(APP, [str(path), "--out", str(tmp_path / "out"), "--dry-run"])
+    assert isinstance(done.exception, MetaselectError)
+    lines = str(done.exception).splitlines()
+    rest = [line for line in lines[-2:] if "faults" not in line and "encoders.0.path" not in line]
+    assert len(rest) == 1
+    assert told in rest[0]
+
+
 def test_a_file_that_was_found_sound_is_read_again_only_when_it_changes(
     encoder_folder: Path, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,7 +266,7 @@ def test_a_seed_that_no_table_holds_is_refused_with_the_file(
     seed: int, encoder_folder: Path, data_folder: Path
 ) -> None:
     values = tiny_config(encoder_folder, data_folder).model_dump(exclude_unset=True)
-    with pytest.raises(MetaselectError, match=r"seeds\.1: Input should be (less|greater) than"):
+    with pytest.raises(MetaselectError, match=r"seeds\.1: at (least 0|most \d+), not "):
         check_config(values | {"seeds": [0, seed]}, where="grid.toml")
 
 

@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from pathlib import Path
 
 from metaselect.catalogue.languages import find_language, resolve_languages
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue, TaskCard
 from metaselect.errors import MetaselectError
+from metaselect.harness.config import GridConfig
 from metaselect.harness.data.corpora import Corpora, Split
+from metaselect.harness.defaults import resolve_grid, unknown_tasks, without_tasks
 from metaselect.harness.grid.plan import WHOLE, Grid, Part, training_card
-from metaselect.harness.grid.stages import UNTRAINED, rows_key
+from metaselect.harness.grid.stages import UNTRAINED, Naming, rows_key
 from metaselect.harness.grid.workfolder import WorkFolder
 from metaselect.harness.recipe import Recipe
 
@@ -77,6 +80,40 @@ def check_grid(
         raise MetaselectError(head + "\n  ".join(lines))
     if sound - work.sound_files():
         work.keep_sound_files(sound)
+
+
+def check_rest(
+    config: GridConfig,
+    faults: Sequence[str],
+    catalogue: Catalogue,
+    *,
+    base: Path,
+    out: Path,
+    part: Part = WHOLE,
+) -> None:
+    """Refuse a grid for faults of its settings, told with what the data of the rest lack.
+
+    Args:
+        config: What is sound of it.
+        faults: Of its settings, at least one.
+        catalogue: Cards of tasks.
+        base: The config's folder, which its paths are relative to.
+        out: Folder of results.
+        part: What is to be made now.
+
+    Raises:
+        MetaselectError: Every fault, each on a line.
+    """
+    unknown = unknown_tasks(config, catalogue)
+    told = [*faults, *map(str, unknown.values())]
+    try:
+        corpora = Corpora.at(config.data, base=base)
+    except MetaselectError as error:
+        told.append(str(error))
+        raise MetaselectError("\n  ".join([f"{len(told)} faults in the grid:", *told])) from error
+    rest = resolve_grid(without_tasks(config, unknown), catalogue, base=base)
+    told += Naming(corpora, catalogue).encoder_faults(rest.encoders)
+    check_grid(rest, catalogue, corpora, WorkFolder(out / "work"), part, also=told)
 
 
 def _needs(
