@@ -10,6 +10,17 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:_A_FEW]) + (", ..." if len(names) > _A_FEW else "")
 
 
+def some(names: Sequence[str]) -> str:
+    """The first five names, and how many more there are.
+
+    Example:
+        >>> some(["af", "ar", "az", "bg", "bn", "de", "el"])
+        'af, ar, az, bg, bn and 2 more'
+    """
+    more = f" and {len(names) - _A_FEW} more" if len(names) > _A_FEW else ""
+    return ", ".join(names[:_A_FEW]) + more
+
+
 def counted(number: int, one: str, many: str | None = None) -> str:
     """A number with its noun: 1 run, 2,000 runs; `many` where the plural takes more than an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

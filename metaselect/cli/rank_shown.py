@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaselect.catalogue.tasks import DIRECT, Kind
 from metaselect.cli.console import print_table
-from metaselect.wording import counted, few, points, share
+from metaselect.wording import counted, few, points, share, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def show_ranking(table: "pd.DataFrame", *, target: str, doubts: "Doubts", simula
 
 def show(record: dict[str, Any], task_lines: Sequence[str], *, why: bool, simulated: bool) -> None:
     """The answer first, then what is known of a guessed task, the table, and reasons if asked."""
-    where = ", ".join(record["languages"])
+    where = some(record["languages"])
     goal = f" ({record['objective']} over languages)" if len(record["languages"]) > 1 else ""
     mark = ", by a predictor of SIMULATED RUNS" if simulated else ""
     print(record["answer"], *task_lines, sep="\n")

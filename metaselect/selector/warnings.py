@@ -9,7 +9,7 @@ from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.features.language import imputed_share
 from metaselect.features.measured.records import BY_NAME
 from metaselect.selector.own_runs import OwnRuns, own_runs
-from metaselect.wording import counted, few, points
+from metaselect.wording import counted, few, points, some
 
 SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
@@ -23,25 +23,40 @@ LIKELY = 0.75
 
 _MUCH_IMPUTED = 0.5
 _MOSTLY_CONSTANT = 0.5  # share of scores
+_MOST_LINES = 3  # of one warning, for a language each
 _NEAR_FLOOR = 0.03  # scores this little above a constant answer's say nothing of a transfer
 
 
 def language_warnings(codes: Sequence[str], *, seen: Collection[str]) -> list[str]:
-    """Warn of languages outside the training runs, without vectors, or mostly imputed."""
-    found = []
+    """Warn of languages outside the training runs, without vectors, or mostly imputed.
+
+    What several languages share takes a line for each of up to three of them, else one for all.
+    """
     known = {resolve_language(code).code for code in seen}
     asked = {language.code: language for language in map(resolve_language, codes)}
-    for language in asked.values():
-        if language.code not in known:
-            found.append(f"{language.code} ({language.name}): no training run in it, extrapolated")
-        if language.note:
-            found.append(f"{language.code}: {language.note}")
-        share = float(imputed_share([language.code])[0])
-        if share != share:
-            found.append(f"{language.code}: no typology is known, so language features are missing")
-        elif share > _MUCH_IMPUTED:
-            found.append(f"{language.code}: {share:.0%} of its grammar features are imputed")
-    return found
+    shares = {code: float(imputed_share([code])[0]) for code in asked}
+    unseen = [f"{own.code} ({own.name})" for own in asked.values() if own.code not in known]
+    untyped = [code for code, share in shares.items() if share != share]
+    imputed = {code: share for code, share in shares.items() if share > _MUCH_IMPUTED}
+    return [
+        *_each_or_all(unseen, "no training run in {it}, extrapolated"),
+        *(f"{language.code}: {language.note}" for language in asked.values() if language.note),
+        *_each_or_all(untyped, "no typology is known, so language features are missing"),
+        *(
+            [f"{code}: {share:.0%} of its grammar features are imputed" for code, share in
+             imputed.items()]
+            if len(imputed) <= _MOST_LINES
+            else [f"{some(list(imputed))}: {min(imputed.values()):.0%} to "
+                  f"{max(imputed.values()):.0%} of their grammar features are imputed"]
+        ),
+    ]  # fmt: skip
+
+
+def _each_or_all(languages: Sequence[str], told: str) -> list[str]:
+    """What is told of some languages, a line each, or in one line where they are many."""
+    if len(languages) > _MOST_LINES:
+        return [f"{some(languages)}: {told.format(it='them')}"]
+    return [f"{language}: {told.format(it='it')}" for language in languages]
 
 
 def target_warnings(target: str, seen: Collection[str], catalogue: Catalogue) -> list[str]:

@@ -337,6 +337,13 @@ def test_rank_gives_several_languages_one_ranking_and_each_its_own(call, predict
         _checked_entries(entries)
 
 
+def test_a_ranking_of_many_languages_names_some_and_counts_the_others(call, predictor):
+    codes = "af,ar,az,bg,bn,de,el,en,es,et,eu,fa"
+    done = call("rank", "--predictor", predictor, "--target", "xnli", "--language", codes)
+    title = "xnli in af, ar, az, bg, bn and 7 more (mean over languages), by a predictor of"
+    assert done.out.splitlines()[1].startswith(title)
+
+
 def test_rank_puts_the_measured_gains_of_runs_beside_the_expected_ones(call, predictor, runs_file):
     asked = ("rank", "--predictor", predictor, "--target", "xnli", "--runs", runs_file)
     one = call(*asked, "--language", "sw", "--json").json["ranking"]
