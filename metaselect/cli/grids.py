@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 
 Cell = tuple[str, str]
+ON_HUB = {
+    "xlm-roberta-base": "FacebookAI", "xlm-roberta-large": "FacebookAI",
+    "bert-base-multilingual-cased": "google-bert", "multilingual-e5-small": "intfloat",
+    "multilingual-e5-base": "intfloat", "multilingual-e5-large": "intfloat",
+}  # fmt: skip
+"""Owners of encoders that anyone can fetch; the first stands in where none has that name."""
 
 
 def check_grid_file(out: Path | None) -> None:
@@ -51,7 +57,9 @@ def planned_grid(
     """
     if config is None:
         values: dict[str, Any] = {"study": setting.study, "data": "hub"}
-        values["encoders"] = [{"name": setting.encoder, "path": setting.encoder}]
+        name = setting.encoder
+        values["encoders"] = [{"name": name, "path": f"{ON_HUB[name]}/{name}" if name in ON_HUB
+                               else name}]  # fmt: skip
         kept: list[Cell] = []
     else:
         values = _settings_of(config, setting, base)

@@ -10,7 +10,7 @@ import typer
 from metaselect.catalogue.tasks import DIRECT
 from metaselect.cli import options
 from metaselect.cli.console import print_json, print_table, say, warn
-from metaselect.cli.grids import check_grid_file, planned_grid
+from metaselect.cli.grids import ON_HUB, check_grid_file, planned_grid
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
@@ -205,10 +205,17 @@ def _write(
     check_config(values, where=f"the grid for {out}")
     write_text(out, tomli_w.dumps(values))
     if origin.config is None:
-        return [
+        found = [
             f"{out} has the default budgets and the hub's data: give --config, the grid that made "
             "the runs, to keep its settings"
         ]
+        name = grid.setting.encoder
+        if "/" not in name and name not in ON_HUB:
+            found.append(
+                f"{name} is not known as an encoder of the hub: write its folder, URL or hub id as "
+                f"path in {out}, or give metaselect run --encoder PATH"
+            )
+        return found
     if set(origin.config.seeds) - set(seeds):
         return [f"{out} runs seeds {seeds} alone: its table leaves out those of other seeds"]
     return []

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue, TaskCard
-from metaselect.cli.grids import check_grid_file, planned_grid
+from metaselect.cli.grids import ON_HUB, check_grid_file, planned_grid
 from metaselect.errors import MetaselectError
 from metaselect.files import write_text
-from metaselect.wording import counted
+from metaselect.wording import counted, few
 
 if TYPE_CHECKING:
     from metaselect.catalogue.datafile import DataFile
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
 
 N_TRIED = 3
 SEEDS = (0, 1)  # two, so that a gain has an error
-_ON_HUB = {
-    "xlm-roberta-base": "FacebookAI", "xlm-roberta-large": "FacebookAI",
-    "bert-base-multilingual-cased": "google-bert", "multilingual-e5-small": "intfloat",
-    "multilingual-e5-base": "intfloat", "multilingual-e5-large": "intfloat",
-}  # fmt: skip
-"""Owners of encoders that anyone can fetch; the first stands in where none has that name."""
 _READ = (".jsonl", ".jsonl.gz", ".parquet")  # what the harness reads of a folder
 
 
@@ -63,6 +57,7 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
 
     tried = [name for name in first if name != DIRECT][:N_TRIED]
     named = encoder_of(encoder, learnt_from)
+    assumed = [] if encoder is not None else assumed_encoder(named["name"], learnt_from)
     setting = Setting(study=f"try-{card.name}", encoder=named["name"], adaptation="finetune")
     cells = [(name, card.name) for name in (DIRECT, *tried)]
     values = planned_grid(setting, cells, seeds=SEEDS, config=None, base=Path(), done=[])
@@ -73,19 +68,22 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     check_config(values, where=f"the grid for {out}")
     speed = None
     if costs is not None:
-        speed = measured_speed(costs, encoder=named["name"], adaptation=setting.adaptation)
+        try:
+            speed = measured_speed(costs, encoder=named["name"], adaptation=setting.adaptation)
+        except MetaselectError as error:
+            raise MetaselectError(" ".join([str(error), *assumed])) from error
     write_text(out, tomli_w.dumps(values))
     command = f"metaselect run {out} --dry-run"
     if data is not None:
         beside = card_file(out)
         write_text(beside, cards_text([card]))
         command += f" --tasks {beside}"
-    lacking = [*_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
+    lacking = [*assumed, *_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
     how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
     how.append(f"  {_trial_cost(card, tried, catalogue, speed)}")
     other = ""
-    if learnt_from and named["name"] not in learnt_from:
-        other = f", while the predictor learnt from {', '.join(sorted(learnt_from))}"
+    if learnt_from and named["name"] not in learnt_from and not assumed:
+        other = f", while the predictor learnt from {few(sorted(learnt_from))}"
     how.append(f"  encoder {named['name']}, from {named['path']}; --encoder names another{other}")
     return "\n".join(how), lacking
 
@@ -109,9 +107,36 @@ def encoder_of(asked: str | None, learnt_from: Collection[str]) -> dict[str, str
     own = next(iter(learnt_from)) if len(learnt_from) == 1 else ""
     if own.count("/") == 1:
         return {"name": own, "path": own}
-    like = [name for name in _ON_HUB if own == name or own.startswith(f"{name}-")]
-    name = like[0] if like else next(iter(_ON_HUB))
-    return {"name": name, "path": f"{_ON_HUB[name]}/{name}"}
+    name = _like(own) or next(iter(ON_HUB))
+    return {"name": name, "path": f"{ON_HUB[name]}/{name}"}
+
+
+def assumed_encoder(name: str, learnt_from: Collection[str]) -> list[str]:
+    """That an encoder stands in for one that is not known; nothing where none does.
+
+    Args:
+        name: Of the encoder that was taken.
+        learnt_from: Encoders that the ranking rests on.
+    """
+    learnt = sorted(learnt_from)
+    if len(learnt) == 1 and (learnt[0].count("/") == 1 or _like(learnt[0])):
+        return []
+    if not learnt:
+        why, own = "the predictor does not say which encoder it learnt from", "[NAME=]PATH"
+    elif len(learnt) == 1:
+        why = f"{learnt[0]}, which the ranking rests on, is not known as an encoder of the hub"
+        own = f"{learnt[0]}=PATH"
+    else:
+        why, own = f"the ranking rests on several encoders ({few(learnt)})", "[NAME=]PATH"
+    return [
+        f"{why}: {name} is assumed, whose gains and hours may differ; --encoder {own} takes yours"
+    ]
+
+
+def _like(name: str) -> str | None:
+    """The encoder that anyone can fetch by this name or by what it begins with."""
+    found = (known for known in ON_HUB if name == known or name.startswith(f"{known}-"))
+    return next(found, None)
 
 
 def _trial_cost(

@@ -92,6 +92,8 @@ def test_the_grid_of_a_plan_is_one_that_run_reads(call, half_file, place):
     assert (config.study, config.data, config.seeds) == ("simulated/encoder-base", "hub", [0])
     assert config.encoders[0].name == "encoder-base"
     assert any("default budgets" in note for note in done.json["warnings"])
+    told = "encoder-base is not known as an encoder of the hub: write its folder, URL or hub id as "
+    assert any(note.startswith(f"{told}path in p.toml") for note in done.json["warnings"])
 
 
 CONFIG = """

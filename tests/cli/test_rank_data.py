@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
-from metaselect.cli.trial import encoder_of
+from metaselect.cli.trial import assumed_encoder, encoder_of
 from metaselect.harness.config import read_config
 
 NLI = [
@@ -184,9 +184,9 @@ def test_a_grid_of_own_rows_names_what_is_lacking(call, predictor, rows):
     )
     assert told in done.err
     assert (
-        "  encoder xlm-roberta-base, from FacebookAI/xlm-roberta-base; --encoder names another, "
-        "while the predictor learnt from enc"
+        "  encoder xlm-roberta-base, from FacebookAI/xlm-roberta-base; --encoder names another\n"
     ) in done.err
+    assert "warning: encoder-base, which the ranking rests on, is not known as an" in done.err
     (lacking,) = [line for line in done.err.splitlines() if "a run still needs" in line]
     assert "mine/test.sw" in lacking
     assert "mine/train" not in lacking
@@ -238,6 +238,37 @@ def test_the_encoder_of_a_grid_is_told_and_one_option_changes_it(call, predictor
 )
 def test_a_grid_names_the_encoder_that_the_ranking_rests_on_where_the_hub_has_it(learnt_from, path):
     assert encoder_of(None, learnt_from)["path"] == path
+
+
+@pytest.mark.parametrize(
+    ("learnt_from", "told"),
+    [
+        (["xlm-roberta-large"], ""),
+        (["owner/encoder"], ""),
+        (["multilingual-e5-small-4bit"], ""),
+        (["ours"], "ours, which the ranking rests on, is not known as an encoder of the hub: "),
+        (["xlm-roberta-large", "ours"], "the ranking rests on several encoders (ours, xlm-robe"),
+        ([], "the predictor does not say which encoder it learnt from: xlm-roberta-base is assum"),
+    ],
+)
+def test_an_encoder_that_stands_in_for_an_unknown_one_is_told(learnt_from, told):
+    found = assumed_encoder("xlm-roberta-base", learnt_from)
+    assert len(found) == bool(told)
+    assert "".join(found).startswith(told)
+
+
+def test_an_assumed_encoder_is_among_the_warnings_and_the_faults_of_costs(call, predictor, place):
+    asked = ("rank", "--predictor", predictor, "--target", "xnli", "--language", "sw")
+    asked += ("--study", "simulated/encoder-base", "--out", "plan.toml", "--json")
+    told = "encoder-base, which the ranking rests on, is not known as an encoder of the hub"
+    Path("results").mkdir()
+    rows = ["encoder,adaptation,stage,n_examples", "encoder-base,finetune,a,1000"]
+    Path("results/trainings.csv").write_text("\n".join(rows), encoding="utf-8")
+    refused = call(*asked, "--costs", "results")
+    assert "no timed training of xlm-roberta-base" in refused.err
+    assert f"{told}: xlm-roberta-base is assumed" in refused.err
+    assert "--encoder encoder-base=PATH takes yours" in refused.err
+    assert any(line.startswith(told) for line in call(*asked).json["warnings"])
 
 
 def test_the_hours_of_a_trial_follow_from_the_speed_of_a_grid(call, predictor, place):
