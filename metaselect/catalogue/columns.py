@@ -4,8 +4,9 @@ Known names come first, then what the values look like. Whoever knows better nam
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from metaselect.catalogue.cells import (
@@ -17,33 +18,12 @@ from metaselect.catalogue.cells import (
     tells_rows_apart,
     values_of,
 )
+from metaselect.catalogue.columnnames import BESIDE, LABELS, PAIRS, TAGS, TEXTS, WORDS, is_id, named
 from metaselect.catalogue.datafile import DataFile, Row
 from metaselect.catalogue.misfits import misfit, nested_misfit
 from metaselect.catalogue.tasks import Head
 from metaselect.errors import MetaselectError, nearest
 
-PAIRS = (
-    *(("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2")),
-    *(("sentence_a", "sentence_b"), ("text1", "text2"), ("text_a", "text_b"), ("s1", "s2")),
-    *(("sent1", "sent2"), ("sentence_1", "sentence_2"), ("text_1", "text_2")),
-    *(("question", "passage"), ("question", "context"), ("question", "sentence")),
-    *(("query", "passage"), ("query", "document"), ("source", "translation"), ("src", "mt")),
-)
-"""Columns that are two texts of one row, by their names in lower case."""
-
-_LABELS = (
-    *("label", "labels", "gold_label", "class", "category", "target", "y", "sentiment", "intent"),
-    *("emotion", "topic", "stance", "score", "similarity", "relatedness", "rating", "stars"),
-    *("is_duplicate", "entailment", "acceptability", "toxicity", "answer", "answerkey", "gold"),
-)
-_TAGS = ("ner_tags", "tags", "upos", "pos_tags", "pos", "labels", "label", "deprel", "slots")
-_WORDS = ("tokens", "words", "sentence", "text")
-_TEXTS = ("text", "sentence", "content", "review", "tweet", "utterance", "comment", "document")
-_BESIDE = ("headline", "aspect", "word")  # a second text, whatever the first is called
-_IDS = re.compile(
-    r"(.*_|)(id|idx|index|guid|uid|uuid|key|hash|url|date|split|lang|language|src|source|domain|corpus|genre)"
-    r"(_.*|)"
-)
 _NUMBERED = re.compile(r"(.*?)_?(\d|[A-Ea-e])")  # choice1, ending_0, answerA
 _MOST_CLASSES = 200  # above which a column of texts is no label
 _LONGEST_NAME = 6  # words from which a column's name is taken for a text
@@ -75,13 +55,17 @@ class Columns:
 
 
 def find_columns(
-    data: DataFile, *, text: Sequence[str] | None = None, label: str | None = None
+    data: DataFile,
+    *,
+    head: Head | None = None,
+    text: Sequence[str] | None = None,
+    label: str | None = None,
 ) -> Columns:
     """Guess the columns of a table; what is named is taken as named.
 
     Raises:
-        MetaselectError: A named column is not there, no column looks like a label or a text, or
-            the first line of a CSV or TSV looks like a row.
+        MetaselectError: A named column is not there, no column looks like a label or a text, the
+            columns are none of the head named, or the first line of a CSV or TSV looks like a row.
     """
     for option, names in (("--text", text or ()), ("--label", () if label is None else (label,))):
         for name in names:
@@ -92,14 +76,42 @@ def find_columns(
                 )
     if text is not None and not text:
         raise MetaselectError(f"--text names no column. There are: {', '.join(data.columns)}.")
+    found = _guessed(data, label, text) if head is None else _of_head(head, data, label, text)
+    found = found if text is None else replace(found, text=tuple(text))
+    if data.path.suffix in (".csv", ".tsv"):
+        _check_first_line(data, found, text, label)
+    return found
+
+
+def _guessed(data: DataFile, label: str | None, text: Sequence[str] | None) -> Columns:
+    """The columns of the first head that they fit."""
     rows, names = data.rows, data.columns
     found = _questions(rows, names, label) or _tagging(rows, names, label)
     if found is None and label is None and (how := misfit(rows, names)):
         raise MetaselectError(f"{data.path}: {how}.")
-    found = found or _multiple_choice(rows, names, label) or _labelled(data, label, text)
-    found = found if text is None else replace(found, text=tuple(text))
-    if data.path.suffix in (".csv", ".tsv"):
-        _check_first_line(data, found, text, label)
+    return found or _multiple_choice(rows, names, label) or _labelled(data, label, text)
+
+
+def _of_head(head: Head, data: DataFile, label: str | None, text: Sequence[str] | None) -> Columns:
+    """The columns of a head that a user names."""
+    if head in _NEEDS:
+        needs, find = _NEEDS[head]
+        found = find(data.rows, data.columns, label)
+        if found is None:
+            raise MetaselectError(f"{data.path}: --head {head} needs {needs}.")
+        return found
+    found = replace(_labelled(data, label, text), head=head)
+    values = values_of(data.rows, found.label)
+    if any(isinstance(value, list | dict) for value in values):
+        raise MetaselectError(
+            f"{data.path}: --head {head} needs one label a row, and {found.label!r} has lists. "
+            "Name another with --label."
+        )
+    if head == "regression" and not are_numbers(values):
+        raise MetaselectError(
+            f"{data.path}: --head regression needs numbers, and the label column {found.label!r} "
+            "has others. Name another with --label."
+        )
     return found
 
 
@@ -135,20 +147,14 @@ def text_of(row: Row, columns: Columns) -> str:
     return " ".join(str(item) for part in parts for item in part if item is not None)
 
 
-def _named(names: Collection[str], wanted: Sequence[str]) -> list[str]:
-    """The columns with these names, whatever their case, in the order wanted."""
-    by_name = {name.lower(): name for name in reversed(list(names))}
-    return [by_name[name] for name in wanted if name in by_name]
-
-
 def _questions(rows: Sequence[Row], names: Sequence[str], label: str | None) -> Columns | None:
     """A question, its context, and answers with their places in it."""
-    texts = _named(names, ("question", "context"))
+    texts = named(names, ("question", "context"))
     for name in [label] if label else names:
         values = values_of(rows, name)
         nested = [value for value in values if isinstance(value, dict)]
         if len(texts) == 2 and nested and {"text", "answer_start"} <= set(nested[0]):
-            groups = next(iter(_named(names, ("id",))), None)
+            groups = next(iter(named(names, ("id",))), None)
             return Columns("extractive-qa", tuple(texts), name, groups=groups)
     return None
 
@@ -162,9 +168,9 @@ def _tagging(rows: Sequence[Row], names: Sequence[str], label: str | None) -> Co
         name: len({str(item) for value in values_of(rows, name) for item in value})
         for name in lists
     }
-    words = next(iter(_named(lists, _WORDS)), max(lists, key=lambda name: variety[name]))
+    words = next(iter(named(lists, WORDS)), max(lists, key=lambda name: variety[name]))
     others = [name for name in lists if name != words and _as_long(rows, words, name)]
-    tags = label or next(iter(_named(others, _TAGS)), None)
+    tags = label or next(iter(named(others, TAGS)), None)
     tags = tags or min(others, key=lambda name: variety[name], default=None)
     return Columns("tagging", (words,), tags) if tags in others else None
 
@@ -178,22 +184,24 @@ def _as_long(rows: Sequence[Row], first: str, second: str) -> bool:
 
 
 def _multiple_choice(
-    rows: Sequence[Row], names: Sequence[str], label: str | None
+    rows: Sequence[Row], names: Sequence[str], label: str | None, *, paired: bool = False
 ) -> Columns | None:
-    """A list of answers, or columns such as choice1 and choice2, and the place of the right one."""
-    choices = _choice_columns(rows, names)
-    known = [label] if label else [*_named(names, _LABELS)]
+    """A list of answers, or columns such as choice1 and choice2, and the place of the right one;
+    columns that are mostly two texts of one row are answers with `paired` alone.
+    """
+    choices = _choice_columns(rows, names, paired=paired)
+    known = [label] if label else [*named(names, LABELS)]
     if not choices or not known:
         return None
     texts = [
         name
         for name in _text_columns(rows, names)
-        if name not in (*choices, *known) and not _is_id(name)
+        if name not in (*choices, *known) and not is_id(name)
     ]
     return Columns("multiple-choice", tuple(texts[:2]), known[0], tuple(choices))
 
 
-def _choice_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+def _choice_columns(rows: Sequence[Row], names: Sequence[str], *, paired: bool) -> list[str]:
     for name in names:
         values = values_of(rows, name)
         if all_are(list, values) and all(len(value) > 1 and all_are(str, value)
@@ -206,11 +214,30 @@ def _choice_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
         match = _NUMBERED.fullmatch(name)
         if match and match[1] and all_are(str, values_of(rows, name)):
             alike.setdefault(match[1].lower(), []).append(name)
-    paired = {name for pair in PAIRS for name in pair}
+    texts = {name for pair in PAIRS if not paired for name in pair}
     return next(
         (found for found in alike.values()
-         if len(found) > 1 and not {name.lower() for name in found} <= paired), []
+         if len(found) > 1 and not {name.lower() for name in found} <= texts), []
     )  # fmt: skip
+
+
+_NEEDS: Mapping[Head, tuple[str, Callable[..., Columns | None]]] = {
+    "extractive-qa": (
+        "columns question and context, and answers such as "
+        '{"text": ["Rome"], "answer_start": [17]}',
+        _questions,
+    ),
+    "tagging": (
+        'two lists of one length a row, such as tokens ["In", "Rome"] and tags ["O", "B-LOC"]',
+        _tagging,
+    ),
+    "multiple-choice": (
+        "a list of choices, or columns such as choice1 and choice2, and the place of the right "
+        "one, named with --label",
+        partial(_multiple_choice, paired=True),
+    ),
+}
+"""What rows of a head must have, and how it is found."""
 
 
 def _labelled(data: DataFile, label: str | None, text: Sequence[str] | None) -> Columns:
@@ -235,13 +262,13 @@ def _no_label(data: DataFile) -> MetaselectError:
     if how := nested_misfit(data.rows, names):
         return MetaselectError(f"{data.path}: {how}.")
     empty = [name for name in names if not values_of(data.rows, name)]
-    if unfilled := _named(empty, _LABELS):
+    if unfilled := named(empty, LABELS):
         return MetaselectError(
             f"{data.path}: the label column {unfilled[0]!r} is empty. Fill it, or name another "
             "with --label COLUMN."
         )
     why = {name: _why_no_label(data.rows, name) for name in names}
-    texts = {*_TEXTS, *_BESIDE, *(name for pair in PAIRS for name in pair)}
+    texts = {*TEXTS, *BESIDE, *(name for pair in PAIRS for name in pair)}
     beside = [name for name in names if name.lower() in texts or why[name] == _A_TEXT]
     others = [name for name in names if name not in beside]
     known = len(beside) == 1 or all(name.lower() in texts for name in beside)
@@ -271,19 +298,19 @@ def _why_no_label(rows: Sequence[Row], name: str) -> str:
         return _A_TEXT
     if tells_rows_apart(values):
         return _IN_EACH if len(distinct) == len(values) else _IN_NEARLY_EACH
-    return _AN_ID if _is_id(name) else f"has {len(distinct):,} different values"
+    return _AN_ID if is_id(name) else f"has {len(distinct):,} different values"
 
 
 def _label_column(rows: Sequence[Row], names: Sequence[str]) -> str | None:
-    known = [name for name in _named(names, _LABELS) if _may_be_label(values_of(rows, name), 1)]
+    known = [name for name in named(names, LABELS) if _may_be_label(values_of(rows, name), 1)]
     if known:
         return known[0]
-    texts = {name for pair in PAIRS if len(found := _named(names, pair)) == 2 for name in found}
-    texts |= {*_named(names, _TEXTS)}
+    texts = {name for pair in PAIRS if len(found := named(names, pair)) == 2 for name in found}
+    texts |= {*named(names, TEXTS)}
     variety = {
         name: len({str(value) for value in values_of(rows, name)})
         for name in names
-        if name not in texts and not _is_id(name) and _may_be_label(values_of(rows, name), 2)
+        if name not in texts and not is_id(name) and _may_be_label(values_of(rows, name), 2)
     }
     several = {name: count for name, count in variety.items() if count > 1}
     return min(several, key=lambda name: several[name], default=None)
@@ -305,20 +332,16 @@ def _may_be_label(values: Sequence[Any], n_rows_each: int) -> bool:
 
 def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     strings = _text_columns(rows, names)
-    beside = _named(strings, _BESIDE)
+    beside = named(strings, BESIDE)
     for pair in PAIRS:
-        if len(found := _named(strings, pair)) == 2:
-            return [*_named(beside, ("word",)), *found]
-    known = _named(strings, _TEXTS)[:1]
+        if len(found := named(strings, pair)) == 2:
+            return [*named(beside, ("word",)), *found]
+    known = named(strings, TEXTS)[:1]
     if known:
         return known + beside
-    worded = [name for name in strings if not _is_id(name) and median_words(rows, name) >= 2]
-    return worded[:2] or [name for name in strings if not _is_id(name)][:2]
+    worded = [name for name in strings if not is_id(name) and median_words(rows, name) >= 2]
+    return worded[:2] or [name for name in strings if not is_id(name)][:2]
 
 
 def _text_columns(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     return [name for name in names if all_are(str, values_of(rows, name))]
-
-
-def _is_id(name: str) -> bool:
-    return _IDS.fullmatch(name.lower()) is not None

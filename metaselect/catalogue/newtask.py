@@ -51,12 +51,14 @@ class Overrules:
     """What a user says of the task; None leaves it to the guess.
 
     Attributes:
+        head: Its output.
         kind: What the task asks.
         metric: Its score.
         text: Text columns.
         label: Label column.
     """
 
+    head: str | None = None
     kind: str | None = None
     metric: str | None = None
     text: Sequence[str] | None = None
@@ -110,11 +112,12 @@ def guess_task(
         unseen: Tasks that do not vote and whose likeness is left out.
 
     Raises:
-        MetaselectError: Data that cannot be read or used, or an unknown column, kind or metric.
+        MetaselectError: Data that cannot be read or used, or an unknown column, head, kind or
+            metric.
     """
-    asked = _asked_kind(overrules.kind)
+    asked, head = _asked_kind(overrules.kind), _asked_head(overrules.head)
     data = read_data_file(place)
-    columns = find_columns(data, text=overrules.text, label=overrules.label)
+    columns = find_columns(data, head=head, text=overrules.text, label=overrules.label)
     metric = _asked_metric(overrules.metric, columns.head)
     rows = [row for row in data.rows if not _is_unlabelled(row, columns)]
     labels = _label_counts(rows, columns)
@@ -168,6 +171,16 @@ def _asked_kind(name: str | None) -> tuple[Kind, str] | None:
             return kind, "as you say"
     if name is not None:
         raise UnknownChoice("--kind", name, get_args(Kind))
+    return None
+
+
+def _asked_head(name: str | None) -> Head | None:
+    """The head that a user names."""
+    for head in METRICS:
+        if name is not None and head == name.lower():
+            return head
+    if name is not None:
+        raise UnknownChoice("--head", name, METRICS)
     return None
 
 

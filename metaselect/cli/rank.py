@@ -60,6 +60,13 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
             "train.jsonl[.gz], .csv, .tsv or .parquet, or such a file."
         ),
     ] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(
+            help="With --data: classification, regression, multiple-choice, extractive-qa or "
+            "tagging, over the guess."
+        ),
+    ] = None,
     kind: Annotated[
         str | None, typer.Option(help="With --data: what the task asks, over the guess.")
     ] = None,
@@ -133,8 +140,9 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     if target is None and data is None and language is None:
         return print(_what_can_be_asked())
     overrules = Overrules(
-        kind=kind, metric=metric, text=None if text is None else listed(text), label=label
-    )
+        head=head, kind=kind, metric=metric, label=label,
+        text=None if text is None else listed(text),
+    )  # fmt: skip
     _check_asked(target, data, language, overrules)
     if encoder is not None and out is None:
         raise typer.BadParameter("--encoder belongs to --out.")
@@ -285,7 +293,7 @@ def _check_asked(
     if language is None:
         raise typer.BadParameter("name at least one language with --language.")
     if data is None and overrules != type(overrules)():
-        raise typer.BadParameter("--kind, --text, --label and --metric belong to --data.")
+        raise typer.BadParameter("--head, --kind, --text, --label and --metric belong to --data.")
 
 
 def _check_commas(codes: Sequence[str]) -> None:

@@ -154,6 +154,8 @@ def _measured_words(found: dict[str, Any] | None) -> str:
 
 def task_lines(task: "NewTask") -> list[str]:
     """The guessed card in a few lines."""
+    from metaselect.catalogue.newtask import METRICS
+
     card, layout = task.card, task.card.layouts[0]
     labels = f", {len(card.labels)} labels ({few(card.labels)})" if card.labels else ""
     choices = f", {card.n_choices} choices" if card.n_choices else ""
@@ -167,7 +169,8 @@ def task_lines(task: "NewTask") -> list[str]:
         f"  {task.median_words:.0f} words a row in the median{entropy}",
         f"{languages}: a gain in one depends on the others",
         f"  texts alone {_alike_words(task)}",
-        "  Not so? --kind, --text COLUMN[,COLUMN], --label COLUMN and --metric overrule.",
+        "  Not so? --kind, --text COLUMN[,COLUMN], --label COLUMN and --metric overrule,",
+        f"  and --head: {', '.join(METRICS)}.",
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from metaselect.catalogue.cardfiles import shipped_catalogue
 from metaselect.catalogue.kinds import Shape, kind_of_same_data
-from metaselect.catalogue.newtask import Overrules, guess_task
+from metaselect.catalogue.newtask import METRICS, Overrules, guess_task
 from metaselect.errors import MetaselectError
 
 PACK = Path(os.environ.get("METASELECT_PACK", Path(__file__).parents[3] / "shared" / "pack"))
@@ -126,6 +126,35 @@ def test_what_is_named_overrules_the_guess(tmp_path):
     assert (layout.text, layout.label) == (("other",), "second")
 
 
+STATEMENTS = {"statement1": TEXTS, "statement2": TEXTS[::-1]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "guess", "head", "text"),
+    [
+        (_rows([1, 2, 3, 4, 5], text=TEXTS), "classification", "regression", ("text",)),
+        (
+            [row | {"label": place} for place in range(25) for row in _rows([0], text=TEXTS)[:2]],
+            "regression", "classification", ("text",),
+        ),
+        (_rows([0, 1], **STATEMENTS), "multiple-choice", "classification", tuple(STATEMENTS)),
+        (_rows([0, 1], premise=TEXTS, **PAIR), "classification", "multiple-choice", ("premise",)),
+        (
+            [row | {"kind": "ab"[place % 2], "text": "a b"} for place, row in enumerate(
+                _rows([["O", "B-X"]], tokens=[["a", "b"]]))],
+            "tagging", "classification", ("text",),
+        ),
+    ],
+)  # fmt: skip
+def test_a_head_that_is_named_overrules_the_guess(tmp_path, rows, guess, head, text):
+    assert _guessed(tmp_path / "mine", rows).card.head == guess
+    more = {"label": "kind"} if "kind" in rows[0] else {}
+    found = _guessed(tmp_path / "mine", rows, head=head.upper(), **more).card
+    assert (found.head, found.layouts[0].text) == (head, text)
+    assert found.metric in METRICS[head]
+    assert bool(found.labels) == (head == "classification")
+
+
 def test_a_name_that_the_catalogue_has_is_not_taken(tmp_path):
     rows = TABLES["nli"][0]
     assert _guessed(tmp_path / "xnli", rows).card.name == "my-xnli"
@@ -177,6 +206,32 @@ def test_one_endless_row_does_not_move_the_guess(tmp_path):
         (_rows([0, 1], text=TEXTS), {"kind": "nil"}, "--kind is one of .*, not 'nil'"),
         (_rows([0, 1], text=TEXTS), {"kind": "sentimnt"}, r"'sentimnt'\. Did you mean sentiment"),
         (_rows([0, 1], text=TEXTS), {"text": []}, "--text names no column. There are: "),
+        (_rows([0, 1], text=TEXTS), {"head": "tags"}, "--head is one of classification, regressio"),
+        (
+            _rows([0, 1], text=TEXTS),
+            {"head": "tagging"},
+            "--head tagging needs two lists of one le",
+        ),
+        (
+            _rows([0, 1], text=TEXTS),
+            {"head": "extractive-qa"},
+            "needs columns question and context",
+        ),
+        (
+            _rows([0, 1], text=TEXTS),
+            {"head": "multiple-choice"},
+            "needs a list of choices, or colu",
+        ),
+        (
+            _rows(["a", "b"], text=TEXTS),
+            {"head": "regression"},
+            "needs numbers, and the label colu",
+        ),
+        (
+            _rows([["O", "B-X"]], tokens=[["a", "b"]], text=TEXTS),
+            {"head": "classification", "label": "label"},
+            "needs one label a row, and 'label' has lists",
+        ),
         (_rows([0.5, 1.5, float("inf")], text=TEXTS), {}, "has infinite numbers. Take these rows"),
         (
             [

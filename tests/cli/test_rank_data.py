@@ -39,6 +39,8 @@ def test_own_rows_are_ranked_with_the_answer_first(call, predictor, rows):
     assert f"  12 rows in {rows / 'train.jsonl'}, text premise + hypothesis, label label" in lines
     assert "  languages en, sw, ta as asked: a gain in one depends on the others" in lines
     assert any("--kind, --text COLUMN[,COLUMN], --label COLUMN" in line for line in lines)
+    heads = "classification, regression, multiple-choice, extractive-qa, tagging"
+    assert f"  and --head: {heads}." in lines
     table = lines[lines.index(next(line for line in lines if line.startswith("mine in sw, ta"))) :]
     assert len(table) == 2 + 5  # title and heads; four candidates and direct
     assert all(len(line) <= 80 for line in table[1:])
@@ -54,6 +56,9 @@ def test_json_has_the_card_and_the_answer_beside_the_ranking(call, predictor, ro
     assert (task["n_rows"], task["text"], task["label"]) == (12, ["premise", "hypothesis"], "label")
     assert len(task["likeness"]) == 3
     topic = call(*asked, "--kind", "topic", "--text", "premise").json["task"]
+    assert call(*asked, "--head", "nil").err.startswith(
+        "metaselect: --head is one of classificatio"
+    )
     assert (topic["kind"], topic["text"], topic["because"]) == ("topic", ["premise"], "as you say")
 
 
