@@ -8,7 +8,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.ablate import show_ablation
-from metaselect.cli.console import print_json, print_table, say
+from metaselect.cli.console import print_json, print_table, say, warn
 from metaselect.cli.describe import show_anatomy, show_definitions
 from metaselect.cli.evaluate import evaluation_config, show_evaluation
 from metaselect.cli.inputs import check_out, chosen_from, runs_from
@@ -71,6 +71,7 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.evaluation.verdicts import verdict
     from metaselect.report.page import ReportContent, write_report
     from metaselect.report.sources import PageInputs, command_line, shell_options
+    from metaselect.selector.doubts import table_doubts
     from metaselect.selector.provenance import Provenance, summarise_evaluation
     from metaselect.selector.selector import TaskSelector
 
@@ -108,14 +109,19 @@ def reproduce_command(  # noqa: PLR0913 - a parameter an option
         content = ReportContent(table, selector, evaluations, ablations, inputs)
         page = write_report(out / "report", content)
     said, answer = verdict(evaluations[0]), answer_sentences(findings)
+    doubts = [] if runs is None else table_doubts(table, catalogue)
     if as_json:
         records = {**findings.records, "skipped": dict(findings.skipped)}
         whole = {"evaluation": evaluations[0], "findings": records}
-        print_json({"report": str(page), **whole, "verdict": said, "answer": answer})
+        warn(doubts)
+        print_json(
+            {"report": str(page), **whole, "verdict": said, "answer": answer, "warnings": doubts}
+        )
         return
     _show(findings)
     _show_ranking(selector, table)
     print(f"\nReport: {page}", said, *answer, sep="\n")
+    warn(doubts)
 
 
 def _settings(protocols: str | None, n_trials: int, seed: int, out: Path) -> str:

@@ -43,6 +43,7 @@ from metaselect.report.sources import PageInputs, command_line, placeholders, so
 from metaselect.runs.gains import observed_gains
 from metaselect.runs.schema import table_hash
 from metaselect.runs.simulated import SOURCE as SIMULATED
+from metaselect.selector.doubts import table_doubts
 from metaselect.selector.selector import TaskSelector
 from metaselect.selector.warnings import floor_warning
 from metaselect.wording import points, share
@@ -126,6 +127,13 @@ def _floors(content: ReportContent) -> dict[str, str]:
     return {name: floor for name, floor in found.items() if floor is not None}
 
 
+def _doubts(content: ReportContent) -> list[str]:
+    """What speaks against the answers, of a user's own runs alone: what ships has its own words."""
+    if "--runs" not in content.inputs.runs:
+        return []
+    return table_doubts(content.runs, content.selector.catalogue)
+
+
 def _evaluation_context(content: ReportContent) -> dict[str, Any]:
     def shown(record: EvaluationRecord | AblationRecord, *sentences: str) -> dict[str, Any]:
         rows = method_rows(record)
@@ -142,6 +150,7 @@ def _evaluation_context(content: ReportContent) -> dict[str, Any]:
         "answers": answers(
             evaluations, ablations, coverage_record(content.runs, content.selector.catalogue)
         ),
+        "doubts": _doubts(content),
         "evaluations": [
             shown(record, ceiling_sentence(record), direct_sentence(record))
             for record in evaluations

@@ -1,13 +1,17 @@
-"""What forbids to advise the first of a ranking: floors, the target's own data, losses seen."""
+"""What forbids to advise the first of a ranking: floors, the target's own data, losses seen; and
+what speaks against every answer from a table of runs.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from metaselect.catalogue.tasks import Catalogue
+from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.runs.gains import query_gains
 from metaselect.selector.own_runs import ALL_STUDIES, OwnRuns, OwnRunsByStudy, own_runs
 from metaselect.selector.warnings import floor_warning, floor_words, sharing_data
+from metaselect.wording import counted, some
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class Doubts:
 
 
 NO_DOUBTS = Doubts()
+_LEAST_CLUSTERS = 6  # with n of them the least p by sign flips is 2 / 2**n
+_CLEAR = 2.0  # standard errors
+_MOSTLY = 0.5  # share of gains
 
 
 def doubts_of(
@@ -116,6 +123,61 @@ def doubts_beside(own: Doubts, learnt: Doubts, target: str) -> tuple[Doubts, lis
         f"{target}: the runs that the predictor learnt from score like a constant answer, so what "
         "it expects may be noise, whatever your runs have measured"
     ]
+
+
+def table_doubts(runs: pd.DataFrame, catalogue: Catalogue) -> list[str]:
+    """What speaks against answers that rest on a table: few clusters, noise, and doubts of targets.
+
+    Args:
+        runs: A table from `check_runs`.
+        catalogue: Task cards.
+
+    Returns:
+        A line for each, with how many targets it is true of and the first of them.
+    """
+    gains = query_gains(runs)
+    gains = gains[gains["intermediate"] != DIRECT]
+    tried = {str(name): {*own} for name, own in gains.groupby("target")["intermediate"]}
+    doubts = {name: doubts_of(runs, name, own, catalogue) for name, own in tried.items()}
+    floor = [name for name, own in doubts.items() if own.runs_at_floor]
+    lost = [name for name, own in doubts.items() if {*own.against} >= tried[name]]
+    shared = [name for name, own in doubts.items() if own.sharing]
+    told = {
+        "score like a constant answer, so their gains may be noise": floor,
+        "lost with every intermediate tried, averaged over their languages": lost,
+        "have intermediates with their own data, whose gain is partly that of training longer": (
+            shared
+        ),
+    }
+    return [
+        *_too_small(len({*catalogue.clusters(tried).values()})),
+        *_noise(gains),
+        *(
+            f"{len(names)} of {counted(len(tried), 'target')} {what}: {some(names)}"
+            for what, names in told.items()
+            if names
+        ),
+    ]
+
+
+def _too_small(n_clusters: int) -> list[str]:
+    if n_clusters >= _LEAST_CLUSTERS:
+        return []
+    return [
+        f"the runs have {counted(n_clusters, 'cluster')} of targets: with under "
+        f"{_LEAST_CLUSTERS} no p over clusters can be below .05, whatever they gained"
+    ]
+
+
+def _noise(gains: pd.DataFrame) -> list[str]:
+    """That gains have no standard error, or that most of them lie within two of 0."""
+    known = gains.dropna(subset=["gain_se"])
+    if known.empty:
+        return ["no run has a second seed, so nothing tells gains from luck"] if len(gains) else []
+    unclear = float((known["gain"].abs() <= _CLEAR * known["gain_se"]).mean())
+    if unclear <= _MOSTLY:
+        return []
+    return [f"{unclear:.0%} of the gains lie within two standard errors of 0"]
 
 
 def known_runs(known: OwnRunsByStudy, target: str, study: str | None) -> OwnRuns | None:

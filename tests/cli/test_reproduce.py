@@ -129,6 +129,7 @@ def test_reproduce_does_the_whole_job_and_answers_in_four_sentences(gone_on):
     assert last[2].startswith("Difficulty, language and diversity features together change ")
     assert all("95% interval" in line and "clusters)" in line for line in last[:2])
     assert "clusters" in last[2]
+    assert "warning: the runs have 2 clusters of targets: with under 6 no p over " in done.err
 
 
 def test_reproduce_refuses_a_folder_of_something_else_before_it_works(call, few_runs, place):
@@ -161,6 +162,7 @@ def test_a_second_call_reads_the_records_of_the_first(call, few_runs, gone_on, p
     assert "5 records are those of an earlier call; --again makes them anew" in done.err
     assert "records to make" not in done.err
     assert done.json["verdict"].startswith("On simulated runs ")
+    assert done.json["warnings"][0].startswith("the runs have 2 clusters of targets: ")
     records = records_in(gone_on[0] / "evaluation").items()
     assert done.json["findings"] == {name.removesuffix(".json"): value for name, value in records}
 

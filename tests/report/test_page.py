@@ -16,7 +16,7 @@ from metaselect.report.page import KIND, SCHEMA, ReportContent, page_html, write
 from metaselect.report.rankings import start_of
 from metaselect.report.sources import PageInputs
 from metaselect.selector import TaskSelector
-from metaselect.selector.doubts import doubts_of
+from metaselect.selector.doubts import doubts_of, table_doubts
 from metaselect.selector.measured_gains import measured_gains
 from metaselect.selector.warnings import floor_warning, ranking_warnings
 from tests.report.parts import EVALUATION, SOURCE, STUDY, TASK, Parsed, hostile_runs
@@ -116,6 +116,14 @@ def test_commands_name_what_the_page_was_made_of_or_a_name_that_is_explained(con
         "metaselect ablate --out ablation",
     ):
         assert f"<code>{command}</code>" in text
+
+
+def test_the_page_says_what_speaks_against_answers_from_own_runs(content, page):
+    doubts = table_doubts(content.runs, content.selector.catalogue)
+    text = page.split('<ul class="answers" id="doubts">')[1].split("</ul>")[0]
+    assert text.count("<li>") == len(doubts) > 0
+    shipped = replace(content, inputs=PageInputs(runs=""))
+    assert 'id="doubts"' not in page_html(shipped)
 
 
 def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
