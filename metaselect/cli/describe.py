@@ -106,8 +106,11 @@ def show_anatomy(record: Mapping[str, Any]) -> None:
             f"{study['study']}, {study['encoder']}, {study['adaptation']}{mark}: "
             f"{counted(study['n_runs'], 'score')}, {counted(study['n_seeds'], 'seed')}"
         )
-        _show_shares(title, study)
-        _show_sensitivity(study["by_view"])
+        if study["by_view"]:
+            _show_shares(title, study)
+            _show_sensitivity(study["by_view"])
+        else:
+            print(f"{title}: no gain is known, for want of `direct` runs or of others beside them")
         for line in _lines(study):
             print(line)
         print()

@@ -27,11 +27,16 @@ def runs_from(path: Path | None, *, percent: bool, catalogue: "Catalogue") -> "p
     """A checked runs table: the file's, or the one that ships. Warns of what should be known.
 
     Scores that look like slips are told of a file alone: those that ship have been looked at.
+
+    Raises:
+        MetaselectError: The table is refused, or percent without a file.
     """
     from metaselect.runs.exchange import read_table
     from metaselect.runs.remarks import slip_notes
     from metaselect.runs.schema import check_runs
 
+    if path is None and percent:
+        raise MetaselectError("--percent is of your own table: name it with --runs.")
     if path is None:
         table, slips = shipped_runs(), []
     else:

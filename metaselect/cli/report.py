@@ -7,7 +7,7 @@ import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_json, say, warn
-from metaselect.cli.inputs import runs_from
+from metaselect.cli.inputs import check_out, runs_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,11 +51,12 @@ def report_command(  # noqa: PLR0913 - a parameter an option
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import read_records
     from metaselect.report.evaluations import write_figures
-    from metaselect.report.page import ReportContent, seal, write_report
+    from metaselect.report.page import KIND, ReportContent, seal, write_report
     from metaselect.report.sources import PageInputs, command_line, shell_options
     from metaselect.selector.selector import TaskSelector
     from metaselect.selector.shipped import shipped_evaluation, shipped_predictor
 
+    check_out(out, kind=KIND)
     given = evaluation or (), ablation or ()
     if runs is None and predictor is None and not evaluation and not ablation:
         evaluation = ablation = [shipped_evaluation()]

@@ -138,8 +138,10 @@ def language_gap(gains: pd.DataFrame) -> LanguageGap | None:
         gains: From `seed_gains`, with a column cluster.
 
     Returns:
-        None where no target has two languages.
+        None where there is no gain, or no target has two languages.
     """
+    if gains.empty:
+        return None
     table = gains.pivot_table(
         index=["cluster", "target", "language"], columns=["seed", "intermediate"], values="gain"
     )

@@ -125,7 +125,7 @@ def read_contribution(path: Path) -> Contribution:
         MetaselectError: It cannot be read, is no TOML, has placeholders, or breaks rules, all
             listed.
     """
-    text = read_text(path, what=f"{path}, which says what made the runs")
+    text = read_text(path, what=f"{path}, which says what made the runs (runs publish makes one)")
     tables = tables_of(text, where=str(path))
     if open_fields := sorted(_placeholders(tables)):
         raise MetaselectError(

@@ -191,6 +191,21 @@ def test_percent_on_fractions_is_refused(refused, runs_file, command):
     assert "for fractions leave --percent out" in lines[1]
 
 
+@pytest.mark.parametrize("command", ["train", "evaluate", "rank", "report"])
+def test_percent_of_what_ships_is_refused(refused_line, place, command):
+    asked = {"train": ["--out", "new"], "rank": ["--target", "xnli", "--language", "sw"],
+             "report": ["--out", "new"]}  # fmt: skip
+    line = refused_line(command, *asked.get(command, []), "--percent")
+    assert line == "--percent is of your own table: name it with --runs."
+
+
+def test_a_report_refuses_a_folder_of_something_else_before_it_works(refused_line, place):
+    Path("mine").write_text("text", encoding="utf-8")
+    line = refused_line("report", "--out", "mine")
+    assert line.startswith("mine is there already and is not a finished report folder")
+    assert Path("mine").read_text(encoding="utf-8") == "text"
+
+
 def _torn(table):
     table.to_parquet("whole.parquet")
     data = Path("whole.parquet").read_bytes()

@@ -61,6 +61,18 @@ def test_describe_takes_the_table_as_an_argument_too(call, runs_file):
     assert "Two tables" in both.err
 
 
+def test_runs_without_a_gain_are_described_or_refused_in_a_line(call, runs, place):
+    direct = runs["intermediate"] == "direct"
+    runs[~direct].to_csv("others.csv", index=False)
+    done = call("runs", "describe", "others.csv")
+    assert (done.code, "90 scores" in done.out) == (0, False)
+    assert ", 2 seeds: no gain is known, for want of `direct` runs" in done.out.splitlines()[0]
+    runs[direct].to_csv("direct.csv", index=False)
+    done = call("runs", "describe", "direct.csv")
+    assert (done.code, done.out) == (2, "")
+    assert "metaselect: No query has two candidates with different gains" in done.err
+
+
 def test_definitions_that_choose_as_size_are_one_line(capsys):
     from metaselect.cli.describe import show_definitions
 
