@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from metaselect.catalogue.languages import resolve_language
-from metaselect.catalogue.tasks import DIRECT, Catalogue
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.errors import MetaselectError
 from metaselect.features.table import is_untrained
 from metaselect.selector.provenance import TrainingSummary
@@ -44,13 +44,18 @@ def candidates_for(
         catalogue: Task cards.
 
     Raises:
-        MetaselectError: An unknown name, or a task without training data.
+        MetaselectError: An unknown name, the control `direct+`, or a task without training data.
     """
     names = (
         [name for name in training.intermediates if name != target]
         if asked is None
         else list(asked)
     )
+    if DIRECT_PLUS in names:
+        raise MetaselectError(
+            f"{DIRECT_PLUS} is a control, as many steps on the target alone: it is measured, never "
+            "ranked. Leave it out of the candidates."
+        )
     known = {*catalogue, *training.intermediates, DIRECT}
     for name in (name for name in names if name not in known):
         for part in catalogue.parts(name):

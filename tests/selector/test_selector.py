@@ -377,6 +377,11 @@ def test_tasks_joined_by_a_plus_can_be_ranked(selector):
         selector.rank(**asked, candidates=["mnli+tatoeba"])
 
 
+def test_the_control_is_no_candidate(selector):
+    with pytest.raises(MetaselectError, match=r"direct\+ is a control, .* never ranked. Leave it"):
+        selector.rank(target="xnli", languages=["sw"], candidates=["mnli", "direct+"])
+
+
 def test_a_task_without_training_data_is_no_candidate(selector):
     with pytest.raises(MetaselectError, match="tatoeba: no training data"):
         selector.rank(target="xnli", languages=["sw"], candidates=["mnli", "tatoeba"])
