@@ -178,17 +178,20 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     doubts, told = doubts_about(*who, kept=kept, study=study, runs=asked)
     doubts = replace(doubts, unproven=selector.is_unproven(name))
     notes += told
-    if given and names is None and every is not None:
-        notes += _not_ranked(every, name, table)
+    if given and every is not None:
+        notes += _other_encoder(selector, every)
+        notes += _not_ranked(every, name, table) if names is None else []
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
     if out is not None:
         by_study = {} if selector.training_ is None else selector.training_.encoder_by_study
         learnt = {*by_study.values()} if study is None else {by_study[study]}
+        examples = selector.predictor_for(name).examples_of(study or next(iter(by_study), ""))
         notes += _write_grid(
-            out, record, selector.catalogue, new, encoder=encoder, learnt=learnt, costs=costs
-        )
+            out, record, selector.catalogue, new, encoder=encoder, learnt=learnt, costs=costs,
+            examples=examples,
+        )  # fmt: skip
         record["grid"] = str(out)
     record = first_of(record, top)
     if as_json:
@@ -207,6 +210,18 @@ def _what_can_be_asked() -> str:
     targets = [card for card in shipped_catalogue().values() if len(card.languages) > 1]
     known_first = sorted(targets, key=lambda card: ("xtreme_r" not in card.benchmarks, card.name))
     return _SHOWN.format(targets=few([card.name for card in known_first]), n_targets=len(targets))
+
+
+def _other_encoder(selector: "TaskSelector", own: "pd.DataFrame") -> list[str]:
+    """That a user's runs are of encoders that the predictor did not learn from."""
+    known = {} if selector.training_ is None else selector.training_.encoder_by_study
+    mine, learnt = sorted({*own["encoder"]}), sorted({*known.values()})
+    if not learnt or {*mine} & {*learnt}:
+        return []
+    return [
+        f"your runs are of {few(mine)}, while the predictor learnt from {few(learnt)}: its gains "
+        "may not hold for yours; metaselect train learns from your runs"
+    ]
 
 
 def _not_ranked(own: "pd.DataFrame", target: str, table: "pd.DataFrame") -> list[str]:
@@ -264,6 +279,7 @@ def _write_grid(  # noqa: PLR0913 - what a trial is made of
     encoder: str | None,
     learnt: Collection[str],
     costs: Path | None,
+    examples: Mapping[str, float],
 ) -> list[str]:
     """Write the grid that tries the first three, say how to run it; what is lacking."""
     from metaselect.cli.trial import write_trial
@@ -278,6 +294,7 @@ def _write_grid(  # noqa: PLR0913 - what a trial is made of
         learnt_from=learnt,
         data=None if new is None else new.data,
         costs=costs,
+        examples=examples,
     )
     say(how)
     return lacking

@@ -1,6 +1,6 @@
 """The grid that tries a ranking: `direct` and the first three, on the target's own data."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +30,14 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     learnt_from: Collection[str],
     data: "DataFile | None",
     costs: Path | None,
+    examples: Mapping[str, float],
 ) -> tuple[str, list[str]]:
     """Write the grid, and beside it the card of a task that was guessed.
 
     Args:
         out: The grid's file, `.toml`.
         card: Of the target.
-        first: Candidates, best first; the first three besides `direct` are tried.
+        first: Candidates, best first, `direct` among them; the first three others are tried.
         languages: To test in.
         catalogue: Cards of the candidates.
         encoder: As `[NAME=]PATH`; None takes the one that the ranking rests on, or its nearest
@@ -44,6 +45,8 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
         learnt_from: Encoders of the training runs that the ranking rests on.
         data: Where the target's rows are; None takes the hub's.
         costs: Results of a grid whose speed tells the hours; None leaves them to `--dry-run`.
+        examples: Examples that intermediates were trained on in the runs that the ranking rests
+            on, repeats counted, by name; those that it lacks train on all their rows.
 
     Returns:
         How to run it and what it costs, and what is lacking, a line each.
@@ -55,16 +58,19 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
     from metaselect.planning.costs import measured_speed
     from metaselect.planning.grids import Setting
 
-    tried = [name for name in first if name != DIRECT][:N_TRIED]
+    place = "hub" if data is None else str(_folder_of_tasks(data))
+    tried, unobtainable = _obtainable(first, place, catalogue)
+    rows = _train_rows(tried, catalogue, examples)
     named = encoder_of(encoder, learnt_from)
     assumed = [] if encoder is not None else assumed_encoder(named["name"], learnt_from)
     setting = Setting(study=f"try-{card.name}", encoder=named["name"], adaptation="finetune")
     cells = [(name, card.name) for name in (DIRECT, *tried)]
     values = planned_grid(setting, cells, seeds=SEEDS, config=None, base=Path(), done=[])
     del values["cells"]  # they are the whole cross
-    place = "hub" if data is None else str(_folder_of_tasks(data))
     values |= {"data": place, "task_testing": {card.name: {"languages": list(languages)}}}
-    values |= {"encoders": [named]}
+    values |= {"encoders": [named], "task_training": {
+        name: {"train_rows": count} for name, count in rows.items()
+    }}  # fmt: skip
     check_config(values, where=f"the grid for {out}")
     speed = None
     if costs is not None:
@@ -78,9 +84,19 @@ def write_trial(  # noqa: PLR0913 - what a grid takes
         beside = card_file(out)
         write_text(beside, cards_text([card]))
         command += f" --tasks {beside}"
-    lacking = [*assumed, *_unread(data, card), *_missing(place, card, tried, languages, catalogue)]
+    lacking = [
+        *assumed,
+        *unobtainable,
+        *_unread(data, card),
+        *_missing(place, card, tried, languages, catalogue),
+    ]
     how = [f"{out}: tries {', '.join((DIRECT, *tried))}; {command}"]
-    how.append(f"  {_trial_cost(card, tried, catalogue, speed)}")
+    how.append(f"  {_trial_cost(card, tried, catalogue, rows, speed)}")
+    if rows:
+        how.append(
+            f"  {few(list(rows))}: as many examples as in the runs that the ranking rests on; "
+            "without their [task_training] they train on all rows"
+        )
     other = ""
     if learnt_from and named["name"] not in learnt_from and not assumed:
         other = f", while the predictor learnt from {few(sorted(learnt_from))}"
@@ -139,8 +155,47 @@ def _like(name: str) -> str | None:
     return next(found, None)
 
 
+def _obtainable(
+    ranked: Sequence[str], place: str, catalogue: Catalogue
+) -> tuple[list[str], list[str]]:
+    """The candidates to try, and what is left aside since the hub has no training data of it.
+
+    The first three; in place of what is left aside others that stand above `direct`. What a user's
+    own folder lacks can be put there, so nothing is left aside of it.
+    """
+    from metaselect.harness.data.corpora import Corpora
+
+    def is_there(name: str) -> bool:
+        cards = [catalogue[part] for part in catalogue.parts(name) if part in catalogue]
+        return place != "hub" or all(corpora.has(card, "train", "en") for card in cards)
+
+    corpora = Corpora.at(place)
+    first = [name for name in ranked if name != DIRECT][:N_TRIED]
+    above = ranked[: ranked.index(DIRECT)] if DIRECT in ranked else ()
+    found = [name for name in dict.fromkeys((*first, *above)) if is_there(name)][:N_TRIED]
+    aside = [name for name in first if name not in found]
+    told = f"left out of the trial, without training data on the hub by the card: {few(aside)}"
+    return found, [told] if aside else []
+
+
+def _train_rows(
+    tried: Sequence[str], catalogue: Catalogue, examples: Mapping[str, float]
+) -> dict[str, int]:
+    """Rows that give intermediates as many examples as they had, where that is less than all."""
+    from metaselect.harness.recipe import EPOCHS
+    from metaselect.planning.costs import card_rows
+
+    known = {name: round(examples[name] / EPOCHS) for name in tried if name in examples}
+    sizes = {name: card_rows(name, catalogue) for name in known}
+    return {name: n for name, n in known.items() if (size := sizes[name]) is None or n < size}
+
+
 def _trial_cost(
-    card: TaskCard, tried: Sequence[str], catalogue: Catalogue, speed: "Speed | None"
+    card: TaskCard,
+    tried: Sequence[str],
+    catalogue: Catalogue,
+    rows: Mapping[str, int],
+    speed: "Speed | None",
 ) -> str:
     """Trainings of a trial with their steps in all, the rows of each, and the hours where a speed
     is known; a start that two share is trained once.
@@ -148,8 +203,11 @@ def _trial_cost(
     from metaselect.harness.recipe import BATCH_EXAMPLES, usual_steps
     from metaselect.planning.costs import card_rows
 
+    def size_of(name: str) -> int | None:
+        return rows.get(name) or card_rows(name, catalogue)
+
     def told(name: str) -> str:
-        size = card_rows(name, catalogue)
+        size = size_of(name)
         return f"{name} ({'rows unknown' if size is None else counted(size, 'row')})"
 
     before = ", ".join(map(told, tried))
@@ -162,7 +220,7 @@ def _trial_cost(
         trainings |= {(own,), *((name, own) for name in tried)}
         then = f"then {told(own)} after each and alone" if tried else told(own)
     number = counted(len(trainings) * len(SEEDS), "training")
-    sizes = [card_rows(training[-1], catalogue) for training in trainings]
+    sizes = [size_of(training[-1]) for training in trainings]
     steps = len(SEEDS) * sum(usual_steps(size) for size in sizes if size is not None)
     least = "at least" if None in sizes else "about"
     number += f" over {len(SEEDS)} seeds, {least} {counted(steps, 'step')} in all"

@@ -236,8 +236,10 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_csv(path, keep_default_na=False, na_values=[""])
     except (OSError, UnicodeDecodeError, ValueError) as error:
+        published = path.with_name(f"{path.name}.gz").is_file()
+        why = f"{path.parent} is published, without times" if published else f"Cannot read {path}"
         raise MetaselectError(
-            f"Cannot read {path}: --costs takes the folder of results of `metaselect run`."
+            f"{why}: --costs takes the folder of results of `metaselect run`."
         ) from error
 
 

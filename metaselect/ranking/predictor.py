@@ -1,5 +1,6 @@
 """The fitted predictor: models averaged, gains expected, intervals around them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,10 @@ class Predictor:
     def beats_random(self) -> bool | None:
         """Whether it lost less than random choice on its inner folds; None where not known."""
         return None if self.random_loss is None else self.choices[0].loss < self.random_loss
+
+    def examples_of(self, study: str) -> Mapping[str, float]:
+        """Examples that intermediates were trained on in a training study, where runs tell."""
+        return self.models[0].world.examples.get(study, {})
 
     def predict(self, rows: pd.DataFrame) -> Prediction:
         """Expected gains of candidates, with their intervals; each model's features once."""
