@@ -144,7 +144,10 @@ def _show_shares(title: str, study: dict[str, Any]) -> None:
 def _scaled_note(by_view: dict[str, Any]) -> str:
     untrained = by_view.get("trained", {}).get("left_out", [])
     still = by_view.get("all_scaled", {}).get("left_out", [])
-    return "scaled: gains over their SD within the target" + "".join(
+    noise = (
+        "training: noise that a run's languages share; scoring: noise of each language's score\n"
+    )
+    return f"{noise}scaled: gains over their SD within the target" + "".join(
         f"; {words}: {', '.join(names)}"
         for words, names in (
             ("untrained", untrained),

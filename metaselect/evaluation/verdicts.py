@@ -60,6 +60,8 @@ def verdict(record: EvaluationRecord) -> str:
     first = f"{where} the best method is "
     if difference_of(over_random) >= 0:
         first = f"{where} no method is better than random choice; of the others the best is "
+    elif not any(map(_is_better, (over_random, contrast_in(record, "ranker", "random")))):
+        first = f"{where} no method is shown to be better than random choice; least regret has "
     if best == "ranker":
         return (
             f"{first}the ranker: {lost}, {against_random}, and "
@@ -69,6 +71,11 @@ def verdict(record: EvaluationRecord) -> str:
         f"{first}{named}, not the ranker: {lost}, {against_random}; the ranker is "
         f"{_against(record, over_rule, 'it')}."
     )
+
+
+def _is_better(item: ContrastEntry) -> bool:
+    """Whether a contrast shows less regret."""
+    return difference_of(item) < 0 and excludes_zero(item) and passes_correction(item)
 
 
 def _picked(item: ContrastEntry, n_rules: int) -> tuple[ContrastEntry, str]:

@@ -107,6 +107,19 @@ def test_the_verdict_names_the_rule_where_the_ranker_is_not_best() -> None:
     assert "random choice (surely: 95% interval +1.30 to +2.10)" in verdict(record)
 
 
+def test_where_nothing_is_shown_to_be_better_than_random_the_verdict_begins_so() -> None:
+    record = judged({"random": 0.05, "size": 0.049, "ranker": 0.048})  # -0.6 to +0.2
+    told = verdict(record)
+    assert told.startswith(
+        "On these runs no method is shown to be better than random choice; least regret has the "
+        "ranker: its first choice is 4.80 points below the best, 0.20 points better than random "
+        "choice (not surely"
+    )
+    rule = judged({"random": 0.05, "size": 0.045, "ranker": 0.0455})  # the ranker surely
+    rule["best_rule"]["p"] = 0.5
+    assert verdict(rule).startswith("On these runs the best method is the simple rule size")
+
+
 def test_the_ranker_against_random_has_a_sentence_and_measures_where_it_is_worse_are_named() -> (
     None
 ):
