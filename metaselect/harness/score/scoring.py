@@ -20,7 +20,7 @@ from metaselect.harness.train.frozen import remember_frozen
 from metaselect.harness.train.heads.base import label_count
 from metaselect.harness.train.heads.registry import HEADS
 from metaselect.harness.train.inference import InferenceModel
-from metaselect.harness.train.training import Workshop
+from metaselect.harness.train.training import Workshop, model_loader
 from metaselect.seeding import derive_seed
 
 OnStep = Callable[[int, int], None]
@@ -91,16 +91,16 @@ def _score_language(
 def _scorer(stage: ScoreStage, shop: Workshop) -> Scorer:
     """What scores one language's rows with the stage's weights."""
     card, head = stage.card, HEADS[stage.card.head]
-    model = encoders.load_model(
+    trained = None if stage.parent is None else shop.work.checked_weights(stage.parent)
+    model = model_loader(shop.machine, frozen_words=True, trained=trained)(
         stage.encoder,
         auto_class=head.auto_class,
         n_labels=label_count(head, card),
         seed=0,
         attention=encoders.attention_for(shop.machine),
     )
-    if stage.parent is not None:
+    if trained is not None:
         load = weights.load_all if head.score is not None else weights.load_body
-        trained = shop.work.checked_weights(stage.parent)
         load(model, trained)
         if head.score is not None:
             remember_frozen(model, stage.encoder, weights.n_left_out(trained), shop.machine)

@@ -4,17 +4,20 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 import transformers
+from transformers.utils import cached_file
 
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
 from metaselect.harness.data.hubtables import check_downloads, hub_reason
 from metaselect.harness.data.sources import is_url, mirrored
 from metaselect.harness.recipe import Machine
+from metaselect.harness.train import filewords
 
 Attention = Literal["eager"] | None
 """How attention is computed; None is the library's choice."""
@@ -75,6 +78,44 @@ def load_tokenizer(encoder: Encoder) -> Any:
     return tokenizer
 
 
+class LetGoTokenizer:
+    """An encoder's tokenizer, loaded when texts are given to it, that can be let go in between.
+
+    A quarter of a million pieces take 0.25 GB, which a training on tokens from the disk can do
+    without. It answers as the library's own.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self._loaded: Any = None
+
+    @property
+    def pad_token_id(self) -> int:
+        """Id of the token that fills batches."""
+        return _pad_token_id(self._encoder)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Tokens of texts, as the library's tokenizer gives them."""
+        return self._whole()(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._whole(), name)
+
+    def let_go(self) -> None:
+        """Forget it until it is asked again."""
+        self._loaded = None
+
+    def _whole(self) -> Any:
+        if self._loaded is None:
+            self._loaded = load_tokenizer(self._encoder)
+        return self._loaded
+
+
+@cache
+def _pad_token_id(encoder: Encoder) -> int:
+    return int(load_tokenizer(encoder).pad_token_id)
+
+
 def load_model(
     encoder: Encoder,
     *,
@@ -94,14 +135,7 @@ def load_model(
         attention: Implementation of attention; None leaves it to the library.
         dropout: Of hidden states and attention; None keeps the encoder's own.
     """
-    config = transformers.AutoConfig.from_pretrained(
-        place_of(encoder), revision=encoder.revision or "main"
-    )
-    _cut_layers(config, encoder)
-    if n_labels is not None:
-        config.num_labels = n_labels
-    if dropout is not None:
-        config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+    config = _config_of(encoder, n_labels, dropout)
     library_class = getattr(transformers, auto_class)
     with _quiet():
         torch.manual_seed(seed)
@@ -121,10 +155,70 @@ def load_model(
     return model
 
 
+def load_on_file_words(
+    encoder: Encoder,
+    *,
+    auto_class: str,
+    n_labels: int | None,
+    seed: int,
+    attention: Attention = None,
+    dropout: float | None = None,
+) -> torch.nn.Module:
+    """The same model as `load_model`'s, with word embeddings that stay in the encoder's file.
+
+    They do not train, and take memory as their rows are read, which all workers share. An encoder
+    whose weights are not in one file loads as a whole.
+    """
+    path = None if encoder.random_weights else _weights_file(encoder)
+    found = None if path is None else filewords.read_state(path)
+    if found is None:
+        return load_model(
+            encoder, auto_class=auto_class, n_labels=n_labels, seed=seed, attention=attention,
+            dropout=dropout,
+        )  # fmt: skip
+    state, words = found
+    config = _config_of(encoder, n_labels, dropout)
+    with torch.device("meta"):
+        model_class = type(getattr(transformers, auto_class).from_config(config))
+    with _quiet():
+        torch.manual_seed(seed)
+        model: torch.nn.Module = model_class.from_pretrained(
+            None, config=config, state_dict=state, dtype=torch.float32,
+            attn_implementation=attention,
+        )  # fmt: skip
+    filewords.put_in(model, words)
+    return model
+
+
 def attention_for(machine: Machine) -> Attention:
     """Plain attention for bfloat16 on a CPU, where the fused kernel's backward pass is slower."""
     slow = machine.device == "cpu" and machine.precision == "bfloat16"
     return "eager" if slow else None
+
+
+def _config_of(encoder: Encoder, n_labels: int | None, dropout: float | None) -> Any:
+    """The encoder's config, cut to its layers and with the head's size."""
+    config = transformers.AutoConfig.from_pretrained(
+        place_of(encoder), revision=encoder.revision or "main"
+    )
+    _cut_layers(config, encoder)
+    if n_labels is not None:
+        config.num_labels = n_labels
+    if dropout is not None:
+        config.hidden_dropout_prob = config.attention_probs_dropout_prob = dropout
+    return config
+
+
+def _weights_file(encoder: Encoder) -> Path | None:
+    """The one file of an encoder's weights, fetched from the hub if need be; None of several."""
+    try:
+        with _checked(encoder):
+            found = cached_file(
+                place_of(encoder), "model.safetensors", revision=encoder.revision or "main"
+            )
+    except OSError:
+        return None
+    return None if found is None else Path(found)
 
 
 @contextmanager

@@ -38,7 +38,8 @@ class LowerLayers:
     """
 
     def __init__(self, encoder: Encoder, machine: Machine) -> None:
-        self._model = encoders.load_model(
+        load = encoders.load_on_file_words if machine.device == "cpu" else encoders.load_model
+        self._model = load(
             encoder, auto_class="AutoModel", n_labels=None, seed=0,
             attention=encoders.attention_for(machine),
         ).to(machine.device).eval()  # fmt: skip

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -57,11 +58,13 @@ def run_training(stage: TrainStage, shop: Workshop, *, on_step: OnStep) -> None:
     started = time.perf_counter()
     shop.work.unseal(stage.key)
     torch.set_num_threads(shop.machine.threads)
-    tokenizer = encoders.load_tokenizer(stage.encoder)
+    tokenizer = encoders.LetGoTokenizer(stage.encoder)
     legs = stage_legs(stage, shop, tokenizer)
+    recipe = lengthened(stage, [leg.encoded for leg in legs], shop, tokenizer)
+    tokenizer.let_go()
     training = finetune(
         legs,
-        lengthened(stage, [leg.encoded for leg in legs], shop, tokenizer),
+        recipe,
         tokenizer=tokenizer,
         machine=shop.machine,
         seed=derive_seed(stage.seed, "order", *_names(stage)),
@@ -104,6 +107,21 @@ def head_of(card: TaskCard, *, pair_questions: bool) -> Head:
     return DUAL if pair_questions else HEADS[card.head]
 
 
+def model_loader(
+    machine: Machine, *, frozen_words: bool, trained: Path | None
+) -> Callable[..., torch.nn.Module]:
+    """What loads a stage's model: on a CPU, word embeddings that nothing trains stay in their file.
+
+    Args:
+        machine: Where it runs.
+        frozen_words: Whether the stage leaves word embeddings as they are.
+        trained: Weights that the model takes over; None leaves it pretrained.
+    """
+    pretrained = trained is None or not weights.has_words(trained)
+    stay = machine.device == "cpu" and frozen_words and pretrained
+    return encoders.load_on_file_words if stay else encoders.load_model
+
+
 def stage_legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
     """Models with one shared body, each with its head and rows, as the stage trains them.
 
@@ -116,9 +134,11 @@ def stage_legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
         MetaselectError: Nothing is left to train, LoRA on several tasks, or no weights of a parent.
     """
     legs: list[Leg] = []
+    trained = None if stage.parent is None else shop.work.checked_weights(stage.parent)
+    load_model = model_loader(shop.machine, frozen_words=_frozen_words(stage), trained=trained)
     for card in stage.cards:
         head = head_of(card, pair_questions=stage.teaching.pair_questions)
-        model = encoders.load_model(
+        model = load_model(
             stage.encoder,
             auto_class=head.auto_class,
             n_labels=label_count(head, card),
@@ -126,9 +146,9 @@ def stage_legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
             attention=encoders.attention_for(shop.machine),
             dropout=stage.recipe.dropout,
         )
-        if stage.parent is not None:
+        if trained is not None:
             load = weights.load_all if stage.teaching.keep_head else weights.load_body
-            load(model, shop.work.checked_weights(stage.parent))
+            load(model, trained)
         if stage.recipe.freeze_embeddings:
             bodies.freeze_embeddings(model)
         if stage.recipe.freeze_layers:
@@ -150,6 +170,12 @@ def stage_legs(stage: TrainStage, shop: Workshop, tokenizer: Any) -> list[Leg]:
 
 def _names(stage: TrainStage) -> list[str]:
     return [card.name for card in stage.cards]
+
+
+def _frozen_words(stage: TrainStage) -> bool:
+    """Whether a training leaves word embeddings as they are; LoRA's weights keep them with all."""
+    frozen = stage.recipe.freeze_embeddings or stage.recipe.freeze_layers > 0
+    return frozen and stage.teaching.adaptation != "lora"
 
 
 def _n_pretrained(stage: TrainStage, shop: Workshop, n_frozen: int) -> int:

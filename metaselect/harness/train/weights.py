@@ -120,6 +120,11 @@ def rows_in(path: Path) -> np.ndarray | None:
     return None if any(name.endswith(_WORDS) for name in keys) else np.array([], np.int64)
 
 
+def has_words(path: Path) -> bool:
+    """Whether a file of weights has word embeddings of its own, all or some rows."""
+    return any(name.endswith(_WORDS) for name in names_in(path))
+
+
 def n_left_out(path: Path) -> int:
     """Leading layers that a file of weights leaves to the pretrained encoder, embeddings too."""
     names = names_in(path)
