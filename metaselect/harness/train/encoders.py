@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import torch
 import transformers
-from transformers.utils import cached_file
+from transformers.utils.hub import cached_file
 
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
