@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import Annotated
+
+import typer
 
 from metaselect.cli import options
 from metaselect.cli.console import print_table, say
@@ -40,12 +43,16 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     executor: options.Executor = "local",
     without_same_source: options.WithoutSameSource = False,
     without_direct: options.WithoutDirect = False,
+    ladder: Annotated[
+        bool, typer.Option("--ladder", help="The ladder and the control: no single groups.")
+    ] = False,
     out: options.Out = None,
     as_json: options.Json = False,
 ) -> None:
     """What each feature group adds: the ladder, groups alone, groups dropped, shuffled languages.
 
-    The ladder is random, size, history, +difficulty, +language, +both, oracle. Every arm has the
+    The ladder is random, size, history, +difficulty, +language, +both, all, +measured, oracle;
+    the control is all with the features of languages exchanged. Every arm has the
     same settings (the defaults, unless --trials asks for a search in each), so that only its
     features differ. The last lines say whether difficulty, language and diversity features help.
 
@@ -53,7 +60,7 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
     """
     from metaselect.catalogue.cardfiles import load_catalogue
     from metaselect.cli.records import deliver, saying_what_is_left
-    from metaselect.evaluation.ablation import ablate
+    from metaselect.evaluation.ablation import ablate, ladder_arms
     from metaselect.evaluation.coverage import coverage_record
     from metaselect.evaluation.results import ablation_record
     from metaselect.evaluation.verdicts import ablation_verdict
@@ -67,7 +74,8 @@ def ablate_command(  # noqa: PLR0913 - a parameter an option
             with_direct=not without_direct,
             with_same_source=not without_same_source,
         )
-        result = ablate(table, catalogue, config, progress=say)
+        arms = ladder_arms() if ladder else None
+        result = ablate(table, catalogue, config, arms=arms, progress=say)
     record = ablation_record(result, config)
     coverage = coverage_record(table, catalogue)
     whole = {**record, "verdict": ablation_verdict(record, coverage), "coverage": coverage}

@@ -74,6 +74,7 @@ def ablate(
     catalogue: Catalogue,
     config: EvaluationConfig,
     *,
+    arms: Sequence[Arm] | None = None,
     progress: Progress | None = None,
 ) -> EvaluationResult:
     """Evaluate every arm; the method of each row in the result is the arm's name.
@@ -82,12 +83,13 @@ def ablate(
         runs: A table from `runs.schema.check_runs`.
         catalogue: Task cards.
         config: Protocol and search; its groups and rules are ignored.
+        arms: What is evaluated; None takes `all_arms`.
         progress: Called with a line at most every 15 seconds, and after the last fit.
 
     Raises:
         MetaselectError: The table has too few units, or no query with two candidates.
     """
-    fits = plan_ablation(runs, catalogue, config, arms=all_arms())
+    fits = plan_ablation(runs, catalogue, config, arms=all_arms() if arms is None else arms)
     return run_one(fits, catalogue, config, label="ablation", progress=progress)
 
 

@@ -1,7 +1,7 @@
 """Words for what records name: methods, clusters, restrictions; light, for the command line."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final, cast
 
 from metaselect.evaluation.records import ContrastEntry, RecordHead
 from metaselect.wording import few, points
@@ -95,7 +95,9 @@ def restriction_words(record: RecordHead) -> str:
 
 def restriction_options(record: RecordHead) -> str:
     """The restrictions as command options, each after a space; empty where there are none."""
-    return "".join(f" {option}" for _, option in _restrictions_of(record))
+    arms = cast(Mapping[str, Any], record).get("arms")
+    ladder = arms is not None and not any(name.endswith(" alone") for name in arms)
+    return "".join(f" {option}" for _, option in _restrictions_of(record)) + ladder * " --ladder"
 
 
 def _restrictions_of(record: RecordHead) -> list[tuple[str, str]]:

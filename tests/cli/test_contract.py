@@ -279,12 +279,15 @@ def test_people_get_tables_of_an_evaluation(call, runs_file, place):
 
 @pytest.mark.parametrize("command", ["evaluate", "ablate"])
 def test_a_narrower_question_is_named_in_record_and_table(call, runs_file, place, command):
+    ladder = ("--ladder",) if command == "ablate" else ()
     given = (command, "--runs", runs_file, *ONE, "--without-direct", "--without-same-source")
+    given = (*given, *ladder)
     title = call(*given, "--out", place / "made").out.splitlines()[0]
     kind = {"evaluate": "evaluation", "ablate": "ablation"}[command]
     found = json.loads((place / "made" / f"{kind}.json").read_text(encoding="utf-8"))
     assert (found["with_direct"], found["with_same_source"]) == (False, False)
     assert "the choice among intermediates alone, without shared training data" in title
+    assert not any(name.endswith(" alone") for name in found.get("arms", ()))
 
 
 def test_ablate_has_the_ladder_and_its_contrasts(ablated):

@@ -25,3 +25,5 @@ from metaselect.evaluation.words import restriction_options, restriction_words
 def test_it_is_told_in_words_and_as_options(record, words, options):
     assert restriction_words(record) == words
     assert restriction_options(record) == options
+    assert restriction_options({**record, "arms": {"size": {}}}) == f"{options} --ladder"
+    assert restriction_options({**record, "arms": {"size alone": {}}}) == options
