@@ -14,7 +14,6 @@ from scipy import stats
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.evaluation.contrasts import Comparison, contrast
 from metaselect.evaluation.fold_evaluation import grade_steps, measure_queries
-from metaselect.evaluation.leftout import complete_queries
 from metaselect.evaluation.records import DefinitionsRecord
 from metaselect.evaluation.results import contrasts_json, measures_json
 from metaselect.evaluation.rounding import rounded_record
@@ -24,7 +23,7 @@ from metaselect.features.measured.records import FEATURES as MEASURED_FEATURES
 from metaselect.features.registry import FEATURES
 from metaselect.features.table import prepare, rankable
 from metaselect.ranking.metrics import MEASURES
-from metaselect.runs.gains import query_gains
+from metaselect.runs.gains import complete_queries, query_gains
 from metaselect.runs.keys import standardised
 from metaselect.runs.simulated import is_simulated
 

@@ -14,10 +14,9 @@ import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT, Catalogue
 from metaselect.errors import MetaselectError
-from metaselect.evaluation.leftout import complete_queries
 from metaselect.features.table import NEW, Unit, prepare, rankable
 from metaselect.ranking.innerfolds import folds_of
-from metaselect.runs.gains import candidate_runs, query_gains, split_seeds
+from metaselect.runs.gains import candidate_runs, complete_queries, query_gains, split_seeds
 from metaselect.seeding import derive_seed
 
 PROTOCOLS: tuple[Unit, ...] = get_args(Unit)

@@ -5,25 +5,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.runs.gains import SETTING, query_gains, query_key
-
-LEAST_SHARE = 0.5
-"""Share of the intermediates of its study, encoder and adaptation that a query must have to be
-tested. An unfinished grid has queries with one or two of many candidates: there is hardly a choice
-in them, and their targets would count as much as those that ask for the whole choice."""
-
-
-def complete_queries(gains: pd.DataFrame) -> set[str]:
-    """Keys of the queries that have enough of their study's intermediates to be tested.
-
-    Args:
-        gains: From `query_gains`.
-    """
-    rows = gains[gains["intermediate"] != DIRECT]
-    rows = rows.assign(query=query_key(rows))
-    counts = rows.groupby([*SETTING, "query"])["intermediate"].nunique()
-    most = counts.groupby(list(SETTING)).transform("max")
-    return set(counts.index.get_level_values("query")[counts >= LEAST_SHARE * most])
+from metaselect.runs.gains import SETTING, complete_queries, query_gains, query_key
 
 
 def queries_left_out(

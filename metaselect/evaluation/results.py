@@ -27,7 +27,7 @@ from metaselect.evaluation.rounding import PLACES, rounded_record
 from metaselect.ranking.metrics import MEASURES
 
 SCHEMA = 2
-METHOD = 3
+METHOD = 4
 """Raised by each change of the code that changes a number in a record: `reproduce` reads a record
 that ships, or that an earlier call kept, only where it was made by the same methods."""
 

@@ -16,7 +16,7 @@ from metaselect.ranking.metrics import regret_at
 from metaselect.ranking.model import FittedPrior, Settings, fit_prior, fixed_features
 from metaselect.ranking.scale import GainScale
 from metaselect.ranking.searchspace import default_settings
-from metaselect.runs.gains import with_known_gain
+from metaselect.runs.gains import complete_queries, with_known_gain
 from metaselect.seeding import derive_seed
 
 Floats = npt.NDArray[np.float64]
@@ -127,8 +127,13 @@ class InnerFolds:
 
     @cached_property
     def absolute_rows(self) -> pd.DataFrame:
-        """The rows whose gain over `direct` is known."""
-        return self.rows[self.rows["absolute"].to_numpy(dtype=bool)]
+        """The rows of complete queries whose gain over `direct` is known."""
+        return self.rows[self._is_absolute]
+
+    @cached_property
+    def _is_absolute(self) -> npt.NDArray[np.bool_]:
+        complete = self.rows["query"].isin(complete_queries(self.rows)).to_numpy()
+        return np.asarray(complete & self.rows["absolute"].to_numpy(dtype=bool))
 
     def scale_of(self, settings: Settings) -> GainScale:
         """The scale in gains of a setting's out-of-fold scores."""
@@ -146,8 +151,7 @@ class InnerFolds:
         return expected
 
     def _absolute_scores(self, settings: Settings) -> Floats:
-        kept = self.rows["absolute"].to_numpy(dtype=bool)
-        return np.asarray(self.scores(settings)[kept], dtype=np.float64)
+        return np.asarray(self.scores(settings)[self._is_absolute], dtype=np.float64)
 
     def _fill(self, scores: Floats, settings: Settings, fold: tuple[str, ...]) -> None:
         """Score a fold's rows; settings that differ in their trees alone share the prior."""

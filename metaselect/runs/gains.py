@@ -20,6 +20,9 @@ SETTING = ("study", "encoder", "adaptation")
 QUERY = (*SETTING, "target", "language")
 """The columns that name a query."""
 
+LEAST_SHARE = 0.5
+"""Share of the intermediates of its study, encoder and adaptation that a complete query has."""
+
 TRAIN_EXAMPLES = "train_examples"
 """Extra column of runs tables: examples that the intermediate was trained on, repeats counted."""
 
@@ -89,6 +92,23 @@ def candidate_runs(runs: pd.DataFrame) -> pd.DataFrame:
     """The runs of candidates: all but those of the control `direct+`, which no choice may see."""
     control = runs["intermediate"] == DIRECT_PLUS
     return runs[~control].reset_index(drop=True) if control.any() else runs
+
+
+def complete_queries(gains: pd.DataFrame) -> set[str]:
+    """Keys of the queries that have enough of their study's intermediates for a choice to be one.
+
+    An unfinished grid has queries with one or two of many candidates. They are learnt from, but
+    they are no test of a choice, and gains of the few that were tried first tell neither how much
+    the others gain nor how far gains scatter.
+
+    Args:
+        gains: From `query_gains`, perhaps with a column query.
+    """
+    rows = gains[gains["intermediate"] != DIRECT]
+    rows = rows if "query" in rows else rows.assign(query=query_key(rows))
+    counts = rows.groupby([*SETTING, "query"])["intermediate"].nunique()
+    most = counts.groupby(list(SETTING)).transform("max")
+    return set(counts.index.get_level_values("query")[counts >= LEAST_SHARE * most])
 
 
 def control_gains(runs: pd.DataFrame) -> pd.DataFrame:

@@ -187,6 +187,21 @@ def test_expected_gain_of_direct_is_nothing_and_of_the_others_finite(rows, catal
     assert len(set(expected[~direct])) > 10
 
 
+def test_scale_and_intervals_come_from_complete_queries(rows, catalogue):
+    # a cluster of which one candidate alone was tried, which gained 30 points: levels and
+    # intervals are those of the others, while effects are learnt from it too
+    search = replace(SEARCH, n_trials=1)
+    (away, *_) = rows["cluster"].unique()
+    own = rows["cluster"] == away
+    few = rows[~own | rows["intermediate"].isin(["direct", "mnli"])].reset_index(drop=True)
+    lifted = few.assign(gain=few["gain"] + 0.3 * ((few["cluster"] == away) & (few["gain"] != 0)))
+    predictor = _fit(lifted, catalogue, search)
+    assert predictor.residuals.n_units == rows["cluster"].nunique() - 1
+    (scale,) = [choice.scale for choice in predictor.choices]
+    assert not set(scale.level_by_target) & set(rows.loc[own, "target"])
+    assert abs(scale.level) < 0.1
+
+
 @contextmanager
 def _interrupt_at_fit(number):
     """Ctrl-C as the n-th LightGBM model begins."""
