@@ -143,10 +143,27 @@ def test_squad_v2_has_no_item_response_difficulty():
     assert CARDS["hellaswag"].score("rasch_b") == pytest.approx(1.565)
 
 
+def test_errors_that_follow_from_a_published_score_are_its():
+    signed = ("matthews_correlation", "mean(pearson,spearman)")
+    derived = {
+        card.name: score.value
+        for card in CARDS.values()
+        for score in card.scores
+        if score.source == "fairseq_error"
+    }
+    assert set(derived) == {"cola", "mrpc", "qnli", "qqp", "squad", "squad_v2", "sst2", "stsb"}
+    for name, value in derived.items():
+        card = CARDS[name]
+        chance = 0.0 if card.metric in signed else card.chance or 0.0
+        published = card.score("roberta_large")
+        assert value == pytest.approx(1 - (published - chance) / (1 - chance), abs=5e-4)
+
+
 def test_every_score_lies_in_its_range():
     scores = [score for card in CARDS.values() for score in card.scores]
-    # SuperGLUE 8 x 5, less ReCoRD's RoBERTa; 15 tasks x 6 of item responses; 32 of other sources
-    assert len(scores) == 39 + 90 + 32
+    # SuperGLUE 8 x 5, less ReCoRD's RoBERTa; 15 tasks x 6 of item responses; 32 of other sources,
+    # 8 errors of RoBERTa-large that follow from these
+    assert len(scores) == 39 + 90 + 32 + 8
     for score in scores:
         low, high = (-4, 4) if score.measure == "rasch_b" else (0, 1.2)
         assert low < score.value < high
