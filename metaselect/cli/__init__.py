@@ -3,9 +3,10 @@
 import os
 import sys
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from metaselect.cli import (
     ablate,
@@ -26,8 +27,21 @@ from metaselect.cli import (
 from metaselect.cli.console import quiet_stopped_pools, ready_streams
 from metaselect.errors import MetaselectError
 
+
+class _Program(TyperGroup):
+    """The commands; a wrong choice is told without the words of the library that checks it."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
+
 app = typer.Typer(
     name="metaselect",
+    cls=_Program,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich would cost --help half of its time

@@ -91,6 +91,7 @@ def test_wrong_usage_is_told_on_stderr_and_exits_with_2(call, place, arguments, 
     told = [line for line in done.err.splitlines() if line.startswith("Error: ")]
     assert len(told) == 1
     assert named in told[0]
+    assert "Value error" not in told[0]
     assert not list(place.iterdir())
 
 

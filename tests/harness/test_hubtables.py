@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import huggingface_hub.errors
 import pytest
 
 from metaselect.errors import MetaselectError
@@ -183,3 +184,16 @@ def test_what_the_hub_s_client_refuses_is_one_line_that_says_what_to_do() -> Non
     with pytest.raises(MetaselectError, match=told):
         fingerprint(encoder)
     assert hub_reason(OSError("no route.\nMore")) == "no route; is the network there?"
+
+
+def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise vars(huggingface_hub.errors)["HTTPError"]("no route")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", unreachable)
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", unreachable)
+    encoder = Encoder(name="e", path="a/none", revision=None, n_layers=None, random_weights=False)
+    with pytest.raises(MetaselectError, match=r"no route; is the network there\?"):
+        fingerprint(encoder)
+    with pytest.raises(MetaselectError, match=r"no route; is the network there\?"):
+        commit_of("a/none", None)

@@ -92,14 +92,23 @@ def commit_of(repository: str, revision: str | None) -> str:
         MetaselectError: The hub does not give the data set.
     """
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         return str(HfApi().dataset_info(repository, revision=revision).sha)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except hub_faults() as error:
         raise MetaselectError(
             f"The hub gives no data set {repository!r}: {hub_reason(error)}."
         ) from error
+
+
+def hub_faults() -> tuple[type[Exception], ...]:
+    """What the hub's client raises where it gives nothing, no network among it."""
+    from huggingface_hub import errors
+
+    http_error: type[Exception] = vars(errors)[
+        "HTTPError"
+    ]  # httpx's or its successor's, no OSError
+    return http_error, errors.HFValidationError, OSError
 
 
 def hub_reason(error: Exception) -> str:

@@ -14,7 +14,7 @@ from transformers.utils.hub import cached_file
 
 from metaselect.errors import MetaselectError
 from metaselect.files import sha256_of
-from metaselect.harness.data.hubtables import check_downloads, hub_reason
+from metaselect.harness.data.hubtables import check_downloads, hub_faults, hub_reason
 from metaselect.harness.data.sources import is_url, mirrored
 from metaselect.harness.recipe import Machine
 from metaselect.harness.train import filewords
@@ -258,11 +258,10 @@ def _folder_hash(folder: Path) -> str:
 
 def _hub_commit(encoder: Encoder) -> str:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         info = HfApi().model_info(encoder.path, revision=encoder.revision)
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except hub_faults() as error:
         raise MetaselectError(
             f"Encoder {encoder.path!r} is neither a folder nor a model that the hub gives: "
             f"{hub_reason(error)}. Folders are relative to the grid's file; "
