@@ -102,13 +102,15 @@ def _largest(names: Sequence[str], added: Floats, values: Floats) -> list[str]:
         named[most] = True
         words = _words(names[most], values[most])
         told.append(f"{total * 100:+.1f} points, {GROUPS[group]}: {words}")
-    return told or ["nothing known tells it from the others"]
+    return told or ["the predictor sees no difference between it and the mean candidate"]
 
 
 def _words(name: str, value: float) -> str:
     feature = _FEATURES[name]
     if np.isnan(value):
         return f"{feature.words} (unknown)"
+    if feature.unit == "outcomes":
+        return f"{feature.words} ({value:,.0f})"
     return (feature.otherwise if value == 0 else None) or feature.words
 
 

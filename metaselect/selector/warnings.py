@@ -15,8 +15,8 @@ SIMULATED_TRAINING = (
     "trained on simulated runs: nothing here was measured. Train on your own with metaselect train."
 )
 UNLIKELY_GAIN = (
-    "P(gain>0) below 50% beside a gain above 0: the gain is a mean, which a few large gains lift; "
-    "P counts how often it is above 0"
+    "P(gain>0) below 50%: more likely to hurt than to help; a gain above 0 beside it is a mean "
+    "that a few large gains lift"
 )
 LIKELY = 0.75
 """Chance of a gain from which an intermediate is advised: three in four."""
@@ -124,8 +124,8 @@ def is_unclear(best: pd.DataFrame) -> pd.Series:
 def unclear_warning(languages: Sequence[str], *, level: float) -> str:
     """Warn of languages in which the best gain may be zero, at intervals of this level."""
     return (
-        f"{few(languages)}: even the best gain is not clearly above 0 ({level:.0%} intervals): "
-        "fine-tuning on the target alone may do as well"
+        f"{few(languages)}: fine-tuning on the target alone may do as well: even the best gain is "
+        f"not clearly above 0 (its {level:.0%} interval goes down to 0 or below)"
     )
 
 

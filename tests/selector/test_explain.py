@@ -29,7 +29,14 @@ def test_direct_is_what_it_is_by_definition():
 
 def test_what_all_candidates_share_is_no_reason():
     found = _reasons(ROWS, log_size_target=[0.05, 0.05, 0.05])
-    assert found[0] == ["nothing known tells it from the others"]
+    assert found[0] == ["the predictor sees no difference between it and the mean candidate"]
+
+
+def test_a_number_of_labels_is_told():
+    name = "n_outcomes_intermediate"
+    values = pd.DataFrame({name: [2.0, 3.0, np.nan]})
+    found = reasons_for(ROWS, pd.DataFrame({name: [0.01, -0.01, 0.0]}), values)
+    assert found[1] == [f"-1.0 points, affinity: {WORDS[name]} (3)"]
 
 
 def test_at_most_three_groups_speak_largest_first():
