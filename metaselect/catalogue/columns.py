@@ -3,7 +3,6 @@
 Known names come first, then what the values look like. Whoever knows better names the columns.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -18,16 +17,31 @@ from metaselect.catalogue.cells import (
     tells_rows_apart,
     values_of,
 )
-from metaselect.catalogue.columnnames import BESIDE, LABELS, PAIRS, TAGS, TEXTS, WORDS, is_id, named
+from metaselect.catalogue.columnnames import (
+    BESIDE,
+    LABELS,
+    PAIRS,
+    TAGS,
+    TEXTS,
+    WORDS,
+    are_choices,
+    is_id,
+    named,
+    numbered,
+)
 from metaselect.catalogue.datafile import DataFile, Row
-from metaselect.catalogue.misfits import misfit, nested_misfit
+from metaselect.catalogue.misfits import (
+    first_line_misfit,
+    misfit,
+    nested_misfit,
+    shortened,
+    spaced_tags,
+    token_misfit,
+)
 from metaselect.catalogue.tasks import Head
 from metaselect.errors import MetaselectError, nearest
 
-_NUMBERED = re.compile(r"(.*?)_?(\d|[A-Ea-e])")  # choice1, ending_0, answerA
 _MOST_CLASSES = 200  # above which a column of texts is no label
-_LONGEST_NAME = 6  # words from which a column's name is taken for a text
-_MOST_LETTERS = 60  # above which it is too
 _A_TEXT = "is a text"
 _IN_EACH = "is different in each row"
 _IN_NEARLY_EACH = "is different in nearly each row"
@@ -78,8 +92,9 @@ def find_columns(
         raise MetaselectError(f"--text names no column. There are: {', '.join(data.columns)}.")
     found = _guessed(data, label, text) if head is None else _of_head(head, data, label, text)
     found = found if text is None else replace(found, text=tuple(text))
-    if data.path.suffix in (".csv", ".tsv"):
-        _check_first_line(data, found, text, label)
+    guessed = () if text else found.text, None if label else found.label
+    if how := first_line_misfit(data, *guessed):
+        raise MetaselectError(f"{data.path}: {how}.")
     return found
 
 
@@ -87,9 +102,14 @@ def _guessed(data: DataFile, label: str | None, text: Sequence[str] | None) -> C
     """The columns of the first head that they fit."""
     rows, names = data.rows, data.columns
     found = _questions(rows, names, label) or _tagging(rows, names, label)
-    if found is None and label is None and (how := misfit(rows, names)):
+    how = None if found or label else misfit(rows, names)
+    how = how or (None if found else spaced_tags(rows, names, label))
+    if found is None and how is None:
+        found = _multiple_choice(rows, names, label) or _labelled(data, label, text)
+        how = token_misfit(data, found.text, found.label)
+    if found is None or how:
         raise MetaselectError(f"{data.path}: {how}.")
-    return found or _multiple_choice(rows, names, label) or _labelled(data, label, text)
+    return found
 
 
 def _of_head(head: Head, data: DataFile, label: str | None, text: Sequence[str] | None) -> Columns:
@@ -113,31 +133,6 @@ def _of_head(head: Head, data: DataFile, label: str | None, text: Sequence[str] 
             "has others. Name another with --label."
         )
     return found
-
-
-def _check_first_line(
-    data: DataFile, found: Columns, text: Sequence[str] | None, label: str | None
-) -> None:
-    """Refuse a table whose first line is a row: its label, or a text as long as no name is."""
-    if data.columns == [str(place) for place in range(len(data.columns))]:
-        return  # as pandas numbers columns without a name
-    values = {str(value) for value in values_of(data.rows, found.label)}
-    rows = [found.label] if label is None and found.label in values else []
-    rows += [name for name in found.text if text is None and _is_long(name)]
-    if rows:
-        raise MetaselectError(
-            f"{data.path}: its first line names the columns, but {_shortened(rows[0])!r} looks "
-            "like a row's. Put a line such as text,label above it, or name the columns with --text "
-            "and --label."
-        )
-
-
-def _is_long(name: str) -> bool:
-    return len(name.split()) >= _LONGEST_NAME or len(name) > _MOST_LETTERS
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= _MOST_LETTERS else f"{name[:_MOST_LETTERS]}..."
 
 
 def text_of(row: Row, columns: Columns) -> str:
@@ -189,8 +184,9 @@ def _multiple_choice(
     """A list of answers, or columns such as choice1 and choice2, and the place of the right one;
     columns that are mostly two texts of one row are answers with `paired` alone.
     """
-    choices = _choice_columns(rows, names, paired=paired)
     known = [label] if label else [*named(names, LABELS)]
+    marks = None if paired or not known else values_of(rows, known[0])
+    choices = _choice_columns(rows, names, marks)
     if not choices or not known:
         return None
     texts = [
@@ -201,7 +197,10 @@ def _multiple_choice(
     return Columns("multiple-choice", tuple(texts[:2]), known[0], tuple(choices))
 
 
-def _choice_columns(rows: Sequence[Row], names: Sequence[str], *, paired: bool) -> list[str]:
+def _choice_columns(
+    rows: Sequence[Row], names: Sequence[str], marks: Sequence[Any] | None
+) -> list[str]:
+    """The columns of the answers; by the labels, numbered ones may be two texts to compare."""
     for name in names:
         values = values_of(rows, name)
         if all_are(list, values) and all(len(value) > 1 and all_are(str, value)
@@ -209,16 +208,10 @@ def _choice_columns(rows: Sequence[Row], names: Sequence[str], *, paired: bool) 
             return [name]
         if all_are(dict, values) and all(all_are(list, [value.get("text")]) for value in values):
             return [f"{name}.text"]
-    alike: dict[str, list[str]] = {}
-    for name in names:
-        match = _NUMBERED.fullmatch(name)
-        if match and match[1] and all_are(str, values_of(rows, name)):
-            alike.setdefault(match[1].lower(), []).append(name)
-    texts = {name for pair in PAIRS if not paired for name in pair}
+    alike = numbered(_text_columns(rows, names)).items()
     return next(
-        (found for found in alike.values()
-         if len(found) > 1 and not {name.lower() for name in found} <= texts), []
-    )  # fmt: skip
+        (found for stem, found in alike if marks is None or are_choices(stem, found, marks)), []
+    )
 
 
 _NEEDS: Mapping[Head, tuple[str, Callable[..., Columns | None]]] = {
@@ -293,7 +286,7 @@ def _why_no_label(rows: Sequence[Row], name: str) -> str:
     if not values:
         return "is empty"
     if len(distinct) == 1 and len(values) > 1:
-        return f"has one value alone, {_shortened(next(iter(distinct)))!r}"
+        return f"has one value alone, {shortened(next(iter(distinct)))!r}"
     if all_are(str, values) and median_words(rows, name) >= 2:
         return _A_TEXT
     if tells_rows_apart(values):
@@ -336,6 +329,9 @@ def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     for pair in PAIRS:
         if len(found := named(strings, pair)) == 2:
             return [*named(beside, ("word",)), *found]
+    for pair in numbered(strings).values():
+        if all(median_words(rows, name) >= 2 for name in pair):
+            return pair[:2]
     known = named(strings, TEXTS)[:1]
     if known:
         return known + beside

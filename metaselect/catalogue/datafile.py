@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+from metaselect.catalogue.languages import find_language
 from metaselect.errors import MetaselectError
 
 Row = dict[str, Any]
@@ -78,6 +79,12 @@ def _found(place: Path) -> list[Path]:
     if not place.is_dir():
         if not stem_of(place):
             raise MetaselectError(f"{place} is no data file: its name must end in {known}.")
+        code = stem_of(place).removeprefix("test.")
+        if code != stem_of(place) and find_language(code):
+            raise MetaselectError(
+                f"{place} is test data in {code} by its name, and English training rows are "
+                "needed: give their folder or file."
+            )
         return [place]
     trains = [place / f"train{suffix}" for suffix in SUFFIXES]
     if there := [path for path in trains if path.is_file()]:

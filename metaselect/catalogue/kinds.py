@@ -52,6 +52,7 @@ _SHORT = 20  # words
 _SHARE = 0.5  # of the labels that must go by the names of a kind
 
 _N_VOTERS = 3
+_N_KINDS = 3  # that are told
 ALIKE = 0.5
 """Likeness of texts that outweighs what two texts and two classes mostly are."""
 
@@ -167,8 +168,8 @@ def kind_of_same_data(
 
 def kind_by_likeness(
     shape: Shape, likeness: Mapping[str, float], catalogue: Catalogue
-) -> tuple[Kind, str]:
-    """The kind that the most similar tasks of the same head have.
+) -> tuple[tuple[Kind, ...], str]:
+    """The kind that the most similar tasks of the same head have, the next two kinds, and why.
 
     Likeness of texts, of label names, of lengths and of the numbers of texts and labels are added
     up; the three tasks with the most vote with it. Probing tasks have no vote: they stand for no
@@ -182,16 +183,19 @@ def kind_by_likeness(
     }
     alone = {name for name in voters if _is_of_one_text(catalogue[name])}
     likely = (alone if len(shape.text) == 1 else {*voters} - alone) or {*voters}
-    best = sorted(likely, key=lambda name: -voters[name])[:_N_VOTERS]
-    paired = shape.head == "classification" and len(shape.text) == 2 and len(shape.labels) == 2
-    if paired and max(likeness[name] for name in best) < ALIKE:
-        return "paraphrase", "two texts and two classes"
+    order = sorted(likely, key=lambda name: -voters[name])
+    best = order[:_N_VOTERS]
     votes: defaultdict[Kind, float] = defaultdict(float)
     for name in best:
         votes[catalogue[name].kind] += voters[name]
     kind = max(votes, key=lambda kind: votes[kind])
     alike = ", ".join(name for name in best if catalogue[name].kind == kind)
-    return kind, f"texts, labels and lengths together most like {alike}"
+    because = f"texts, labels and lengths together most like {alike}"
+    paired = shape.head == "classification" and len(shape.text) == 2 and len(shape.labels) == 2
+    if paired and max(likeness[name] for name in best) < ALIKE:
+        kind, because = "paraphrase", "two texts and two classes"
+    kinds = dict.fromkeys([kind, *(catalogue[name].kind for name in order)])
+    return tuple(kinds)[:_N_KINDS], because
 
 
 def _is_of_one_text(card: TaskCard) -> bool:

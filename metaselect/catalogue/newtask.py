@@ -73,8 +73,9 @@ class NewTask:
         card: For the catalogue; its name is none of the catalogue's.
         data: The file.
         because: What decided the kind, in words.
-        by_likeness: Whether no rule did, so that the guess is less sure.
+        voted: Kinds that the most similar tasks have, the guess first, where no rule decided.
         n_unlabelled: Rows read that have no label.
+        n_repeats: Rows read with the texts and label of an earlier one.
         mean_words: Mean words of a row's texts, without rows of over 20,000 where others are there.
         median_words, most_words: Words of a row's texts.
         n_long: Rows read of over 20,000 words.
@@ -88,8 +89,9 @@ class NewTask:
     card: TaskCard
     data: DataFile
     because: str
-    by_likeness: bool
+    voted: tuple[Kind, ...]
     n_unlabelled: int
+    n_repeats: int
     mean_words: float
     median_words: float
     most_words: int
@@ -98,6 +100,11 @@ class NewTask:
     n_rare: int | None
     label_entropy: float | None
     likeness: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def by_likeness(self) -> bool:
+        """Whether no rule decided the kind, so that the guess is less sure."""
+        return bool(self.voted)
 
 
 def guess_task(
@@ -134,7 +141,11 @@ def guess_task(
         if name in catalogue and name not in unseen
     }
     ruled = asked or kind_by_rule(shape) or kind_of_same_data(shape, likeness, catalogue)
-    kind, because = ruled or kind_by_likeness(shape, likeness, catalogue)
+    voted: tuple[Kind, ...] = ()
+    if ruled is None:
+        voted, why = kind_by_likeness(shape, likeness, catalogue)
+        ruled = voted[0], why
+    kind, because = ruled
     layout = Layout(
         text=columns.text,
         label=columns.label,
@@ -154,8 +165,10 @@ def guess_task(
         layouts=(layout,),
     )
     return NewTask(
-        card=card, data=data, because=because, by_likeness=ruled is None,
+        card=card, data=data, because=because, voted=voted,
         n_unlabelled=len(data.rows) - len(rows),
+        n_repeats=len(rows) - len({(text, str(cell_of(row, columns.label)))
+                                   for row, text in zip(rows, texts, strict=True)}),
         mean_words=shape.mean_words, median_words=shape.n_words,
         most_words=max(n_words), n_long=sum(count > LONG for count in n_words),
         variants=_variants(names), n_rare=_n_rare(rows, columns),

@@ -3,17 +3,27 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Kind
 from metaselect.cli import options
 from metaselect.cli.console import print_json, say, warn
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
-from metaselect.cli.rank_shown import first_of, record_of, show, task_lines, task_notes, task_record
+from metaselect.cli.rank_shown import (
+    cards_by_kind,
+    first_by_kind,
+    first_of,
+    record_of,
+    show,
+    task_lines,
+    task_notes,
+    task_record,
+)
 from metaselect.cli.trial import check_trial_files
 from metaselect.errors import MetaselectError
 from metaselect.wording import few
@@ -22,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metaselect.catalogue.newtask import NewTask, Overrules
-    from metaselect.catalogue.tasks import Catalogue, Kind
+    from metaselect.catalogue.tasks import Catalogue
     from metaselect.selector.selector import TaskSelector
 
 _SHOWN = """\
@@ -68,7 +78,10 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         ),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="With --data: what the task asks, over the guess.")
+        str | None,
+        typer.Option(
+            help=f"With --data: what the task asks, over the guess: {', '.join(get_args(Kind))}."
+        ),
     ] = None,
     text: Annotated[
         str | None, typer.Option(help="With --data: its text columns, with commas.")
@@ -159,7 +172,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     catalogue = load_catalogue(tasks, measured)
     new = None if data is None else _new_task(data, codes, catalogue, overrules)
     if new is not None:
-        catalogue = Catalogue([*catalogue.values(), new.card], catalogue.measured)
+        own_cards = [new.card, *cards_by_kind(new).values()]
+        catalogue = Catalogue([*catalogue.values(), *own_cards], catalogue.measured)
     folder = str(shipped_predictor()) if predictor is None else predictor
     selector = TaskSelector.from_pretrained(folder, catalogue=catalogue)
     every = own = None
@@ -167,8 +181,12 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
         every = runs_from(runs, percent=percent, catalogue=selector.catalogue)
         own = every if study is None else every[every["study"] == study]
     name = new.card.name if new is not None else str(target)
-    table = selector.rank(target=name, languages=codes, candidates=names, study=study)
-    notes = [] if new is None else task_notes(new, _kinds_that_count(selector, table))
+    ask = partial(selector.rank, languages=codes, candidates=names, study=study)
+    table = ask(target=name)
+    notes = []
+    if new is not None:
+        firsts = first_by_kind(new, ask, goal)
+        notes += task_notes(new, _kinds_that_count(selector, table), firsts)
     notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
     notes += _ranking_notes(selector, table, name, own, study)
     given = runs is not None
@@ -236,7 +254,7 @@ def _not_ranked(own: "pd.DataFrame", target: str, table: "pd.DataFrame") -> list
     ]
 
 
-def _kinds_that_count(selector: "TaskSelector", table: "pd.DataFrame") -> "set[Kind] | None":
+def _kinds_that_count(selector: "TaskSelector", table: "pd.DataFrame") -> set[Kind] | None:
     """Kinds that a candidate has, or a target that the predictor learnt from: a task of any other
     is of a kind like none of them, whichever it is. None where its targets are not known.
     """

@@ -1,10 +1,10 @@
 """A ranking, and a guess from a user's own rows, as records for programs and text for people."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from metaselect.catalogue.tasks import DIRECT, Kind
+from metaselect.catalogue.tasks import DIRECT, Kind, TaskCard
 from metaselect.cli.console import print_table
 from metaselect.wording import counted, few, points, share, some
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     Measured = dict[tuple[str, str], MeasuredGain]
 
 _N_ALIKE = 3
+_MANY_REPEATS = 0.1  # share of the rows
 
 
 def record_of(
@@ -202,18 +203,40 @@ def task_record(task: "NewTask") -> dict[str, Any]:
         "choices": list(layout.choices), "label": layout.label, "labels": list(card.labels),
         "n_choices": card.n_choices, "file": str(task.data.path), "n_rows": task.data.n_rows,
         "train_size": card.train_size, "n_unlabelled": task.n_unlabelled,
+        "n_repeats": task.n_repeats,
         "mean_words": task.mean_words, "median_words": task.median_words,
         "label_entropy": task.label_entropy, "likeness": _most_alike(task),
     }  # fmt: skip
 
 
-def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[str]:
+def cards_by_kind(task: "NewTask") -> dict[Kind, TaskCard]:
+    """The guessed card under each kind that it may have, where its kind is no more than likely."""
+    return {
+        kind: replace(task.card, name=f"{task.card.name}/{kind}", kind=kind) for kind in task.voted
+    }
+
+
+def first_by_kind(
+    task: "NewTask", rank: "Callable[..., pd.DataFrame]", objective: "Objective"
+) -> dict[Kind, str]:
+    """What comes first over all languages under each kind that the task may have, ranked anew."""
+    found = {}
+    for kind, card in cards_by_kind(task).items():
+        record = record_of(rank(target=card.name), card.name, objective, simulated=False)
+        found[kind] = str(record["ranking"][0]["intermediate"])
+    return found
+
+
+def task_notes(
+    task: "NewTask", known_kinds: Collection[Kind] | None, first_by_kind: Mapping[Kind, str]
+) -> list[str]:
     """What should be known of the guess: a weak kind, faults of rows and labels, known data.
 
     Args:
         task: The guess.
         known_kinds: Kinds that move a gain, those of candidates and of targets that the predictor
             learnt from; None where that is not known.
+        first_by_kind: The first choice under each kind that the task may have.
     """
     from metaselect.catalogue.likeness import SAME_DATA
     from metaselect.catalogue.newtask import LONG
@@ -227,16 +250,13 @@ def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[st
             f"{unread[0]}"
         )
     if task.by_likeness:
-        found.append(
-            f"{name}: its kind is guessed by likeness alone, which was right for 11 of 23 known "
-            f"tasks: {_when_to_say_kind(task.card.kind, known_kinds)}"
-        )
+        found.append(_weak_kind(task, known_kinds, first_by_kind))
     if task.n_unlabelled:
         found.append(
             f"{name}: {task.n_unlabelled:,} of the {len(task.data.rows):,} rows read have no label "
             "and are not counted as training rows"
         )
-    found += [*_point_numbers(task), *_too_few_rows(task)]
+    found += [*_point_numbers(task), *_repeated_rows(task), *_too_few_rows(task)]
     if task.n_rare is not None:
         n_labelled = len(task.data.rows) - task.n_unlabelled
         label = task.card.layouts[0].label
@@ -266,10 +286,18 @@ def task_notes(task: "NewTask", known_kinds: Collection[Kind] | None) -> list[st
     return found
 
 
-def _when_to_say_kind(guess: Kind, known: Collection[Kind] | None) -> str:
-    if known is None or guess in known:
-        return f"say --kind if it is not {guess}"
-    return f"no gain depends on it, unless it is one of {', '.join(sorted(known))}: say --kind then"
+def _weak_kind(
+    task: "NewTask", known: Collection[Kind] | None, first_by_kind: Mapping[Kind, str]
+) -> str:
+    """That the kind is hardly known, what hangs on it, and which kinds may be said."""
+    firsts = [f"{name} if it is {kind}" for kind, name in first_by_kind.items()]
+    same = len({*first_by_kind.values()}) == 1
+    told = f"{task.card.name}: its kind, {task.card.kind}, is a guess about as sure as a coin flip "
+    told += "(right for 11 of 23 known tasks). "
+    told += f"First comes {', '.join(firsts)}{', so it may not matter' if same else ''}. "
+    if known is None:
+        return told + "Say which it is with --kind"
+    return f"{told}Say which it is with --kind; these move a gain: {', '.join(sorted(known))}"
 
 
 def _point_numbers(task: "NewTask") -> list[str]:
@@ -287,17 +315,29 @@ def _point_numbers(task: "NewTask") -> list[str]:
     ]
 
 
+def _repeated_rows(task: "NewTask") -> list[str]:
+    """That many rows are copies of others, where they are."""
+    n_read = len(task.data.rows) - task.n_unlabelled
+    if task.n_repeats < _MANY_REPEATS * n_read:
+        return []
+    return [
+        f"{task.card.name}: {task.n_repeats:,} of the {n_read:,} rows read repeat the text and "
+        "label of another: a training learns nothing new from them, take them out"
+    ]
+
+
 def _too_few_rows(task: "NewTask") -> list[str]:
-    """That a training would hardly learn from so few rows, where it is so."""
+    """That a training would hardly learn from so few different rows, where it is so."""
     from metaselect.harness.recipe import NLI_ROWS_TO_LEARN, ROWS_TO_LEARN, usual_steps
 
     n_rows, nli = task.card.train_size, task.card.kind == "nli"
     needed = NLI_ROWS_TO_LEARN if nli else ROWS_TO_LEARN
-    if n_rows is None or n_rows >= needed:
+    n_read = len(task.data.rows) - task.n_unlabelled
+    if n_rows is None or (n_different := round(n_rows * (1 - task.n_repeats / n_read))) >= needed:
         return []
-    told = (
-        f"{counted(n_rows, 'training row')}, {counted(usual_steps(n_rows), 'step')} of a training"
-    )
+    told = counted(n_different, "different training row" if task.n_repeats else "training row")
+    if not task.n_repeats:
+        told += f", {counted(usual_steps(n_rows), 'step')} of a training"
     return [
         f"{task.card.name}: {told}: a small encoder took some {needed:,} rows"
         f"{' of NLI' if nli else ''} to leave chance, so its gains may be noise: give it more rows"

@@ -59,6 +59,15 @@ def test_an_empty_table_says_what_it_needs(tmp_path):
         read_data_file(path)
 
 
+def test_a_test_file_is_no_training_file(tmp_path):
+    path = _written(tmp_path, ".jsonl", ROWS)
+    told = r"test data in sw by its name, and English training rows are needed"
+    with pytest.raises(MetaselectError, match=told):
+        read_data_file(path.rename(tmp_path / "test.sw.jsonl"))
+    path = _written(tmp_path, ".jsonl", ROWS)
+    assert read_data_file(path.rename(tmp_path / "test.version2.jsonl")).n_rows == 2
+
+
 def test_a_file_goes_by_its_own_name(tmp_path):
     path = _written(tmp_path, ".csv", ROWS).rename(tmp_path / "reviews.csv")
     assert read_data_file(path).name == "reviews"

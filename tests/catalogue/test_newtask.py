@@ -126,7 +126,7 @@ def test_what_is_named_overrules_the_guess(tmp_path):
     assert (layout.text, layout.label) == (("other",), "second")
 
 
-STATEMENTS = {"statement1": TEXTS, "statement2": TEXTS[::-1]}
+ENDINGS = {"ending1": TEXTS, "ending2": TEXTS[::-1]}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ STATEMENTS = {"statement1": TEXTS, "statement2": TEXTS[::-1]}
             [row | {"label": place} for place in range(25) for row in _rows([0], text=TEXTS)[:2]],
             "regression", "classification", ("text",),
         ),
-        (_rows([0, 1], **STATEMENTS), "multiple-choice", "classification", tuple(STATEMENTS)),
+        (_rows([0, 1], **ENDINGS), "multiple-choice", "classification", tuple(ENDINGS)),
         (_rows([0, 1], premise=TEXTS, **PAIR), "classification", "multiple-choice", ("premise",)),
         (
             [row | {"kind": "ab"[place % 2], "text": "a b"} for place, row in enumerate(
@@ -153,6 +153,60 @@ def test_a_head_that_is_named_overrules_the_guess(tmp_path, rows, guess, head, t
     assert (found.head, found.layouts[0].text) == (head, text)
     assert found.metric in METRICS[head]
     assert bool(found.labels) == (head == "classification")
+
+
+@pytest.mark.parametrize(
+    ("stem", "labels", "head"),
+    [
+        ("complaint_{}", [1.6, 0.4, 2.0], "regression"),
+        ("answer{}", [1.6, 0.4, 2.0], "regression"),
+        ("answer{}", [0, 1, 2, 3], "classification"),
+        ("ticket{}", [1, 2], "classification"),
+        ("ticket{}", ["A", "B"], "multiple-choice"),
+        ("ticket{}", ["ticketa", "ticketb"], "multiple-choice"),
+        ("option_{}", [1, 2], "multiple-choice"),
+    ],
+)
+def test_two_numbered_texts_are_a_pair_unless_the_label_picks_one(tmp_path, stem, labels, head):
+    names = stem.format("a"), stem.format("b")
+    rows = _rows(labels, subject=TEXTS, **dict(zip(names, (TEXTS, TEXTS[::-1]), strict=True)))
+    card = _guessed(tmp_path / "mine", rows).card
+    layout = card.layouts[0]
+    assert card.head == head
+    assert names == (layout.choices if head == "multiple-choice" else layout.text)
+
+
+def test_tags_in_one_string_are_said_to_need_lists(tmp_path):
+    rows = [{"text": f"I like camera {i}", "entities": "O O B-ITEM I-ITEM"} for i in range(9)]
+    told = r"'entities' looks like a tag for each word of 'text': write two lists a row, in JSON"
+    for overrules in ({}, {"label": "entities"}):
+        with pytest.raises(MetaselectError, match=told):
+            _guessed(tmp_path / "mine", [*rows, {"text": "b a", "entities": "O O"}], **overrules)
+    swapped = [{"first": f"a b {i}", "second": f"b a {i}", "label": i % 2} for i in range(9)]
+    assert _guessed(tmp_path / "mine", swapped).card.head == "classification"
+
+
+@pytest.mark.parametrize("first", ["token\ttag", "In\tO"])
+@pytest.mark.parametrize("tag", ["B-LOC", "noun"])
+def test_a_file_with_a_token_a_line_says_how_rows_should_look(tmp_path, first, tag):
+    path = tmp_path / "mine.tsv"
+    path.write_text("\n".join([first, *[f"In\tO\nRome\t{tag}\nit\tO\n"] * 9]), encoding="utf-8")
+    told = r"a line is a token with its tag, '(tag|O)': take a row a sentence, with two lists a row"
+    with pytest.raises(MetaselectError, match=told):
+        guess_task(path, shipped_catalogue(), Overrules())
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n"])  # pandas' own on Windows parts all rows
+def test_words_with_classes_are_classified(tmp_path, between):
+    path = tmp_path / "mine.csv"
+    path.write_text("word,label\n" + between.join(["Rome,city", "Po,river"] * 9), encoding="utf-8")
+    assert guess_task(path, shipped_catalogue(), Overrules()).card.head == "classification"
+
+
+def test_rows_that_repeat_another_are_counted(tmp_path):
+    rows = [{"text": f"a {i}", "label": i % 2} for i in range(6)]
+    assert _guessed(tmp_path / "a", rows * 3).n_repeats == 12
+    assert _guessed(tmp_path / "b", [*rows, {"text": "a 0", "label": 1}]).n_repeats == 0
 
 
 def test_a_name_that_the_catalogue_has_is_not_taken(tmp_path):
