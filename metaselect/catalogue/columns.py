@@ -329,9 +329,9 @@ def _texts(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     for pair in PAIRS:
         if len(found := named(strings, pair)) == 2:
             return [*named(beside, ("word",)), *found]
-    for pair in numbered(strings).values():
-        if all(median_words(rows, name) >= 2 for name in pair):
-            return pair[:2]
+    for stem in numbered(strings).values():
+        if all(median_words(rows, name) >= 2 for name in stem):
+            return stem[:2]
     known = named(strings, TEXTS)[:1]
     if known:
         return known + beside

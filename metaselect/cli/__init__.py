@@ -31,7 +31,7 @@ from metaselect.errors import MetaselectError
 class _Program(TyperGroup):
     """The commands; a wrong choice is told without the words of the library that checks it."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except typer.BadParameter as error:

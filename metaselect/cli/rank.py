@@ -9,17 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Kind
+from metaselect.catalogue.tasks import Kind
 from metaselect.cli import options
 from metaselect.cli.console import print_json, say, warn
 from metaselect.cli.inputs import listed, runs_from
 from metaselect.cli.options import offer_languages, offer_tasks
-from metaselect.cli.rank_shown import (
+from metaselect.cli.rank_notes import (
+    kinds_that_count,
+    not_ranked,
+    other_encoder,
+    ranking_notes,
+)
+from metaselect.cli.rank_shown import first_of, record_of, show
+from metaselect.cli.task_shown import (
     cards_by_kind,
     first_by_kind,
-    first_of,
-    record_of,
-    show,
     task_lines,
     task_notes,
     task_record,
@@ -29,11 +33,8 @@ from metaselect.errors import MetaselectError
 from metaselect.wording import few
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from metaselect.catalogue.newtask import NewTask, Overrules
     from metaselect.catalogue.tasks import Catalogue
-    from metaselect.selector.selector import TaskSelector
 
 _SHOWN = """\
 metaselect rank says which English task to fine-tune on before a target task.
@@ -186,9 +187,9 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     notes = []
     if new is not None:
         firsts = first_by_kind(new, ask, goal)
-        notes += task_notes(new, _kinds_that_count(selector, table), firsts)
+        notes += task_notes(new, kinds_that_count(selector, table), firsts)
     notes += selector.warnings(target=name, languages=codes, candidates=names, study=study)
-    notes += _ranking_notes(selector, table, name, own, study)
+    notes += ranking_notes(selector, table, name, own, study)
     given = runs is not None
     asked = every if given else None
     kept = {} if selector.training_ is None else selector.training_.own_runs
@@ -197,8 +198,8 @@ def rank_command(  # noqa: PLR0913 - a parameter an option
     doubts = replace(doubts, unproven=selector.is_unproven(name))
     notes += told
     if given and every is not None:
-        notes += _other_encoder(selector, every)
-        notes += _not_ranked(every, name, table) if names is None else []
+        notes += other_encoder(selector, every)
+        notes += not_ranked(every, name, table) if names is None else []
     record = record_of(table, name, goal, own, doubts=doubts, simulated=selector.simulated)
     if new is not None:
         record["task"] = task_record(new)
@@ -228,64 +229,6 @@ def _what_can_be_asked() -> str:
     targets = [card for card in shipped_catalogue().values() if len(card.languages) > 1]
     known_first = sorted(targets, key=lambda card: ("xtreme_r" not in card.benchmarks, card.name))
     return _SHOWN.format(targets=few([card.name for card in known_first]), n_targets=len(targets))
-
-
-def _other_encoder(selector: "TaskSelector", own: "pd.DataFrame") -> list[str]:
-    """That a user's runs are of encoders that the predictor did not learn from."""
-    known = {} if selector.training_ is None else selector.training_.encoder_by_study
-    mine, learnt = sorted({*own["encoder"]}), sorted({*known.values()})
-    if not learnt or {*mine} & {*learnt}:
-        return []
-    return [
-        f"your runs are of {few(mine)}, while the predictor learnt from {few(learnt)}: its gains "
-        "may not hold for yours; metaselect train learns from your runs"
-    ]
-
-
-def _not_ranked(own: "pd.DataFrame", target: str, table: "pd.DataFrame") -> list[str]:
-    """Intermediates that a user's runs of the target have, and the ranking has not."""
-    seen = {*own.loc[own["target"] == target, "intermediate"]}
-    missing = sorted(seen - {*table["intermediate"], DIRECT, DIRECT_PLUS})
-    if not missing:
-        return []
-    return [
-        f"{few(missing)}: in your runs of {target}, but not in the predictor's: name them with "
-        "--candidates, or train on your runs"
-    ]
-
-
-def _kinds_that_count(selector: "TaskSelector", table: "pd.DataFrame") -> set[Kind] | None:
-    """Kinds that a candidate has, or a target that the predictor learnt from: a task of any other
-    is of a kind like none of them, whichever it is. None where its targets are not known.
-    """
-    if selector.training_ is None:
-        return None
-    cards = selector.catalogue
-    candidates = [part for name in set(table["intermediate"]) for part in cards.parts(name)]
-    found = map(cards.find, [*selector.training_.targets, *candidates])
-    return {card.kind for card in found if card is not None}
-
-
-def _ranking_notes(
-    selector: "TaskSelector",
-    table: "pd.DataFrame",
-    target: str,
-    own: "pd.DataFrame | None",
-    study: str | None,
-) -> list[str]:
-    """What a reader of the ranking should know, by it and by the runs that the target has.
-
-    Without a table of runs those count that the predictor learnt from, as far as it keeps them.
-    """
-    from metaselect.selector.doubts import known_runs
-    from metaselect.selector.own_runs import own_runs
-    from metaselect.selector.warnings import own_warnings, ranking_warnings
-
-    found = ranking_warnings(table, target, selector.catalogue, level=selector.level)
-    kept = {} if selector.training_ is None else selector.training_.own_runs
-    said = known_runs(kept, target, study) if own is None else own_runs(own, target)
-    firsts = table.loc[table["rank"] == 1, "intermediate"].tolist()
-    return [*found, *own_warnings(said, firsts, target, selector.catalogue)]
 
 
 def _write_grid(  # noqa: PLR0913 - what a trial is made of
