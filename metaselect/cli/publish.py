@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -103,8 +104,9 @@ def _description(
         told = f"{path}: to share the runs, write what only you know in place of TODO"
         return description_text(runs, hashes, made=made).encode(), [told]
     kept = path.read_bytes()
-    told = f"{path} is kept as it was; the table's runs_hash is {hashed}"
-    return kept, [] if hashed.encode() in kept else [told]
+    renewed = re.sub(rb'(?m)^(runs_hash = )"[0-9a-f]*"', rb'\1"' + hashed.encode() + b'"', kept)
+    told = f"{path} is kept as it was but for the table's runs_hash"
+    return renewed, [] if renewed == kept else [told]
 
 
 def _made(grids: list[Path], n_runs: int) -> str:

@@ -1,4 +1,4 @@
-"""A task guessed from a user's own rows: as a record, in lines for people, and what to know of it."""
+"""A task guessed from a user's own rows: as a record, in lines, and what to know of it."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace

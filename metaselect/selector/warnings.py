@@ -107,7 +107,8 @@ def ranking_warnings(
     """
     best = table[table["rank"] == 1]
     unclear = best[is_unclear(best)]["language"].tolist()
-    found = [unclear_warning(unclear, level=level)] if unclear else []
+    known = level if best["low"].notna().any() else None
+    found = [unclear_warning(unclear, level=known)] if unclear else []
     return [*found, *shared_data_warnings(table["intermediate"], target, catalogue)]
 
 
@@ -121,11 +122,12 @@ def is_unclear(best: pd.DataFrame) -> pd.Series:
     return named & ~(best["low"] > 0) & ~(best["p_positive"] >= LIKELY)
 
 
-def unclear_warning(languages: Sequence[str], *, level: float) -> str:
-    """Warn of languages in which the best gain may be zero, at intervals of this level."""
+def unclear_warning(languages: Sequence[str], *, level: float | None) -> str:
+    """Warn of languages in which the best gain may be zero, at intervals of this level, if any."""
+    why = "" if level is None else f" (its {level:.0%} interval goes down to 0 or below)"
     return (
         f"{few(languages)}: fine-tuning on the target alone may do as well: even the best gain is "
-        f"not clearly above 0 (its {level:.0%} interval goes down to 0 or below)"
+        f"not clearly above 0{why}"
     )
 
 

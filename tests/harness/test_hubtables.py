@@ -186,6 +186,15 @@ def test_what_the_hub_s_client_refuses_is_one_line_that_says_what_to_do() -> Non
     assert hub_reason(OSError("no route.\nMore")) == "no route; is the network there?"
 
 
+def test_offline_mode_is_told_without_asking_for_the_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert hub_reason(OSError("offline mode is enabled")) == (
+        "HF_HUB_OFFLINE is set, so only local folders can be read: name one, or unset it"
+    )
+
+
 def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def unreachable(*_: object, **__: object) -> None:
         raise vars(huggingface_hub.errors)["HTTPError"]("no route")

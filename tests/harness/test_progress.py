@@ -145,3 +145,14 @@ def test_without_a_terminal_the_log_tells_of_the_stage_under_way(
     assert all("/300, " in line and " examples/s, " in line for line in under_way), under_way
     assert any(line.startswith("0/2 stages  ") and line.endswith(" left") for line in lines)
     assert not list((tmp_path / "out" / "work" / "running").glob("*"))
+
+
+def test_a_full_disk_is_told_with_what_to_do() -> None:
+    from metaselect.harness.score.scoring import failure_record
+
+    met = RuntimeError("I/O error: No space left on device (os error 28)")
+    assert failure_record("copa", met)["reason"] == (
+        "the disk is full: make room, name another --out, or bound the weights by disk_gb; the "
+        "same command goes on from what is done"
+    )
+    assert failure_record("copa", RuntimeError("odd"))["reason"] == "RuntimeError: odd"

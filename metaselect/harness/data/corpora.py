@@ -162,7 +162,9 @@ def _read_table(path: Path) -> Sequence[Any]:
         with opened(path, "rt", encoding="utf-8") as file:
             return [_parsed(line, row) for row, line in enumerate(file, start=1) if line.strip()]
     except (OSError, EOFError, ValueError) as error:
-        raise MetaselectError(f"{path} is broken: {error}. Fetch the file again.") from error
+        raise MetaselectError(
+            f"{path} is broken: {error}. Mend it, or fetch the file again."
+        ) from error
 
 
 def _parsed(line: str, row: int) -> Any:

@@ -113,7 +113,7 @@ def hub_faults() -> tuple[type[Exception], ...]:
 
 def hub_reason(error: Exception) -> str:
     """Why the hub's client gives nothing, and what to do, in a line without its own advice."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     known = {
         errors.HFValidationError: "an id is NAME or OWNER/NAME",
@@ -123,6 +123,8 @@ def hub_reason(error: Exception) -> str:
         errors.RevisionNotFoundError: "it has no such revision",
     }
     told = next((advice for kind, advice in known.items() if isinstance(error, kind)), None)
+    if told is None and constants.is_offline_mode():
+        return "HF_HUB_OFFLINE is set, so only local folders can be read: name one, or unset it"
     return told or f"{first_line(error).rstrip('.')}; is the network there?"
 
 

@@ -119,10 +119,20 @@ def _scorer(stage: ScoreStage, shop: Workshop) -> Scorer:
     return Scorer(lambda rows, _: pool.score(rows), pool.n_candidates)
 
 
+def _full_disk(error: BaseException) -> str | None:
+    """What to do where the disk is full, whoever met it; None where it is not."""
+    if "No space left on device" not in str(error):
+        return None
+    return (
+        "the disk is full: make room, name another --out, or bound the weights by disk_gb; the "
+        "same command goes on from what is done"
+    )
+
+
 def failure_record(label: str, error: BaseException) -> dict[str, str]:
     """What is kept of a failure: reason and traceback."""
     return {
         "label": label,
-        "reason": f"{type(error).__name__}: {error}",
+        "reason": _full_disk(error) or f"{type(error).__name__}: {error}",
         "traceback": "".join(traceback.format_exception(error)),
     }
