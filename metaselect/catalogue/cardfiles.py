@@ -17,7 +17,7 @@ from metaselect.catalogue.tasks import (
     PublishedScore,
     TaskCard,
 )
-from metaselect.tomltext import (
+from metaselect.catalogue.tomltext import (
     Place,
     lines_of,
     no_such,

@@ -151,8 +151,8 @@ def _refuse(  # noqa: PLR0913 - a parameter an option
 ) -> NoReturn:  # fmt: skip
     """Tell the faults of a grid's settings, and beside them what the data of the rest lack."""
     from metaselect.catalogue.cardfiles import load_catalogue
+    from metaselect.catalogue.tomltext import refusal
     from metaselect.harness.data.sources import absolute
-    from metaselect.tomltext import refusal
 
     try:
         from metaselect.harness.grid.checks import check_rest

@@ -33,12 +33,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metaselect.catalogue.tasks import DIRECT
-from metaselect.errors import MetaselectError
-from metaselect.harness.data.sources import HUB, absolute, absolute_if_folder
-from metaselect.harness.gridfaults import ACROSS, Remainder, across_fault, across_faults
-from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
-from metaselect.runs.values import SEED_LIMIT
-from metaselect.tomltext import (
+from metaselect.catalogue.tomltext import (
     Place,
     lines_of,
     no_such,
@@ -48,6 +43,11 @@ from metaselect.tomltext import (
     tables_of,
     with_line,
 )
+from metaselect.errors import MetaselectError
+from metaselect.harness.data.sources import HUB, absolute, absolute_if_folder
+from metaselect.harness.gridfaults import ACROSS, Remainder, across_fault, across_faults
+from metaselect.harness.recipe import Adaptation, Checkpoint, Pooling, TrackerName
+from metaselect.runs.values import SEED_LIMIT
 
 ONE_OF = (("steps", "epochs"), ("batch_tokens", "batch_examples"))
 """Settings that exclude each other."""

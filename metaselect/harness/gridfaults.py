@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS
+from metaselect.catalogue.tomltext import Place
 from metaselect.errors import nearest
-from metaselect.tomltext import Place
 
 if TYPE_CHECKING:
     from metaselect.harness.config import BudgetPart, GridConfig

@@ -24,11 +24,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
-from metaselect.errors import MetaselectError
-from metaselect.files import DESCRIPTION
-from metaselect.runs.faults import Fault
-from metaselect.runs.schema import table_hash
-from metaselect.tomltext import (
+from metaselect.catalogue.tomltext import (
     Place,
     lines_of,
     no_such,
@@ -38,6 +34,10 @@ from metaselect.tomltext import (
     tables_of,
     with_line,
 )
+from metaselect.errors import MetaselectError
+from metaselect.files import DESCRIPTION
+from metaselect.runs.faults import Fault
+from metaselect.runs.schema import table_hash
 
 _FINGERPRINT = r"^(\S+@[0-9a-f]{7,40}|(sha256|blake2b):[0-9a-f]{32,})$"
 _ADDRESS = r"^https?://\S+$"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from metaselect.catalogue.tomltext import lines_of, one_of, read_text, tables_of
 from metaselect.errors import MetaselectError
-from metaselect.tomltext import lines_of, one_of, read_text, tables_of
 
 
 @pytest.mark.parametrize(
