@@ -18,7 +18,7 @@ from metaselect.evaluation.verdicts import (
     passes_correction,
     plain,
 )
-from metaselect.evaluation.words import cluster_words, one_decides
+from metaselect.evaluation.words import cluster_words, one_decides, restriction_words
 from metaselect.wording import counted, points
 
 _RULE = "a 95% interval without 0, and Holm's p below .05"
@@ -41,7 +41,7 @@ def conclusion(findings: Findings) -> str:
     sure = [item for item in primary if _is_sure(item)]
     runs = "These simulated runs" if evaluation["simulated"] else "These runs"
     number = counted(len(primary), "primary comparison")
-    asked = f"with {_LEFT_OUT[protocol]} left out"
+    asked = f"with {_left_out(evaluation)}"
     if sure:
         part = "a part of " if len(sure) < len(primary) else ""
         verb = "is" if len(sure) == 1 else "are"
@@ -51,14 +51,19 @@ def conclusion(findings: Findings) -> str:
         )
     clusters = counted(evaluation["n_clusters"], "cluster")
     elsewhere = [
-        f" With {_LEFT_OUT[name]} left out, sure is: {_named(found)}."
-        for name, _ in others
+        f" With {_left_out(other)}, sure is: {_named(found)}."
+        for name, other in others
         if (found := [item for item in _primary(findings, name) if _is_sure(item)])
     ]
     return (
         f"{runs} do not answer the question: none of {number} {asked} is sure with {clusters} of "
         f"targets ({_RULE}).{''.join(elsewhere)}{_added(findings, protocol)}"
     )
+
+
+def _left_out(record: EvaluationRecord) -> str:
+    """What an evaluation leaves out, with its restrictions."""
+    return f"{_LEFT_OUT[record['protocol']]} left out{restriction_words(record)}"
 
 
 def _primary(findings: Findings, protocol: str) -> list[ContrastEntry]:

@@ -23,6 +23,7 @@ def findings(*, both: tuple[float, float, float], simulated: bool = False) -> Fi
         "ceiling": 0.004,
     }  # fmt: skip
     evaluation = {
+        "protocol": "target",
         "simulated": simulated,
         "methods": {
             name: {"regret@1": value, "gain_crossed": 0.03 - value}
@@ -278,9 +279,13 @@ def test_runs_whose_comparisons_are_all_open_are_said_not_to_answer_and_why() ->
 def test_what_is_sure_under_another_protocol_is_named_where_nothing_is_for_new_targets() -> None:
     found = primary(findings(both=(0.0, 0.0, 0.0)), 0.05)
     family = primary(findings(both=(0.0, 0.0, 0.0)), 0.04).records["evaluation-target"]
-    told = conclusion(Findings({**found.records, "evaluation-family": family}, {}))
+    family |= {"protocol": "family", "with_same_source": False}
+    told = conclusion(Findings({**found.records, "evaluation-family-apart": family}, {}))
     assert told.startswith("These runs do not answer the question")
-    assert " With a language family left out, sure is: ranker against random -2.00. " in told
+    assert (
+        " With a language family left out, without shared training data, sure is: ranker against "
+        "random -2.00. "
+    ) in told
 
 
 def test_comparisons_that_are_sure_are_named_as_the_part_of_the_answer() -> None:

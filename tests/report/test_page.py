@@ -130,7 +130,7 @@ def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
     words = " ".join("".join(parsed.words).split())
     places = [words.index(part) for part in (
         "Do language diversity and task difficulty together",
-        "These runs do not answer the question: none of 4 primary comparisons is sure",
+        "These runs do not answer the question: none of 4 primary comparisons with a cluster of",
         "Difficulty, language and diversity features together change regret@1 by -0.20 points",
         "the ranker's first choice is 0.40 points below the best and a random one 2.00",
         "Against best on average the ranker changes regret@1 by -0.83 points",
