@@ -1,6 +1,6 @@
 """Does likeness by an encoder's frozen vectors find better relatives than character 3-grams?
 
-    python experiments/likeness.py ../shared/pack ENCODER
+    python experiments/likeness.py DATA ENCODER
 
 Each task of the folder that has an unrelated task of its kind there is left out in turn with all
 that share its data: is the most similar of the others of its kind? Both likenesses read the same

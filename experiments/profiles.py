@@ -1,7 +1,7 @@
 """The text profiles that ship with the package: made, and judged by what they tell apart.
 
-    python experiments/profiles.py make ../shared/pack
-    python experiments/profiles.py measure ../shared/pack
+    python experiments/profiles.py make DATA
+    python experiments/profiles.py measure DATA
 
 `make` writes `metaselect/catalogue/profiles.npz` from the first columns of each task's English
 training rows (up to 1,000, evenly spaced); texts stay where they are. `measure` guesses each task
