@@ -19,6 +19,7 @@ from metaselect.evaluation.verdicts import verdict
 from metaselect.evaluation.words import LOWER_IS_BETTER, METHOD_WORDS, restriction_words
 from metaselect.files import write_bytes
 from metaselect.report.charts import PAPER, image, whisker_chart
+from metaselect.report.sources import other_groups
 from metaselect.wording import points, share
 
 Record = EvaluationRecord | AblationRecord
@@ -95,10 +96,11 @@ def answers(
     That is `conclusion`, the sentences of `answer_sentences` and the verdict; none where no record
     can answer.
     """
+    records: list[Record] = [*evaluations, *ablations]
     whole: dict[str, Mapping[str, Any]] = {
         f"{'ablation' if 'arms' in record else 'evaluation'}-{record['protocol']}": record
-        for record in (*evaluations, *ablations)
-        if not restriction_words(record)
+        for record in records
+        if not _narrower(record)
     }
     findings = Findings(whole if coverage is None else {**whole, "coverage": coverage}, {})
     first = next(iter(findings.evaluations.values()), None)
@@ -115,7 +117,14 @@ def title_of(record: Record) -> str:
     """What was left out, and whether regret is that on other seeds than were learnt from."""
     crossed = record["learnt_and_scored_on"] == "other seeds"
     seeds = " (on other seeds)" if crossed else ""
-    return f"{_LEFT_OUT[record['protocol']]}{restriction_words(record)}{seeds}"
+    return f"{_LEFT_OUT[record['protocol']]}{_narrower(record)}{seeds}"
+
+
+def _narrower(record: Record) -> str:
+    """What makes a record's question narrower than the whole one; empty where nothing does."""
+    groups = other_groups(record)
+    features = f", features of {', '.join(groups)} alone" if groups else ""
+    return restriction_words(record) + features
 
 
 def method_rows(record: Record) -> tuple[MethodRow, ...]:

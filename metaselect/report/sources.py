@@ -118,6 +118,12 @@ def _training(runs: pd.DataFrame, selector: TaskSelector, inputs: PageInputs) ->
     )
 
 
+def other_groups(record: Record) -> list[str]:
+    """An evaluation's feature groups where they are not the default ones, which ablations have."""
+    groups = list(record["search"]["groups"])
+    return [] if "arms" in record or {*groups} == {*DEFAULT_GROUPS} else groups
+
+
 def _record_source(number: str, verb: str, record: Record, table: str) -> Row:
     search = record["search"]
     options = f"--protocol {record['protocol']} --trials {search['trials_per_fold']}"
@@ -126,6 +132,8 @@ def _record_source(number: str, verb: str, record: Record, table: str) -> Row:
         f"{search['trials']} settings tried, {search['pruned']} cut short; "
         f"feature groups {', '.join(search['groups'])}"
     )
+    if groups := other_groups(record):
+        options += f" --groups {','.join(groups)}"
     options += f" --seed {search['seed']}{restriction_options(record)}"
     words = f"{number}: {record['protocol']} left out{restriction_words(record)}"
     return (words, command_line(verb, table, options), origin)

@@ -36,7 +36,13 @@ _HEAD = {
     "size_counts": {"train_examples": 0, "card_rows": 96},
     "learnt_and_scored_on": "the same seeds",
     "not_applicable": {"mnli": f"no query has {TASK}"},
-    "search": {"trials_per_fold": 1, "trials": 8, "pruned": 0, "seed": 0, "groups": ["size"]},
+    "search": {
+        "trials_per_fold": 1,
+        "trials": 8,
+        "pruned": 0,
+        "seed": 0,
+        "groups": ["size", "difficulty", "language", "diversity", "affinity", "history"],
+    },
 }
 EVALUATION = {
     **_HEAD,

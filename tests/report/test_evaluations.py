@@ -77,6 +77,10 @@ def test_a_narrower_question_does_not_answer_the_whole_one():
     assert unasked[0].endswith(" What difficulty adds cannot be told.")
     assert unasked[2:] == found[2:]
     assert answers([{**EVALUATION, "with_direct": False}], [ABLATION]) == []
+    poor = {**EVALUATION, "search": {**EVALUATION["search"], "groups": ["size", "history"]}}
+    assert title_of(poor) == "A new target, features of size, history alone"
+    assert answers([poor], [ABLATION]) == []
+    assert answers([EVALUATION, poor], [ABLATION]) == found
 
 
 def test_a_title_says_where_regret_is_that_on_other_seeds():
