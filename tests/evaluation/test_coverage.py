@@ -19,10 +19,10 @@ def runs_after(*intermediates: str) -> pd.DataFrame:
 
 def test_difficulty_of_one_intermediate_asks_nothing() -> None:
     # published for MNLI alone (Vania et al. 2021); measured for both on the data that ships
-    record = coverage_record(runs_after("mnli", "qqp"), CATALOGUE)
+    record = coverage_record(runs_after("mnli", "sts_semeval"), CATALOGUE)
     assert record == {
-        "intermediates": ["mnli", "qqp"],
-        "known": {"difficulty": ["mnli"], "measured difficulty": ["mnli", "qqp"]},
+        "intermediates": ["mnli", "sts_semeval"],
+        "known": {"difficulty": ["mnli"], "measured difficulty": ["mnli", "sts_semeval"]},
     }
     assert coverage_sentence(record) == (
         "Published difficulty is known of 1 of 2 intermediates (mnli): what it adds cannot be told "
@@ -31,13 +31,13 @@ def test_difficulty_of_one_intermediate_asks_nothing() -> None:
 
 
 def test_difficulty_of_two_is_enough_to_ask() -> None:
-    record = coverage_record(runs_after("mnli", "boolq", "qqp"), CATALOGUE)
+    record = coverage_record(runs_after("mnli", "boolq", "udpos"), CATALOGUE)
     assert record["known"]["difficulty"] == ["boolq", "mnli"]
     assert coverage_sentence(record) is None
 
 
 def test_difficulty_of_none_is_told_without_a_name() -> None:
-    record = coverage_record(runs_after("qqp", "udpos"), CATALOGUE)
+    record = coverage_record(runs_after("sts_semeval", "udpos"), CATALOGUE)
     told = coverage_sentence(record)
     assert told is not None
     assert told.startswith("Published difficulty is known of 0 of 2 interm")

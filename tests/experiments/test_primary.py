@@ -21,7 +21,7 @@ from metaselect.runs.schema import check_runs
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 TARGETS = ("xcopa", "udpos", "xquad", "sib200")
-INTERMEDIATES = ("direct", "mnli", "sst2", "cola", "direct+")
+INTERMEDIATES = ("direct", "mnli", "sts_semeval", "xsid_intent", "direct+")
 
 
 def loaded(name: str) -> ModuleType:
@@ -98,7 +98,7 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     by_hand = np.mean([found["history", name] - found["direct+", name] for name in TARGETS])
     assert last.difference == pytest.approx(by_hand, abs=1e-9)
     record = primary.record(runs, both, seed=0)
-    assert record["intermediates"] == ["cola", "mnli", "sst2"]
+    assert record["intermediates"] == ["mnli", "sts_semeval", "xsid_intent"]
     assert record["primary"]["gains"]["ranker"] == pytest.approx(
         np.mean([found["ranker", name] for name in TARGETS]), abs=1e-6
     )
@@ -109,7 +109,7 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     assert len(table) == 2 + 5 + 6
     assert all(line.count("|") == 10 for line in table)
     alone = {item["method"]: item["difference"] for item in record["by_intermediate"]}
-    assert set(alone) == {"cola", "mnli", "sst2"}
+    assert set(alone) == {"mnli", "sts_semeval", "xsid_intent"}
     mnli = [found["history", name] for name in TARGETS]  # mnli is what is best on average
     assert alone["mnli"] == pytest.approx(np.mean(mnli), abs=1e-6)
     by_target = record["primary"]["by_target"]["ranker"]
@@ -121,7 +121,11 @@ def test_the_measure_is_the_gain_on_the_other_seed(
     assert said[3].count("not asked: difficulty of one intermediate is known") == 1
     assert said[3].count("of 4 clusters, by ") == 4
     assert said[4].startswith("Published difficulty is known of 1 of 3 intermediates (mnli): what")
-    assert record["difficulty"]["known"]["measured difficulty"] == ["cola", "mnli", "sst2"]
+    assert record["difficulty"]["known"]["measured difficulty"] == [
+        "mnli",
+        "sts_semeval",
+        "xsid_intent",
+    ]
     assert set(record["agreeing"]["gains"]) == {f"{name} after mnli" for name in TARGETS}
     assert record["agreeing"]["losses"] == {}
     assert said[5].startswith("Both seeds of a cell agree on 0 losses and 4 gains")
@@ -143,7 +147,7 @@ def test_the_record_the_runs_and_the_figures_are_kept(
     table, out = tmp_path / "runs.csv", tmp_path / "out"
     more = runs[runs["target"] == "sib200"].assign(target="panx")
     pd.concat([runs, more]).to_csv(table, index=False)
-    asked = ["primary.py", str(table), "--intermediates", "mnli,sst2", "--out", str(out)]
+    asked = ["primary.py", str(table), "--intermediates", "mnli,sts_semeval", "--out", str(out)]
     asked += ["--without", "panx"]
     asked += ["--trials", "1", "--workers", "1", "--permuted", "1"]
     monkeypatch.setattr(sys, "argv", asked)
@@ -152,8 +156,8 @@ def test_the_record_the_runs_and_the_figures_are_kept(
     scope, targets, *_ = capsys.readouterr().out.splitlines()
     # xcopa in et, ht, qu and sw, three targets in fi and tr; both seeds, four candidates.
     assert scope == (
-        "e, 80 scores: `direct` and 2 intermediates (mnli, sst2) on 4 targets in 4 clusters and 6 "
-        "languages, 2 seeds."
+        "e, 80 scores: `direct` and 2 intermediates (mnli, sts_semeval) on 4 targets in 4 clusters "
+        "and 6 languages, 2 seeds."
     )
     assert targets == "Targets: sib200, udpos, xcopa, xquad."
     manifest = read_manifest(out, kind="comparisons", schema=1)
@@ -165,20 +169,20 @@ def test_the_record_the_runs_and_the_figures_are_kept(
         "random", "history", "history_kind", "composite", "ridge", "direct",
     }  # fmt: skip
     kept = read_runs(out / "runs.csv.gz")
-    assert set(kept["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
+    assert set(kept["intermediate"]) == {"direct", "direct+", "mnli", "sts_semeval"}
 
 
 def test_a_block_is_the_targets_that_have_all_of_it_and_pass_the_gate(
     first_choices: ModuleType, runs: pd.DataFrame
 ) -> None:
     target, name, seed = runs["target"], runs["intermediate"], runs["seed"]
-    unfinished = (target == "udpos") & (name == "sst2") & (seed == 1)
+    unfinished = (target == "udpos") & (name == "sts_semeval") & (seed == 1)
     at_floor = target == "xquad"
     changed = runs.assign(majority_score=np.where(at_floor, "0.49", "0.4"))
-    found = first_choices.block(changed[~unfinished], ["mnli", "sst2"], shipped_catalogue())
+    found = first_choices.block(changed[~unfinished], ["mnli", "sts_semeval"], shipped_catalogue())
     assert set(found["target"]) == {"xcopa", "sib200", "xquad"}  # lifted off its floor by mnli
-    assert set(found["intermediate"]) == {"direct", "direct+", "mnli", "sst2"}
-    found = first_choices.block(changed, ["sst2"], shipped_catalogue())
+    assert set(found["intermediate"]) == {"direct", "direct+", "mnli", "sts_semeval"}
+    found = first_choices.block(changed, ["sts_semeval"], shipped_catalogue())
     assert set(found["target"]) == {"xcopa", "sib200", "udpos"}
     with pytest.raises(MetaselectError, match="No target has both seeds of qqp"):
         first_choices.block(runs, ["qqp"], shipped_catalogue())
@@ -188,17 +192,17 @@ def test_three_figures_are_drawn_of_the_choices(
     both: Any, runs: pd.DataFrame, tmp_path: Path
 ) -> None:
     choices = both[True]
-    assert len(choices.candidates) == len(TARGETS) * 3  # mnli, sst2 and cola on each
+    assert len(choices.candidates) == len(TARGETS) * 3  # mnli, sts_semeval and xsid_intent on each
     figures = loaded("study_figures")
     written = figures.write_figures(tmp_path, runs, choices.gains, choices.candidates, seed=0)
     texts = {path.stem: path.read_text(encoding="utf-8") for path in written}
     assert set(texts) == {"gains", "choices", "expected"}
-    assert all(name in texts["gains"] for name in ("mnli", "sst2", "cola", *TARGETS))
+    assert all(name in texts["gains"] for name in ("mnli", "sts_semeval", "xsid_intent", *TARGETS))
     means = figures.mean_gains(runs).set_index(["target", "intermediate"])["gain"]
     for (target, name), value in means.items():
         shown = f"{value:+.1f}".replace("-", "\N{MINUS SIGN}")
         assert f">{shown}<" in texts["gains"], (target, name)
-    assert "language and diversity" in texts["choices"]
+    assert "language, diversity" in texts["choices"]
     assert "random choice" in texts["choices"]
 
 
