@@ -48,6 +48,10 @@ _TAGGING: tuple[Kind, ...] = (
 _PAIRED: tuple[Kind, ...] = ("nli", "paraphrase")  # need two texts
 _SINGLE: tuple[Kind, ...] = ("acceptability", "probing", "emotion", "abusive-language")
 _MANY = 10  # classes of short texts above which they are intents
+_LABEL_COLUMNS: Mapping[str, Kind] = {
+    "topic": "topic", "intent": "intent", "emotion": "emotion", "sentiment": "sentiment",
+    "is_duplicate": "paraphrase", "entailment": "nli",
+}  # fmt: skip
 _SHORT = 20  # words
 _SHARE = 0.5  # of the labels that must go by the names of a kind
 
@@ -64,6 +68,7 @@ class Shape:
     Attributes:
         head: Its output.
         text: Names of its text columns.
+        label: Name of its label column.
         labels: Names of its classes, or of its tags without B- and I-.
         spans: Whether its tags mark spans (B- and I-).
         mean_words: Mean words of a row, as profiles have it, without endless rows.
@@ -73,6 +78,7 @@ class Shape:
 
     head: Head
     text: tuple[str, ...]
+    label: str
     labels: tuple[str, ...]
     spans: bool
     mean_words: float
@@ -86,7 +92,7 @@ def kind_by_rule(shape: Shape) -> tuple[Kind, str] | None:
         return "extractive-qa", "answers are spans of a context"
     if shape.head == "regression":
         return _rated(shape)
-    named = _named_by_columns(shape) or _named_by_labels(shape)
+    named = _named_by_columns(shape) or _named_by_labels(shape) or _named_by_label(shape)
     if named is not None or shape.head == "multiple-choice":
         return named
     if shape.head == "tagging":
@@ -130,6 +136,13 @@ def _named_by_labels(shape: Shape) -> tuple[Kind, str] | None:
     if best is None or shares[best] < _SHARE:
         return None
     return best, f"labels such as {', '.join(sorted(shape.labels)[:3])}"
+
+
+def _named_by_label(shape: Shape) -> tuple[Kind, str] | None:
+    kind = _LABEL_COLUMNS.get(shape.label.lower())
+    if kind is None or shape.head != "classification" or not _possible(kind, shape):
+        return None
+    return kind, f"the label column's name, {shape.label}"
 
 
 def _share(labels: Collection[str], words: Collection[str]) -> float:

@@ -282,7 +282,7 @@ def _shape(
         for name in columns.text
     ]
     return Shape(
-        head=columns.head, text=columns.text, labels=tuple(kinds), spans=spans,
+        head=columns.head, text=columns.text, label=columns.label, labels=tuple(kinds), spans=spans,
         mean_words=statistics.fmean([count for count in n_words if count <= LONG] or n_words),
         n_words=statistics.median(n_words), n_words_each=tuple(each),
     )  # fmt: skip

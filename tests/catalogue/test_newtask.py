@@ -443,10 +443,21 @@ def test_real_data_are_most_like_themselves():
 
 
 def test_texts_of_a_known_task_have_its_kind():
-    shape = Shape("classification", ("a", "b"), ("0", "1"), False, 40.0, 40.0, (20.0, 20.0))
+    shape = Shape("classification", ("a", "b"), "y", ("0", "1"), False, 40.0, 40.0, (20.0, 20.0))
     votes = {"pawsx": 0.95, "qnli": 0.4}
     kind, because = kind_of_same_data(shape, votes, shipped_catalogue())
     assert (kind, because) == ("paraphrase", "the texts are like those of pawsx")
     assert kind_of_same_data(shape, {"pawsx": 0.7}, shipped_catalogue()) is None
     assert kind_of_same_data(replace(shape, head="tagging"), votes, shipped_catalogue()) is None
     assert kind_of_same_data(shape, {}, shipped_catalogue()) is None
+
+
+@pytest.mark.parametrize(
+    ("column", "kind"), [("topic", "topic"), ("Intent", "intent"), ("label", None)]
+)
+def test_a_label_column_that_is_called_as_a_kind_is_of_that_kind(tmp_path, column, kind):
+    rows = [{"text": f"the parcel {i} came late", column: f"group{i % 4}"} for i in range(80)]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    found = guess_task(tmp_path, shipped_catalogue(), Overrules())
+    assert found.by_likeness == (kind is None)
+    assert kind in (None, found.card.kind)
