@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from metaselect.cli import app
+from metaselect.runs.exchange import read_runs, write_runs
 
 RUNNER = CliRunner()
 
@@ -37,10 +38,13 @@ def test_a_text_that_nothing_has_lists_nothing():
     assert json.loads(result.stdout) == {"items": []}
 
 
-def test_scores_that_look_like_slips_are_told_of_a_file_and_not_of_the_runs_that_ship():
-    shipped = Path(__file__).parents[2] / "artifacts" / "runs" / "runs.csv.gz"
+def test_scores_that_look_like_slips_are_told_of_a_file_and_not_of_the_runs_that_ship(tmp_path):
+    runs = read_runs(Path(__file__).parents[2] / "artifacts" / "runs" / "runs.csv.gz")
+    row = runs.index[runs["target"] == "sib200"][0]
+    runs.loc[row, "score"] /= 100
+    write_runs(runs, tmp_path / "slip.csv")
     asked = ["ls", "studies", "--json"]
-    told = RUNNER.invoke(app, [*asked, "--runs", str(shipped)])
+    told = RUNNER.invoke(app, [*asked, "--runs", str(tmp_path / "slip.csv")])
     assert "a hundred times below the others of the target" in told.stderr
     quiet = RUNNER.invoke(app, asked)
     assert quiet.stdout == told.stdout

@@ -122,7 +122,7 @@ def test_reproduce_does_the_whole_job_and_answers_in_four_sentences(gone_on):
     page = (folder / "report" / "index.html").read_text(encoding="utf-8")
     assert "simulated" in page.lower()
     said, *last = done.out.splitlines()[-4:]
-    assert said.startswith("On simulated runs the best method is ")
+    assert said.startswith("On simulated runs ")
     assert last[0].startswith("On simulated runs, for an encoder never seen, the ranker's first")
     assert last[1].startswith("Against best on average the ranker changes regret@1 by ")
     assert "against the best simple rule (" in last[1]

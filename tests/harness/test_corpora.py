@@ -261,7 +261,7 @@ def test_a_file_cut_short_is_broken_and_says_so(tmp_path: Path) -> None:
     folder.mkdir()
     packed = gzip.compress(b'{"premise": "a", "hypothesis": "b", "label": 0}\n' * 50)
     (folder / "test.en.jsonl.gz").write_bytes(packed[:-12])
-    with pytest.raises(MetaselectError, match=r"test.en.jsonl.gz is broken: .* Fetch the file"):
+    with pytest.raises(MetaselectError, match=r"test.en.jsonl.gz is broken: .* fetch the file"):
         Corpora(tmp_path).rows(CATALOGUE["xnli"], "test", "en")
 
 

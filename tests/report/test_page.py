@@ -134,7 +134,7 @@ def test_the_page_opens_on_the_answer_and_then_the_chooser(parsed):
         "Difficulty, language and diversity features together change regret@1 by -0.20 points",
         "the ranker's first choice is 0.40 points below the best and a random one 2.00",
         "Against best on average the ranker changes regret@1 by -0.83 points",
-        "On these runs the best method is the ranker",
+        "On these runs no method is shown to be better than random choice; least regret has the",
         "Regret@1 is what a first choice loses",
         "Choose for your task",
         "How good the ranking is",
