@@ -20,7 +20,6 @@ from metaselect.catalogue.tasks import (
 from metaselect.catalogue.tomltext import (
     Place,
     lines_of,
-    no_such,
     read_text,
     refusal,
     setting_fault,
@@ -162,11 +161,9 @@ def _parse_card(
 
 def _words(item: Any) -> str:
     """What pydantic found wrong with a card."""
-    if item["type"] != "unexpected_keyword_argument":
-        return setting_fault(item, patterns={})
     inside = [_PARTS[part] for part in item["loc"][:-1] if part in _PARTS]
     known = [entry.name for entry in fields(inside[-1] if inside else TaskCard)]
-    return no_such(str(item["loc"][-1]), [name for name in known if inside or name != "name"])
+    return setting_fault(item, [name for name in known if inside or name != "name"])
 
 
 def _told(place: Place, words: str, lines: Mapping[Place, int]) -> str:

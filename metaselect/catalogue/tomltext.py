@@ -58,6 +58,7 @@ _TYPES = {
 }
 """What stands before the first `_` in the types of pydantic's errors, in the same words."""
 
+_NO_PATTERNS: Mapping[str, str] = {}
 _LIMITS = {
     "greater_than": ("gt", "above"),
     "greater_than_equal": ("ge", "at least"),
@@ -172,14 +173,19 @@ def with_line(name: str, place: Sequence[str | int], lines: Mapping[Place, int])
     return name
 
 
-def setting_fault(fault: Mapping[str, Any], patterns: Mapping[str, str]) -> str:
+def setting_fault(
+    fault: Mapping[str, Any], known: Sequence[str], patterns: Mapping[str, str] = _NO_PATTERNS
+) -> str:
     """What pydantic found wrong with a setting, as what may stand there.
 
     Args:
         fault: Of `ValidationError.errors()`.
+        known: Names of the settings that there are beside it.
         patterns: What texts of a pattern are, by the pattern.
     """
     kind, context, value = fault["type"], fault.get("ctx", {}), fault["input"]
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        return _no_such(str(fault["loc"][-1]), known)
     if kind in ("missing", "value_error"):
         return "is missing" if kind == "missing" else str(context["error"])
     if kind in ("too_short", "too_long"):
@@ -207,7 +213,7 @@ def one_of(names: Sequence[str], value: object) -> str:
     return f"one of {', '.join(names)}, not {_shown(value)}{hint}"
 
 
-def no_such(name: str, known: Sequence[str]) -> str:
+def _no_such(name: str, known: Sequence[str]) -> str:
     """That there is no setting of a name, with the nearest, or else with those that there are."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"

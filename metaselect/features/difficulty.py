@@ -43,7 +43,7 @@ _MEASURES = (
         "",
         -1.0,
         2.0,
-        "1 - (accuracy - chance) / (1 - chance), RoBERTa-large; Vania et al. 2021",
+        "1 - (accuracy - chance) / (1 - chance), RoBERTa-large; Vania et al. 2021, fairseq",
     ),
     _Measure(
         "headroom",

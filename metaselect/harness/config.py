@@ -36,7 +36,6 @@ from metaselect.catalogue.tasks import DIRECT
 from metaselect.catalogue.tomltext import (
     Place,
     lines_of,
-    no_such,
     read_text,
     refusal,
     setting_fault,
@@ -282,13 +281,11 @@ def _fault(item: Mapping[str, Any], lines: Mapping[Place, int]) -> str:
     where = ".".join(str(part) for part in item["loc"])
     inside = [_TABLES[part] for part in item["loc"][:-1] if part in _TABLES]
     told = with_line(where, item["loc"], lines)
-    if item["type"] == "extra_forbidden":
-        known = list((inside[-1] if inside else GridConfig).model_fields)
-        return f"{told}: {no_such(str(item['loc'][-1]), known)}"
     if item["type"] == "model_type" and item["loc"][0] == "encoders":
         return f'{told}: write {{ name = "...", path = "a folder, a URL or a hub id" }}'
     if item["type"] == "model_type":
         return f"{told}: a table of settings, [{where}], not {item['input']!r}"
     if item["type"] == ACROSS:
         return f"{told}: {item['msg']}"
-    return f"{told}: {setting_fault(item, _PATTERNS)}"
+    known = list((inside[-1] if inside else GridConfig).model_fields)
+    return f"{told}: {setting_fault(item, known, _PATTERNS)}"

@@ -27,7 +27,6 @@ from metaselect.catalogue.tasks import DIRECT, DIRECT_PLUS, Catalogue
 from metaselect.catalogue.tomltext import (
     Place,
     lines_of,
-    no_such,
     read_text,
     refusal,
     setting_fault,
@@ -142,10 +141,7 @@ def read_contribution(path: Path) -> Contribution:
 def _told(item: Any, lines: Mapping[Place, int]) -> str:
     """What pydantic found wrong with a setting, with its line."""
     place = item["loc"]
-    if item["type"] == "extra_forbidden":
-        words = no_such(str(place[-1]), list(Contribution.model_fields))
-    else:
-        words = setting_fault(item, _PATTERNS)
+    words = setting_fault(item, list(Contribution.model_fields), _PATTERNS)
     return f"{with_line('.'.join(map(str, place)), place, lines)}: {words}"
 
 

@@ -193,6 +193,7 @@ def test_offline_mode_is_told_without_asking_for_the_network(
     assert hub_reason(OSError("offline mode is enabled")) == (
         "HF_HUB_OFFLINE is set, so only local folders can be read: name one, or unset it"
     )
+    assert hub_reason(OSError("config.json is torn")).startswith("config.json is torn; ")
 
 
 def test_no_network_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

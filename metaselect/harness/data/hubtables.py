@@ -123,7 +123,7 @@ def hub_reason(error: Exception) -> str:
         errors.RevisionNotFoundError: "it has no such revision",
     }
     told = next((advice for kind, advice in known.items() if isinstance(error, kind)), None)
-    if told is None and constants.is_offline_mode():
+    if told is None and constants.is_offline_mode() and "offline" in str(error).lower():
         return "HF_HUB_OFFLINE is set, so only local folders can be read: name one, or unset it"
     return told or f"{first_line(error).rstrip('.')}; is the network there?"
 
